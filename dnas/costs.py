@@ -1,0 +1,87 @@
+"""Costs as (L, C) tables: an architecture's cost is a gather, a mask's expected cost one tensor product.
+
+Counting convention: parameters are convolution and linear weights, their biases, and the scale and shift of batch
+normalisation; multiply-adds are those of convolutions (squeeze-excite included) and of the linear classifier, for
+one image at the space's resolution and number of classes. Activations, normalisation, pooling, residual additions
+and the squeeze-excite multiply count nothing. These are the counts that MoGA's paper and code publish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dnas.architecture import Architecture, index_array
+from dnas.ops import block_ops, head_ops, stem_ops
+from dnas.space import SearchSpace
+
+Architectures = Architecture | Iterable[Architecture] | np.ndarray
+
+
+def gather(values: np.ndarray, fixed: float, genomes: np.ndarray) -> np.ndarray:
+    """Sum of ``values[l, genomes[:, l]]`` plus ``fixed``: (L, C), scalar, (n, L) ints -> (n,)."""
+    total = np.full(len(genomes), fixed, dtype=np.result_type(values, type(fixed)))
+    for layer, column in enumerate(np.ascontiguousarray(genomes.T)):
+        total += values[layer].take(column)
+    return total
+
+
+def expected(values: Tensor, fixed: float, mask: Tensor) -> Tensor:
+    """sum_l sum_i mask[l, i] values[l, i] + fixed, differentiable in ``mask`` (FBNet, arXiv 1812.03443, eq. 9)."""
+    if mask.shape != values.shape:
+        raise ValueError(f"Expected a mask of shape {tuple(values.shape)} (layers, choices), got {tuple(mask.shape)}.")
+    return (mask * values.to(mask)).sum() + fixed
+
+
+@dataclass(frozen=True, eq=False)
+class Costs:
+    """Exact parameters and multiply-adds of every choice of a space.
+
+    Attributes:
+        params, madds: (L, C) int64; entries that stand for no choice are 0 (see ``SearchSpace.valid``).
+        fixed_params, fixed_madds: stem and head.
+    """
+
+    space: SearchSpace
+    params: np.ndarray
+    madds: np.ndarray
+    fixed_params: int
+    fixed_madds: int
+
+    def params_of(self, architectures: Architectures) -> int | np.ndarray:
+        """Parameters of one architecture (int), or of n of them / an (n, L) array (n integers)."""
+        return _of(self.params, self.fixed_params, architectures, self.space)
+
+    def madds_of(self, architectures: Architectures) -> int | np.ndarray:
+        """Multiply-adds of one image through one architecture (int), or through n of them (n integers)."""
+        return _of(self.madds, self.fixed_madds, architectures, self.space)
+
+    def expected_params(self, mask: Tensor) -> Tensor:
+        """Expected parameters under an (L, C) mask; differentiable."""
+        return expected(torch.from_numpy(self.params), self.fixed_params, mask)
+
+    def expected_madds(self, mask: Tensor) -> Tensor:
+        """Expected multiply-adds under an (L, C) mask; differentiable."""
+        return expected(torch.from_numpy(self.madds), self.fixed_madds, mask)
+
+
+def count(space: SearchSpace) -> Costs:
+    """Count every choice of ``space``; see the module's text for the convention."""
+    params = np.zeros((len(space), space.max_choices), dtype=np.int64)
+    madds = np.zeros_like(params)
+    for layer in space.layers:
+        for column, choice in enumerate(layer.choices):
+            ops = block_ops(layer, choice)
+            params[layer.index, column] = sum(op.params for op in ops)
+            madds[layer.index, column] = sum(op.madds for op in ops)
+    fixed = (*stem_ops(space), *head_ops(space))
+    return Costs(space, params, madds, sum(op.params for op in fixed), sum(op.madds for op in fixed))
+
+
+def _of(values: np.ndarray, fixed: int, architectures: Architectures, space: SearchSpace) -> int | np.ndarray:
+    totals = gather(values, fixed, index_array(architectures, space))
+    return int(totals[0]) if isinstance(architectures, Architecture) else totals
