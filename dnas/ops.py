@@ -54,7 +54,9 @@ class Op:
 def block_ops(layer: Layer, choice: Choice) -> tuple[Op, ...]:
     """The operations of one choice of a searchable layer."""
     if choice.skip:
-        return () if layer.keeps_shape else (_conv(layer, layer.in_channels, layer.out_channels, layer.stride),)
+        return (
+            () if layer.keeps_shape else (_conv(layer, layer.in_channels, layer.out_channels, layer.stride),)
+        )
     return inverted_residual_ops(
         in_channels=layer.in_channels,
         hidden=layer.hidden_channels(choice),
@@ -126,7 +128,9 @@ def fixed_ops(op: FixedOp) -> tuple[Op, ...]:
         return ()
     if op.type == "separable":
         c = op.in_channels
-        depthwise = Op("depthwise", c, c, op.input_size, op.kernel, op.stride, c, norm=True, activation=op.activation)
+        depthwise = Op(
+            "depthwise", c, c, op.input_size, op.kernel, op.stride, c, norm=True, activation=op.activation
+        )
         return depthwise, Op("conv", c, op.out_channels, op.output_size, norm=True)
     return (
         Op(

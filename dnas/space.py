@@ -112,7 +112,9 @@ class SearchSpace:
         path = Path(name_or_path)
         if path.suffix in {".yaml", ".yml"}:
             if not path.is_file():
-                raise SpaceError(f"No search space file {path}. Shipped spaces: {', '.join(shipped_spaces())}.")
+                raise SpaceError(
+                    f"No search space file {path}. Shipped spaces: {', '.join(shipped_spaces())}."
+                )
             return cls.from_dict(parse(path.read_text(encoding="utf-8"), str(path)), checked=True)
         if str(name_or_path) not in shipped_spaces():
             raise SpaceError(
@@ -212,7 +214,9 @@ def _build(definition: dict[str, Any]) -> SearchSpace:
     for index, entry in enumerate(definition["layers"]):
         names = entry.get("choices", list(every))
         choices = tuple(every[name] for name in names)
-        layers.append(Layer(index, channels, entry["out"], entry["stride"], size, entry["activation"], choices))
+        layers.append(
+            Layer(index, channels, entry["out"], entry["stride"], size, entry["activation"], choices)
+        )
         channels, size = entry["out"], layers[-1].output_size
     return SearchSpace(
         name=definition["name"],

@@ -34,7 +34,9 @@ def parse(text: str, source: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise SpaceError(f"{source} is not valid YAML: {error}") from error
     if node is None or not isinstance(document, dict):
-        raise SpaceError(f"{source} is not a search space: expected a YAML mapping with 'format: dnas-space/1'.")
+        raise SpaceError(
+            f"{source} is not a search space: expected a YAML mapping with 'format: dnas-space/1'."
+        )
     lines: dict[Place, int] = {}
     problems = [f"{source}:{line}: {what}" for line, what in _walk(node, (), lines)]
     problems += [f"{source}:{_line(lines, place)}: {what}" for place, what in find_problems(document)]
@@ -75,6 +77,8 @@ def _say(error: Any) -> str:
         return f"{place}: {error.instance!r} must give 'expansion' and 'kernel', or 'skip: true' alone"
     if error.validator == "not":
         return f"{place}: {error.instance!r} must be odd"
+    if error.validator in {"contains", "maxContains"}:
+        return f"{place}: must hold exactly one 'pool'"
     return f"{place}: {error.message}"
 
 
@@ -84,7 +88,10 @@ def _unknown_choices(document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]
         unknown = [name for name in layer.get("choices", []) if name not in known]
         if unknown:
             place = ("layers", index, "choices")
-            yield place, f"{_dotted(place)}: unknown choice(s) {', '.join(unknown)}; known are {', '.join(known)}"
+            yield (
+                place,
+                f"{_dotted(place)}: unknown choice(s) {', '.join(unknown)}; known are {', '.join(known)}",
+            )
 
 
 def _bad_groups(document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
@@ -96,9 +103,15 @@ def _bad_groups(document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
             groups, hidden = choice.get("groups", 1), hidden_channels(channels, choice.get("expansion", 1))
             bad = [str(c) for c in (channels, hidden, layer["out"]) if c % groups]
             if bad:
-                yield place, f"{_dotted(place)}: {name} has {groups} groups, which do not divide {', '.join(bad)} channels"
+                yield (
+                    place,
+                    f"{_dotted(place)}: {name} has {groups} groups, which do not divide {', '.join(bad)} channels",
+                )
             if int(hidden * choice.get("se", 0)) == 0 < choice.get("se", 0):
-                yield place, f"{_dotted(place)}: {name} squeezes {hidden} hidden channels to none (se {choice['se']})"
+                yield (
+                    place,
+                    f"{_dotted(place)}: {name} squeezes {hidden} hidden channels to none (se {choice['se']})",
+                )
         channels = layer["out"]
 
 

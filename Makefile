@@ -1,0 +1,60 @@
+# `make demo` and `make test` set up .venv on the first call and reuse it afterwards.
+PYTHON ?= python3
+OUTPUT ?= runs/demo
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+# Two makes in two terminals must not install into one environment at once (macOS has no flock).
+LOCK    := $(if $(shell command -v flock),flock .venv.lock)
+INSTALL := $(LOCK) $(MAKE) -s
+
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint clean
+
+help:
+	@echo "make demo     search, derive and retrain on handwritten digits; results in $(OUTPUT)"
+	@echo "make test     ruff, mypy and all tests, the installed wheel included"
+	@echo "make lint     ruff and mypy only"
+	@echo "make clean    remove .venv, builds and caches (results in runs/ stay)"
+	@echo
+	@echo "PYTHON=python3.12  interpreter for a new .venv, 3.10 or newer (default: $(PYTHON))"
+	@echo "OUTPUT=DIR         where make demo writes (default: $(OUTPUT))"
+
+demo:
+	@$(INSTALL) $(VENV)/installed
+	$(BIN)/dnas demo --output $(OUTPUT)
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint:
+	@$(INSTALL) $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# A stamp appears only after pip has succeeded, so an interrupted install is done again. torch and torchvision
+# come from one resolution: they are released in pairs.
+$(VENV)/installed: pyproject.toml $(BIN)/pip
+	@echo 'Installing into $(VENV): some minutes and gigabytes, once.'
+	$(BIN)/python -m pip install --editable .
+	@touch $@
+
+$(VENV)/installed-test: pyproject.toml $(BIN)/pip
+	@echo 'Installing into $(VENV): some minutes and gigabytes, once.'
+	$(BIN)/python -m pip install --editable '.[test]'
+	@touch $@ $(VENV)/installed
+
+# pip is the last thing that venv writes: without it the environment is missing, broken or half made.
+$(BIN)/pip:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "dnas needs Python 3.10 or newer, and there is no '$(PYTHON)': make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	  echo "dnas needs Python 3.10 or newer, and $(PYTHON) is $$($(PYTHON) --version 2>&1):" \
+	       "make PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+
+clean:
+	rm -rf $(VENV) .venv.lock build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""How networks and supernets are computed."""

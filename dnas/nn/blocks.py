@@ -1,0 +1,172 @@
+"""The blocks that networks are made of: inverted residuals with squeeze-excite (MobileNetV3, arXiv 1905.02244),
+grouped and shuffled ones and skips (FBNet, arXiv 1812.03443), and the pieces of stem and head.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dnas.space import Choice, FixedOp, Layer
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "relu6": nn.ReLU6,
+    "hswish": nn.Hardswish,
+    "swish": nn.SiLU,
+    "none": nn.Identity,
+}
+
+
+def activation(name: str) -> nn.Module:
+    """The activation of that name; it may overwrite its input, which is always a fresh batch-norm output."""
+    return nn.Identity() if name == "none" else ACTIVATIONS[name](inplace=True)
+
+
+def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None, groups: int = 1) -> Tensor:
+    """A 1x1 convolution, (N, in, h, w) and (out, in / groups, 1, 1) to (N, out, h, w); on channels-last maps a
+    matrix product.
+
+    A supernet has convolutions of very many shapes, each of which costs a CPU library the making of a kernel; the
+    matrix product needs none and is faster besides.
+    """
+    if groups > 1 or not x.is_contiguous(memory_format=torch.channels_last):
+        return F.conv2d(x, weight, bias, groups=groups)
+    return F.linear(x.permute(0, 2, 3, 1), weight.flatten(1), bias).permute(0, 3, 1, 2)
+
+
+class PointwiseConv2d(nn.Conv2d):
+    """A 1x1 convolution of stride 1, computed by :func:`pointwise`."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, groups: int = 1, bias: bool = True) -> None:
+        super().__init__(in_channels, out_channels, 1, groups=groups, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return pointwise(x, self.weight, self.bias, self.groups)
+
+
+def conv2d(in_channels: int, out_channels: int, kernel: int, stride: int, groups: int) -> nn.Conv2d:
+    """A convolution without bias, padded by kernel // 2."""
+    if kernel == stride == 1:
+        return PointwiseConv2d(in_channels, out_channels, groups=groups, bias=False)
+    return nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, groups=groups, bias=False)
+
+
+class ConvBNAct(nn.Sequential):
+    """Convolution with padding kernel // 2, batch normalisation (optional), activation."""
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        kernel: int = 1,
+        stride: int = 1,
+        groups: int = 1,
+        activation_name: str = "none",
+        norm: bool = True,
+    ) -> None:
+        super().__init__()
+        self.conv = conv2d(in_channels, out_channels, kernel, stride, groups)
+        self.bn = nn.BatchNorm2d(out_channels) if norm else nn.Identity()
+        self.act = activation(activation_name)
+
+
+class SqueezeExcite(nn.Module):
+    """Scale channels by a gate computed from their means: pool, 1x1, activation, 1x1, hard-sigmoid, multiply."""
+
+    def __init__(self, channels: int, squeezed: int, activation_name: str) -> None:
+        super().__init__()
+        self.reduce = PointwiseConv2d(channels, squeezed)
+        self.act = activation(activation_name)
+        self.expand = PointwiseConv2d(squeezed, channels)
+        self.gate = nn.Hardsigmoid()
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate = self.gate(self.expand(self.act(self.reduce(x.mean((2, 3), keepdim=True)))))
+        return x * gate
+
+
+class InvertedResidual(nn.Module):
+    """Expand 1x1, depthwise, optional squeeze-excite, project 1x1; residual when the shape is kept.
+
+    With groups above 1 both 1x1 convolutions are grouped and a channel shuffle follows the first (FBNet fig. 3).
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        hidden: int,
+        kernel: int = 3,
+        stride: int = 1,
+        squeezed: int = 0,
+        groups: int = 1,
+        activation_name: str = "relu",
+    ) -> None:
+        super().__init__()
+        act = activation_name
+        self.expand = ConvBNAct(in_channels, hidden, groups=groups, activation_name=act)
+        self.shuffle = nn.ChannelShuffle(groups) if groups > 1 else nn.Identity()
+        self.depthwise = ConvBNAct(
+            hidden, hidden, kernel=kernel, stride=stride, groups=hidden, activation_name=act
+        )
+        self.se = SqueezeExcite(hidden, squeezed, act) if squeezed else nn.Identity()
+        self.project = ConvBNAct(hidden, out_channels, groups=groups)
+        self.residual = stride == 1 and in_channels == out_channels
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.project(self.se(self.depthwise(self.shuffle(self.expand(x)))))
+        return x + y if self.residual else y
+
+
+def build_block(layer: Layer, choice: Choice) -> nn.Module:
+    """The module of one choice of a searchable layer."""
+    if choice.skip:
+        return build_skip(layer)
+    return InvertedResidual(
+        layer.in_channels,
+        layer.out_channels,
+        hidden=layer.hidden_channels(choice),
+        kernel=choice.kernel,
+        stride=layer.stride,
+        squeezed=layer.squeezed_channels(choice),
+        groups=choice.groups,
+        activation_name=layer.activation,
+    )
+
+
+def build_skip(layer: Layer) -> nn.Module:
+    """Identity, or a strided 1x1 convolution where the shape changes."""
+    if layer.keeps_shape:
+        return nn.Identity()
+    return ConvBNAct(
+        layer.in_channels, layer.out_channels, stride=layer.stride, activation_name=layer.activation
+    )
+
+
+def build_fixed(op: FixedOp) -> nn.Module:
+    """The module of one entry of a stem or head."""
+    if op.type == "pool":
+        return nn.AdaptiveAvgPool2d(1)
+    if op.type == "dropout":
+        return nn.Dropout(op.rate)
+    conv = {"kernel": op.kernel, "stride": op.stride, "activation_name": op.activation}
+    if op.type == "separable":
+        depthwise = ConvBNAct(op.in_channels, op.in_channels, groups=op.in_channels, **conv)
+        return nn.Sequential(depthwise, ConvBNAct(op.in_channels, op.out_channels))
+    return ConvBNAct(op.in_channels, op.out_channels, norm=op.norm, **conv)
+
+
+@torch.no_grad()
+def init_weights(module: nn.Module) -> None:
+    """Kaiming-normal (fan out) convolutions, unit batch norms, N(0, 0.01) classifiers; for ``Module.apply``."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+    elif isinstance(module, nn.Linear):
+        nn.init.normal_(module.weight, std=0.01)
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,53 @@
+"""A searched network as a plain ``nn.Module``: stem, one block per layer, head, classifier."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from dnas.architecture import Architecture
+from dnas.nn.blocks import build_block, build_fixed, init_weights
+from dnas.space import SearchSpace
+
+
+class Frame(nn.Module):
+    """What networks and supernets of a space share: stem before the blocks, head and classifier after them."""
+
+    def __init__(self, space: SearchSpace) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(*map(build_fixed, space.stem))
+        self.head = nn.Sequential(*map(build_fixed, space.head), nn.Flatten())
+        self.classifier = nn.Linear(space.head[-1].out_channels, space.num_classes)
+
+    def finish(self, features: Tensor) -> Tensor:
+        """(N, channels, h, w) features of the last layer to (N, classes) logits."""
+        return self.classifier(self.head(features))
+
+
+class Network(Frame):
+    """The network of an architecture.
+
+    Args:
+        arch: which block each layer has.
+        num_classes, in_channels, stem_stride: instead of the space's, for another data set. ``stem_stride=1``
+            keeps small images (CIFAR) from vanishing.
+
+    Forward: (N, in_channels, H, W) images to (N, num_classes) logits; any H and W.
+    """
+
+    def __init__(
+        self,
+        arch: Architecture,
+        num_classes: int | None = None,
+        *,
+        in_channels: int | None = None,
+        stem_stride: int | None = None,
+    ) -> None:
+        space = arch.space.adapt(num_classes=num_classes, in_channels=in_channels, stem_stride=stem_stride)
+        super().__init__(space)
+        self.arch = arch
+        blocks = zip(space.layers, arch.choices, strict=True)
+        self.blocks = nn.Sequential(*(build_block(layer, choice) for layer, choice in blocks))
+        self.apply(init_weights)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.finish(self.blocks(self.stem(images)))

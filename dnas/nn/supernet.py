@@ -1,0 +1,106 @@
+"""The weight-sharing supernet: every architecture of a space in one network, executed by a mask.
+
+How the mask was drawn (soft Gumbel, two paths, one path, ...) is not the supernet's business; see
+:mod:`dnas.search.masks`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from dnas.architecture import Architecture, ArchitectureError
+from dnas.nn.blocks import init_weights
+from dnas.nn.mixed_block import SHARINGS
+from dnas.nn.network import Frame, Network
+from dnas.space import SearchSpace
+
+Active = Sequence[Sequence[int]]
+
+
+class Supernet(Frame):
+    """All architectures of ``space`` with shared weights.
+
+    Args:
+        sharing: ``independent`` (a block per choice: MoGA, FairNAS, FBNet) or ``entangled`` (every choice a slice of
+            one block per layer: learns on small budgets).
+        num_classes, in_channels, stem_stride: instead of the space's, for another data set.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        sharing: str = "independent",
+        *,
+        num_classes: int | None = None,
+        in_channels: int | None = None,
+        stem_stride: int | None = None,
+    ) -> None:
+        if sharing not in SHARINGS:
+            raise ValueError(f"Unknown sharing {sharing!r}: expected one of {', '.join(SHARINGS)}.")
+        self.adaptation = {"num_classes": num_classes, "in_channels": in_channels, "stem_stride": stem_stride}
+        adapted = space.adapt(**self.adaptation)
+        super().__init__(adapted)
+        self.space, self.sharing = space, sharing
+        self.blocks = nn.ModuleList(SHARINGS[sharing](layer) for layer in adapted.layers)
+        self.apply(init_weights)
+
+    def forward(self, images: Tensor, mask: Tensor, active: Active | None = None) -> Tensor:
+        """Logits of a mixture, or of one architecture.
+
+        Args:
+            images: (N, in_channels, H, W).
+            mask: (L, C) floating: layer l computes sum_i mask[l, i] block_i; or (L,) integers: one choice per layer,
+                executed alone and unscaled.
+            active: with a floating mask, the choices to execute in every layer (others must have weight 0);
+                all valid ones when None.
+
+        Returns:
+            (N, num_classes) logits.
+
+        Raises:
+            ValueError: a mask that does not fit the space.
+        """
+        rows, active = self._plan(mask, active)
+        x = self.stem(images)
+        for block, row, choices in zip(self.blocks, rows, active, strict=True):
+            x = block(x, row, choices)
+        return self.finish(x)
+
+    def _plan(self, mask: Tensor, active: Active | None) -> tuple[Sequence[Tensor | None], Active]:
+        layers, choices = len(self.space), self.space.max_choices
+        if not mask.is_floating_point() and mask.shape == (layers,):
+            arch = Architecture(self.space, tuple(mask.tolist()))
+            return [None] * layers, [(index,) for index in arch.indices]
+        if not mask.is_floating_point() or mask.shape != (layers, choices):
+            raise ValueError(
+                f"Expected an ({layers}, {choices}) floating mask or ({layers},) integer choices, "
+                f"got {tuple(mask.shape)} of {mask.dtype}."
+            )
+        if active is None:
+            active = [range(count) for count in self.space.num_choices]
+        if len(active) != layers or not all(len(row) for row in active):
+            raise ValueError(
+                f"Expected at least one active choice for each of {layers} layers, got {active}."
+            )
+        return mask.unbind(), active
+
+    @torch.no_grad()
+    def extract(self, arch: Architecture) -> Network:
+        """A plain network with a copy of the supernet's weights and statistics for ``arch``.
+
+        It computes exactly what the supernet computes with a one-hot mask, in train and in eval mode.
+        """
+        if arch.space != self.space:
+            raise ArchitectureError(
+                f"This supernet is of space {self.space.name}, the architecture of {arch.space.name}."
+            )
+        network = Network(arch, **self.adaptation)
+        parts = zip(self.blocks, arch.indices, strict=True)
+        network.blocks = nn.Sequential(*(block.extract(choice) for block, choice in parts))
+        for name in ("stem", "head", "classifier"):
+            setattr(network, name, copy.deepcopy(getattr(self, name)))
+        return network.train(self.training)

@@ -1,0 +1,56 @@
+"""One-shot accuracy of derived architectures, with the data module that a checkpoint remembers.
+
+``dnas`` does not know data modules: a checkpoint names one by its class path, and it is imported when it is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from dnas.architecture import Architecture
+from dnas.nn.supernet import Supernet
+from dnas.search.evaluator import Evaluation, evaluate, recalibrate
+
+
+class DataUnavailable(ValueError):
+    """The data that a checkpoint names is not at hand; the message says why."""
+
+
+class OneShotEvaluator:
+    """Accuracy of architectures with weights inherited from a supernet.
+
+    Args:
+        supernet: trained; it stays untouched.
+        data: class path and arguments of a data module with ``recalibration_dataloader`` and ``val_dataloader``.
+        recalibration_batches: training batches for batch-norm statistics.
+
+    Raises:
+        DataUnavailable: no data module is named, or its data is missing.
+    """
+
+    def __init__(
+        self, supernet: Supernet, data: Mapping[str, Any] | None, recalibration_batches: int = 8
+    ) -> None:
+        self.supernet, self.recalibration_batches = supernet, recalibration_batches
+        self.datamodule = _load_data(data)
+
+    def __call__(self, architecture: Architecture) -> Evaluation:
+        """Evaluate on the validation split, after batch-norm recalibration on training images."""
+        network = self.supernet.extract(architecture)
+        recalibrate(network, self.datamodule.recalibration_dataloader(), self.recalibration_batches)
+        return evaluate(network, self.datamodule.val_dataloader(), network.classifier.out_features)
+
+
+def _load_data(data: Mapping[str, Any] | None) -> Any:
+    if not data:
+        raise DataUnavailable("the checkpoint names no data module")
+    module, _, name = data["class_path"].rpartition(".")
+    try:
+        datamodule = getattr(import_module(module), name)(**data["init_args"])
+        datamodule.prepare_data()
+        datamodule.setup("validate")
+    except (ImportError, AttributeError, FileNotFoundError, TypeError, ValueError) as error:
+        raise DataUnavailable(f"{data['class_path']} could not be loaded: {error}") from error
+    return datamodule

@@ -1,0 +1,87 @@
+"""The look that all figures share, and saving them.
+
+Colours are those of Okabe and Ito ("Color Universal Design", 2008), told apart with every colour vision
+deficiency. Figures are 8 inches wide with text of at least 8 points: readable when shown 800 pixels wide.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+BLUE = "#0072B2"
+SKY = "#56B4E9"
+GREEN = "#009E73"
+ORANGE = "#E69F00"
+VERMILION = "#D55E00"
+PURPLE = "#CC79A7"
+YELLOW = "#F0E442"
+INK = "#222222"
+GREY = "#666666"
+PALE = "#DDDDDD"
+
+WIDTH_IN = 8.0
+DPI = 150
+TEXT_PT = 9.0
+SMALL_PT = 8.0
+
+
+def new_figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
+    """An empty white figure of that size in inches; it belongs to no window and no global list."""
+    figure = Figure(figsize=(width_in, height_in), dpi=DPI, facecolor="white")
+    figure.set_layout_engine("constrained", w_pad=0.08, h_pad=0.08)
+    return figure
+
+
+def figure_of(axes: Axes) -> Figure:
+    """The whole figure that ``axes`` belong to, also when they stand in a part of it."""
+    return axes.figure.figure
+
+
+def tidy(axes: Axes, grid: Literal["x", "y", "both"] | None = None) -> None:
+    """Leave the left and lower spine, small ticks, and faint grid lines of the axis "x", "y" or "both"."""
+    axes.set_facecolor("white")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(GREY)
+    axes.tick_params(labelsize=TEXT_PT, colors=INK, color=GREY, length=3)
+    axes.xaxis.label.set(size=TEXT_PT, color=INK)
+    axes.yaxis.label.set(size=TEXT_PT, color=INK)
+    if grid is not None:
+        axes.grid(True, axis=grid, color=PALE, linewidth=0.6)
+        axes.set_axisbelow(True)
+
+
+def save_figure(figure: Figure, path: str | Path, formats: Sequence[str] = ("png",)) -> tuple[Path, ...]:
+    """Write ``figure`` as ``path`` with the suffix of every format ("png" at 150 dpi, "svg").
+
+    The folder is created; a file appears only when it is complete. Returns the files.
+
+    Raises:
+        ValueError: no format, or one that is neither png nor svg.
+    """
+    unknown = sorted(set(formats) - {"png", "svg"})
+    if unknown or not formats:
+        raise ValueError(f"Figures are saved as 'png' or 'svg', got formats {list(formats)}.")
+    stem = Path(path)
+    stem = stem.with_suffix("") if stem.suffix in {".png", ".svg"} else stem
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    return tuple(_save(figure, stem.with_name(f"{stem.name}.{kind}"), kind) for kind in formats)
+
+
+def _save(figure: Figure, path: Path, kind: str) -> Path:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    # Without a fixed salt and with a date, every SVG would differ from the last one.
+    try:
+        with matplotlib.rc_context({"svg.hashsalt": "dnas"}):
+            metadata = {"Date": None} if kind == "svg" else {}
+            figure.savefig(unfinished, format=kind, dpi=DPI, metadata=metadata)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,1 @@
+"""How architectures are chosen: masks, objectives, schedules and exact selection under bounds."""

@@ -1,0 +1,305 @@
+"""What the architecture minimises: cross-entropy, a latency term by name, and rewards for size.
+
+Forms: FBNet (arXiv 1812.03443 eq. 2), ProxylessNAS (1812.00332 eq. 5), MnasNet (1807.11626 eq. 2),
+TuNAS (2008.06120 sec. 3). Every form keeps the gradient of its latency.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import MISSING, dataclass, fields
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+_US_PER_MS = 1000.0
+
+
+class LatencyForm(ABC):
+    """Joins a cross-entropy and an expected latency in milliseconds into one differentiable loss."""
+
+    # Exclusive lower bound of the latency for which the formula holds.
+    floor_ms: ClassVar[float] = 0.0
+
+    def __call__(self, ce: Tensor, latency_ms: Tensor, scale: float = 1.0) -> Tensor:
+        """Return the loss.
+
+        Args:
+            ce: cross-entropy, any shape that broadcasts with latency_ms (usually both are scalars).
+            latency_ms: expected latency of the drawn mask in milliseconds.
+            scale: scheduled strength >= 0; multiplies a weight or an exponent. 0 leaves the cross-entropy
+                (times its constant factor, for `fbnet`).
+
+        Raises:
+            ValueError: scale is negative or not finite; a latency is not finite or not above `floor_ms`.
+        """
+        problems = []
+        if not (math.isfinite(scale) and scale >= 0.0):
+            problems.append(f"scale must be finite and not negative, got {scale}")
+        measured = latency_ms.detach()
+        if not bool((measured.isfinite() & (measured > self.floor_ms)).all()):
+            problems.append(
+                f"latency_ms must be finite and above {self.floor_ms:g} ms for {type(self).__name__}, "
+                f"got {measured.tolist()}; check the table's unit and alpha"
+            )
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self._loss(ce, latency_ms, scale)
+
+    @abstractmethod
+    def _loss(self, ce: Tensor, latency_ms: Tensor, scale: float) -> Tensor:
+        """Return the loss for checked arguments."""
+
+
+@dataclass(frozen=True)
+class FBNetLatency(LatencyForm):
+    """ce * a * log(latency in microseconds)^(scale * b), natural logarithm: log(LAT)^b, not log(LAT^b).
+
+    Args:
+        a: Constant factor of the loss.
+        b: Exponent of the logarithm.
+    """
+
+    a: float = 0.2
+    b: float = 0.6
+    # Below 1 us the logarithm is negative and has no real power.
+    floor_ms: ClassVar[float] = 1.0 / _US_PER_MS
+
+    def __post_init__(self) -> None:
+        _check(above_zero={"a": self.a}, not_negative={"b": self.b})
+
+    def _loss(self, ce: Tensor, latency_ms: Tensor, scale: float) -> Tensor:
+        return ce * self.a * torch.log(latency_ms * _US_PER_MS) ** (self.b * scale)
+
+
+@dataclass(frozen=True)
+class AdditiveLatency(LatencyForm):
+    """ce + scale * weight_per_ms * latency (ProxylessNAS).
+
+    Args:
+        weight_per_ms: Loss per millisecond.
+    """
+
+    weight_per_ms: float
+
+    def __post_init__(self) -> None:
+        _check(not_negative={"weight_per_ms": self.weight_per_ms})
+
+    def _loss(self, ce: Tensor, latency_ms: Tensor, scale: float) -> Tensor:
+        return ce + scale * self.weight_per_ms * latency_ms
+
+
+@dataclass(frozen=True)
+class MnasNetLatency(LatencyForm):
+    """ce * (latency / target)^(scale * exponent): the loss form of MnasNet's reward ACC * (LAT / T)^-0.07.
+
+    The reward is maximised and has a negative exponent; a loss is minimised, so its exponent is positive.
+
+    Args:
+        target_ms: Latency at which the factor is 1.
+        exponent: Strength; 0.07 is the paper's.
+    """
+
+    target_ms: float
+    exponent: float = 0.07
+
+    def __post_init__(self) -> None:
+        _check(above_zero={"target_ms": self.target_ms}, not_negative={"exponent": self.exponent})
+
+    def _loss(self, ce: Tensor, latency_ms: Tensor, scale: float) -> Tensor:
+        return ce * (latency_ms / self.target_ms) ** (self.exponent * scale)
+
+
+@dataclass(frozen=True)
+class AbsoluteLatency(LatencyForm):
+    """ce + scale * weight * |latency / target - 1| (TuNAS; weight is -beta of its reward).
+
+    Args:
+        target_ms: Latency at which the term is 0.
+        weight: Loss at a latency of 0 or of twice the target.
+    """
+
+    target_ms: float
+    weight: float
+
+    def __post_init__(self) -> None:
+        _check(above_zero={"target_ms": self.target_ms}, not_negative={"weight": self.weight})
+
+    def _loss(self, ce: Tensor, latency_ms: Tensor, scale: float) -> Tensor:
+        return ce + scale * self.weight * (latency_ms / self.target_ms - 1.0).abs()
+
+
+@dataclass(frozen=True)
+class HingeLatency(LatencyForm):
+    """ce + scale * weight * max(0, latency / target - 1): no reward for being faster than the target.
+
+    Args:
+        target_ms: Latency up to which the term is 0.
+        weight: Loss at twice the target.
+    """
+
+    target_ms: float
+    weight: float
+
+    def __post_init__(self) -> None:
+        _check(above_zero={"target_ms": self.target_ms}, not_negative={"weight": self.weight})
+
+    def _loss(self, ce: Tensor, latency_ms: Tensor, scale: float) -> Tensor:
+        return ce + scale * self.weight * (latency_ms / self.target_ms - 1.0).relu()
+
+
+LATENCY_FORMS: dict[str, type[LatencyForm]] = {
+    "fbnet": FBNetLatency,
+    "additive": AdditiveLatency,
+    "mnasnet": MnasNetLatency,
+    "absolute": AbsoluteLatency,
+    "hinge": HingeLatency,
+}
+
+
+class Loss(NamedTuple):
+    """A loss and the terms that add up to it: total = ce + latency + params + madds.
+
+    Only `total` carries gradients; the terms are detached, for logging. `latency` is what the latency form
+    adds to the cross-entropy, for multiplicative forms too.
+    """
+
+    total: Tensor
+    ce: Tensor
+    latency: Tensor
+    params: Tensor
+    madds: Tensor
+
+
+class Objective:
+    """The architecture's loss: form(ce, latency) - params_reward * params / 1e6 - madds_reward * madds / 1e8.
+
+    Args:
+        form: Latency form: fbnet, additive, mnasnet, absolute or hinge.
+        target_ms: Latency target in milliseconds, for mnasnet, absolute and hinge.
+        weight: Weight of the relative excess over the target, for absolute and hinge.
+        weight_per_ms: Loss per millisecond, for additive.
+        exponent: Exponent of latency / target, for mnasnet (0.07 unless given).
+        a: Constant factor, for fbnet (0.2 unless given).
+        b: Exponent of the logarithm, for fbnet (0.6 unless given).
+        params_reward: Loss taken off per million parameters; negative penalises size.
+        madds_reward: Loss taken off per hundred million multiply-adds; negative penalises them.
+        cross_entropy: False replaces the cross-entropy by the constant 1, so that only the costs act.
+
+    Raises:
+        ValueError: one message with all that is wrong: an unknown form, an option that the form does not
+            take, a missing or out-of-range value.
+    """
+
+    def __init__(
+        self,
+        form: str = "fbnet",
+        target_ms: float | None = None,
+        weight: float | None = None,
+        weight_per_ms: float | None = None,
+        exponent: float | None = None,
+        a: float | None = None,
+        b: float | None = None,
+        params_reward: float = 0.0,
+        madds_reward: float = 0.0,
+        cross_entropy: bool = True,
+    ) -> None:
+        options = {
+            "target_ms": target_ms,
+            "weight": weight,
+            "weight_per_ms": weight_per_ms,
+            "exponent": exponent,
+            "a": a,
+            "b": b,
+        }
+        given = {name: value for name, value in options.items() if value is not None}
+        rewards = {"params_reward": params_reward, "madds_reward": madds_reward}
+        problems = [
+            f"{name} must be finite, got {value}"
+            for name, value in rewards.items()
+            if not math.isfinite(value)
+        ]
+        problems += _form_problems(form, given)
+        if problems:
+            raise ValueError(f"objective: {'; '.join(problems)}")
+        self.latency_form = LATENCY_FORMS[form](**given)
+        self.target_ms = target_ms
+        # |x - T| and max(0, x - T) of a draw are not those of the expectation: see `centred`.
+        self.centres = form in ("absolute", "hinge")
+        self.params_reward = params_reward
+        self.madds_reward = madds_reward
+        self.cross_entropy = cross_entropy
+
+    def __call__(
+        self, ce: Tensor, latency_ms: Tensor, params: Tensor, madds: Tensor, scale: float = 1.0
+    ) -> Loss:
+        """Return the loss of one drawn mask; all arguments are scalars (or broadcast).
+
+        Args:
+            ce: cross-entropy of the forward that used the mask.
+            latency_ms: expected latency of the mask in milliseconds.
+            params: expected number of parameters of the mask.
+            madds: expected number of multiply-adds of the mask.
+            scale: scheduled strength >= 0 of all the cost terms; 0 leaves the cross-entropy.
+
+        Raises:
+            ValueError: scale is negative or not finite, or the latency is not one the form is defined for.
+        """
+        base = ce if self.cross_entropy else torch.ones_like(ce)
+        joint = self.latency_form(base, latency_ms, scale)
+        size = -scale * self.params_reward * params / 1e6
+        work = -scale * self.madds_reward * madds / 1e8
+        terms = (base, joint - base, size, work)
+        return Loss(joint + size + work, *(term.detach() for term in terms))
+
+
+def centred(sampled: Tensor, expected: Tensor) -> Tensor:
+    """Return the expectation's value with the drawn mask's gradient: sampled + (expected - sampled).detach().
+
+    A cost is linear in the mask, so its gradient needs no correction; but a form that compares with a target
+    sees one draw, and E|LAT(mask) - T| is least where the *median* draw meets the target, not where the
+    expected latency under softmax(alpha) does: in a toy space soft masks end 2 %, hard ones 4 % and two-path
+    masks 8 % off. Centred, every mask strategy converges to the target.
+
+    Args:
+        sampled: cost of the drawn mask, any shape, with gradient.
+        expected: cost under softmax(alpha), same shape and unit.
+    """
+    return sampled + (expected - sampled).detach()
+
+
+def _form_problems(form: str, given: dict[str, float]) -> list[str]:
+    """Return what keeps `form` from being built with the given options."""
+    if form not in LATENCY_FORMS:
+        return [f"unknown form {form!r}, expected one of {', '.join(LATENCY_FORMS)}"]
+    takes = {field.name: field.default for field in fields(LATENCY_FORMS[form])}  # type: ignore[arg-type]
+    missing = [name for name, default in takes.items() if default is MISSING and name not in given]
+    foreign = [f"{name}={value}" for name, value in given.items() if name not in takes]
+    problems = [f"{name} is missing" for name in missing]
+    problems += [f"{text} does not belong to form {form!r}" for text in foreign]
+    if problems:
+        required = [f"{name} (required)" if takes[name] is MISSING else name for name in takes]
+        return [*problems, f"form {form!r} takes {', '.join(required)}"]
+    try:
+        LATENCY_FORMS[form](**given)
+    except ValueError as error:
+        return [str(error)]
+    return []
+
+
+def _check(above_zero: dict[str, float] | None = None, not_negative: dict[str, float] | None = None) -> None:
+    """Raise one ValueError naming every value that is out of range or not finite."""
+    wrong = [
+        f"{name} must be finite and above 0, got {value}"
+        for name, value in (above_zero or {}).items()
+        if not (math.isfinite(value) and value > 0.0)
+    ]
+    wrong += [
+        f"{name} must be finite and not negative (the loss is minimised), got {value}"
+        for name, value in (not_negative or {}).items()
+        if not (math.isfinite(value) and value >= 0.0)
+    ]
+    if wrong:
+        raise ValueError("; ".join(wrong))

@@ -1,0 +1,38 @@
+"""Data files that ship with this package, by folder and name."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from latency.errors import TableError
+
+
+def names(folder: str, suffix: str = ".yaml") -> list[str]:
+    """Names of the shipped files in ``latency/<folder>``, without suffix, sorted."""
+    files = resources.files("latency").joinpath(folder).iterdir()
+    return sorted(file.name.removesuffix(suffix) for file in files if file.name.endswith(suffix))
+
+
+def read(folder: str, name: str, suffix: str = ".yaml") -> bytes:
+    """Content of a shipped file; raises :class:`TableError` naming the shipped ones."""
+    if name not in names(folder, suffix):
+        raise TableError(f"No {name!r} in latency/{folder}. Shipped: {', '.join(names(folder, suffix))}.")
+    return resources.files("latency").joinpath(folder, name + suffix).read_bytes()
+
+
+def load(folder: str, name: str, expected_format: str) -> dict[str, Any]:
+    """A shipped YAML file as plain data.
+
+    Raises:
+        TableError: no such file, or its ``format`` is another one.
+    """
+    data: dict[str, Any] = yaml.safe_load(read(folder, name))
+    if data.get("format") != expected_format:
+        found = data.get("format")
+        raise TableError(
+            f"latency/{folder}/{name}.yaml: expected format {expected_format!r}, found {found!r}."
+        )
+    return data

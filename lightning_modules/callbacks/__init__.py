@@ -1,0 +1,20 @@
+"""One behaviour, one callback, one file."""
+
+from lightning_modules.callbacks.anneal import Anneal, AnnealLearningRates
+from lightning_modules.callbacks.clip import ClipGradients
+from lightning_modules.callbacks.figures import SearchFigures
+from lightning_modules.callbacks.interrupt import GracefulInterrupt
+from lightning_modules.callbacks.monitor import SearchMonitor
+from lightning_modules.callbacks.random_state import RandomState
+from lightning_modules.callbacks.warmup import AlphaWarmup
+
+__all__ = [
+    "AlphaWarmup",
+    "Anneal",
+    "AnnealLearningRates",
+    "ClipGradients",
+    "GracefulInterrupt",
+    "RandomState",
+    "SearchFigures",
+    "SearchMonitor",
+]

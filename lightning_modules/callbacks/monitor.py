@@ -1,0 +1,54 @@
+"""What the search is doing, once per epoch: latency, size, entropy and one-shot accuracy."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.utilities import rank_zero_warn
+
+from dnas.search.relaxation import Relaxation
+
+
+class SearchMonitor(pl.Callback):
+    """Log the state of alpha after every epoch and keep all epochs' metrics in checkpoints.
+
+    Args:
+        relaxation: alpha and its costs.
+        collapse_below: warn when a layer's entropy over its maximum falls below this in the first half of training.
+    """
+
+    def __init__(self, relaxation: Relaxation, collapse_below: float = 0.02) -> None:
+        self.relaxation, self.collapse_below = relaxation, collapse_below
+        self.history: list[dict[str, float]] = []
+        self._warned = False
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        metrics = self.relaxation.describe()
+        module.log_dict(metrics)
+        self._warn_on_collapse(trainer)
+        logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.history.append({"epoch": float(trainer.current_epoch), **logged, **metrics})
+
+    def _warn_on_collapse(self, trainer: pl.Trainer) -> None:
+        if self._warned or not trainer.max_epochs or trainer.current_epoch + 1 > trainer.max_epochs / 2:
+            return
+        layers = zip(self.relaxation.space.layers, self.relaxation.layer_entropy().tolist(), strict=True)
+        collapsed = [
+            layer.name
+            for layer, nats in layers
+            if len(layer.choices) > 1 and nats < self.collapse_below * math.log(len(layer.choices))
+        ]
+        if collapsed:
+            self._warned = True
+            rank_zero_warn(
+                f"alpha has all but decided {', '.join(collapsed)} in the first half of the search. A longer warm-up, "
+                "a smaller learning rate of alpha or a weaker latency term keeps the choice open for longer."
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"history": self.history}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.history = list(state_dict["history"])

@@ -1,0 +1,127 @@
+"""The ``dnas`` command: fit, validate and test through LightningCLI, and the other commands of the library."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+
+from dnas.command import one_message
+from lightning_modules.resources import resolve_config_arguments
+from lightning_modules.run_folder import make_run_folder
+
+USAGE = """usage: dnas COMMAND [options]
+
+  demo      the whole way on handwritten digits: search, derive, retrain (minutes, no download)
+  fit       search or train, as a config says:  dnas fit --config digits/search.yaml
+  validate  one-shot accuracy of a checkpoint on its validation split
+  test      the same on the test split
+  derive    architectures from a search checkpoint, with bounds on latency and size
+  latency   latency tables: list, show, check, build
+  configs   list the shipped configs, print or copy them
+
+'dnas COMMAND --help' explains each. Every option of a config can be overridden: --trainer.max_epochs 5"""
+
+
+class DnasCLI(LightningCLI):
+    """LightningCLI with a folder per run, loggers in it, and data facts passed on to the model."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument(
+            "--run_folder", type=str | None, default=None, help="where this run writes; must be empty"
+        )
+        for fact in ("num_classes", "in_channels"):
+            parser.link_arguments(f"data.{fact}", f"model.init_args.{fact}", apply_on="instantiate")
+
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        asked = self._get(self.config_init, "trainer.default_root_dir")
+        folder = make_run_folder(self._get(self.config_init, "run_folder") or asked, self._run_name())
+        kwargs["default_root_dir"] = str(folder)
+        if self._get(self.config_init, "trainer.logger") in (None, True):
+            kwargs["logger"] = [kind(folder, name="", version="") for kind in (CSVLogger, TensorBoardLogger)]
+        callbacks = list(self._get(self.config_init, "trainer.callbacks") or [])
+        if not any(isinstance(callback, ModelCheckpoint) for callback in callbacks):
+            # One of its own for the last epoch: 'last.ckpt' is what deriving and resuming want.
+            callbacks.append(
+                ModelCheckpoint(folder / "checkpoints", filename="last", enable_version_counter=False)
+            )
+        return super().instantiate_trainer(**kwargs, callbacks=callbacks)
+
+    def _run_name(self) -> str:
+        configs = self._get(self.config, "config") or []
+        path = Path(str(configs[-1])) if configs else Path(str(self.subcommand))
+        return "-".join(part for part in (path.parent.name, path.stem) if part not in ("", "configs"))
+
+    def after_fit(self) -> None:
+        checkpoint = self.trainer.checkpoint_callback
+        if self.trainer.is_global_zero and checkpoint is not None:
+            print(f"Run folder: {self.trainer.default_root_dir}\nCheckpoint: {checkpoint.best_model_path}")  # type: ignore[attr-defined]
+
+
+def run_lightning(argv: list[str], **options: Any) -> DnasCLI:
+    """Run one LightningCLI subcommand (fit, validate, test)."""
+    return DnasCLI(
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        model_class=pl.LightningModule,
+        datamodule_class=pl.LightningDataModule,
+        auto_configure_optimizers=False,
+        save_config_kwargs={"overwrite": True},
+        seed_everything_default=0,
+        args=resolve_config_arguments(argv),
+        **options,
+    )
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point of ``dnas`` and of ``python -m lightning_modules.cli``."""
+    argv = sys.argv[1:] if argv is None else argv
+    if not argv or argv[0] in ("-h", "--help"):
+        print(USAGE)
+        return
+    command, rest = argv[0], argv[1:]
+    commands = _commands()
+    if command not in commands:
+        raise SystemExit(
+            f"dnas: unknown command {command!r}, expected one of {', '.join(commands)}.\n\n{USAGE}"
+        )
+    with one_message(f"dnas {command}"):
+        commands[command](rest)
+
+
+def _commands() -> dict[str, Callable[[list[str]], Any]]:
+    # Imported when called for: 'dnas configs' need not wait for a table to load.
+    def derive(argv: list[str]) -> Any:
+        from dnas.derive import main
+
+        return main(argv)
+
+    def latency(argv: list[str]) -> Any:
+        from latency.__main__ import main
+
+        return main(argv)
+
+    def configs(argv: list[str]) -> Any:
+        from lightning_modules.configs_command import main
+
+        return main(argv)
+
+    def demo(argv: list[str]) -> Any:
+        from lightning_modules.demo import main
+
+        return main(argv)
+
+    lightning = {
+        name: (lambda argv, name=name: run_lightning([name, *argv])) for name in ("fit", "validate", "test")
+    }
+    return {"demo": demo, **lightning, "derive": derive, "latency": latency, "configs": configs}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Plain data about a run, for its checkpoints: versions, data module, hyper-parameters."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import pytorch_lightning as pl
+
+PACKAGES = ("dnas", "torch", "torchvision", "pytorch-lightning", "torchmetrics", "numpy")
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of the packages that decide results; ``unknown`` when run from a folder without installation."""
+    return {name: _version(name) for name in PACKAGES}
+
+
+def describe_data(datamodule: pl.LightningDataModule | None) -> dict[str, Any] | None:
+    """Class path and plain arguments of a data module, enough to make it again; None without one."""
+    if datamodule is None:
+        return None
+    kind = type(datamodule)
+    arguments = {k: v for k, v in datamodule.hparams.items() if not k.startswith("_") and is_plain(v)}
+    return {"class_path": f"{kind.__module__}.{kind.__qualname__}", "init_args": arguments}
+
+
+def save_plain_hyperparameters(module: pl.LightningModule) -> None:
+    """Save the constructor's arguments, leaving out objects, so that checkpoints hold plain data only.
+
+    On the command line all arguments are plain data already and none is left out.
+    """
+    # save_hyperparameters must look at the constructor that called us, not at this function.
+    frame = inspect.currentframe()
+    assert frame is not None
+    module.save_hyperparameters(frame=frame.f_back)
+    for name in [name for name, value in module.hparams.items() if not is_plain(value)]:
+        del module.hparams[name]
+    module._hparams_initial = module._hparams
+
+
+def is_plain(value: Any) -> bool:
+    """Whether ``value`` consists of numbers, strings, lists and dictionaries only."""
+    if isinstance(value, Mapping):
+        return all(is_plain(key) and is_plain(item) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(is_plain, value))
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,51 @@
+"""A folder of its own for every run, so that a second run never meets the files of the first."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+
+_SHARED = "DNAS_RUN_FOLDER"
+
+
+def make_run_folder(requested: str | None, name: str) -> Path:
+    """Create the folder of a run and return it.
+
+    Args:
+        requested: the folder the user asked for; it must not hold a run yet.
+        name: of the kind of run; without a request the folder is ``runs/<name>/<date>-<time>``.
+
+    Raises:
+        FileExistsError: the requested folder already holds files.
+    """
+    # Processes that a launcher starts after this one get the same folder through the environment.
+    if os.environ.get("LOCAL_RANK", "0") != "0" and _SHARED in os.environ:
+        return Path(os.environ[_SHARED])
+    folder = _requested(Path(requested)) if requested else _fresh(Path("runs") / name)
+    os.environ[_SHARED] = str(folder.resolve())
+    return folder
+
+
+def _requested(folder: Path) -> Path:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FileExistsError(
+            f"The run folder {folder} is not empty. Every run gets a folder of its own: choose another --run_folder, "
+            "or leave it out. To continue a run, give its checkpoint with --ckpt_path."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _fresh(parent: Path) -> Path:
+    parent.mkdir(parents=True, exist_ok=True)
+    stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
+    for attempt in range(1000):
+        folder = parent / (f"{stamp}-{attempt}" if attempt else stamp)
+        try:
+            # mkdir fails if another process was faster: the name is ours, or nobody's yet.
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            continue
+    raise FileExistsError(f"{parent} already holds a thousand runs of this second.")

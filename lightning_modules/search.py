@@ -1,0 +1,278 @@
+"""Differentiable search: weights and architecture logits trained together (FBNet, arXiv 1812.03443; DARTS' bilevel
+scheme, arXiv 1806.09055).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.cli import OptimizerCallable
+from torch import Tensor
+from torch.nn import functional as F
+from torch.optim import Optimizer
+
+from dnas.costs import count
+from dnas.nn.supernet import Supernet
+from dnas.search import checkpoint as search_checkpoint
+from dnas.search.evaluator import accuracies, recalibrate
+from dnas.search.masks import MaskStrategy, Sample
+from dnas.search.objective import Objective, centred
+from dnas.search.relaxation import Expected, Relaxation
+from dnas.search.schedules import Constant, Schedule
+from dnas.space import SearchSpace
+from latency import load_table
+from lightning_modules.callbacks import (
+    AlphaWarmup,
+    Anneal,
+    AnnealLearningRates,
+    ClipGradients,
+    GracefulInterrupt,
+    RandomState,
+    SearchFigures,
+    SearchMonitor,
+)
+from lightning_modules.checks import check_finite, check_precision, check_same_search, check_trainer
+from lightning_modules.provenance import describe_data, library_versions, save_plain_hyperparameters
+
+Batch = tuple[Tensor, Tensor]
+Alternate = Literal["step", "epoch"]
+
+
+class DifferentiableSearch(pl.LightningModule):
+    """Search a space for architectures of low loss and latency.
+
+    Args:
+        space: shipped name (moga, fbnet) or YAML file; describes the deployed network.
+        table: latency table of that space, shipped name or file.
+        sharing: independent (a block per choice) or entangled (slices of one block; learns on small budgets).
+        num_classes: classes of the data; taken from the data module on the command line.
+        in_channels: channels of the images; taken from the data module on the command line.
+        stem_stride: stride of the first convolution; 1 keeps small images from vanishing.
+        objective: loss of the architecture (and of the weights, in single-level search).
+        weight_masks: how masks are drawn when the weights learn.
+        alpha_masks: how masks are drawn when alpha learns; must train alpha.
+        weight_optimizer: optimiser of the weights.
+        alpha_optimizer: optimiser of alpha.
+        bilevel: True: alpha learns from the alpha split, weights from the weights split. False: one loss, one batch.
+        alternate: bilevel search alternates per step, or per epoch (FBNet: all weights steps, then all alpha steps).
+        warmup_epochs: epochs before alpha moves.
+        tau: temperature of the masks as a schedule of progress.
+        latency_scale: strength of all cost terms as a schedule of progress.
+        weight_lr: factor of the weights' learning rate as a schedule of progress.
+        alpha_lr: factor of alpha's learning rate as a schedule of progress.
+        schedule_per_epoch: hold scheduled values constant within an epoch, as FBNet does.
+        accumulate: batches whose gradients are averaged into one optimiser step.
+        clip_weights: maximal gradient norm of the weights.
+        clip_alpha: maximal gradient norm of alpha.
+        recalibration_batches: batches for batch-norm statistics before one-shot accuracy is measured.
+        seed: decides the noise of the masks.
+    """
+
+    def __init__(
+        self,
+        space: str = "moga",
+        table: str = "adreno630_mace_calibrated",
+        sharing: str = "independent",
+        num_classes: int | None = None,
+        in_channels: int | None = None,
+        stem_stride: int | None = None,
+        *,
+        objective: Objective,
+        weight_masks: MaskStrategy,
+        alpha_masks: MaskStrategy,
+        weight_optimizer: OptimizerCallable,
+        alpha_optimizer: OptimizerCallable,
+        bilevel: bool = True,
+        alternate: Alternate = "step",
+        warmup_epochs: int = 0,
+        tau: Schedule | float = 1.0,
+        latency_scale: Schedule | float = 1.0,
+        weight_lr: Schedule | None = None,
+        alpha_lr: Schedule | None = None,
+        schedule_per_epoch: bool = False,
+        accumulate: int = 1,
+        clip_weights: float | None = None,
+        clip_alpha: float | None = None,
+        recalibration_batches: int = 8,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        _check_arguments(alpha_masks, accumulate, warmup_epochs, recalibration_batches)
+        save_plain_hyperparameters(self)
+        self.automatic_optimization = False
+        self.space = SearchSpace.load(space)
+        self.table = load_table(table, self.space)
+        self.relaxation = Relaxation(self.space, count(self.space), self.table, seed)
+        self.supernet = Supernet(
+            self.space, sharing, num_classes=num_classes, in_channels=in_channels, stem_stride=stem_stride
+        )
+        self.supernet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.objective, self.weight_masks, self.alpha_masks = objective, weight_masks, alpha_masks
+        self.weight_optimizer, self.alpha_optimizer = weight_optimizer, alpha_optimizer
+        self.bilevel, self.alternate, self.accumulate = bilevel, alternate, accumulate
+        self.recalibration_batches, self.seed = recalibration_batches, seed
+        self.alpha_frozen, self.draws, self.pending = False, 0, [0, 0]
+        schedules = {"tau": _schedule(tau), "latency_scale": _schedule(latency_scale)}
+        self.tau, self.latency_scale = schedules["tau"](0.0), schedules["latency_scale"](0.0)
+        self.monitor = SearchMonitor(self.relaxation)
+        self._callbacks = [
+            AlphaWarmup(warmup_epochs),
+            Anneal(schedules, schedule_per_epoch),
+            AnnealLearningRates([weight_lr, alpha_lr], schedule_per_epoch),
+            ClipGradients([clip_weights, clip_alpha]),
+            self.monitor,
+            SearchFigures(self.monitor, self.table.kind, objective.target_ms),
+            RandomState(),
+            GracefulInterrupt(),
+        ]
+        metrics = zip(("top1", "top5", "ce"), accuracies(self.num_classes), strict=True)
+        self.metrics = torch.nn.ModuleDict(dict(metrics))
+
+    @property
+    def num_classes(self) -> int:
+        """Classes of the data."""
+        return self.supernet.classifier.out_features
+
+    def configure_callbacks(self) -> list[pl.Callback]:
+        check_trainer(self.trainer)
+        return self._callbacks
+
+    def setup(self, stage: str) -> None:
+        check_precision(self.relaxation.alpha)
+        serve = getattr(self.trainer.datamodule, "serve", None)  # type: ignore[attr-defined]
+        if serve is not None:
+            serve("search", split_alpha=self.bilevel, alternate=self.alternate)
+
+    def training_step(self, batch: Mapping[str, Batch], batch_idx: int) -> None:
+        """One step on ``{"weights": (images, labels), "alpha": (images, labels)}``; either may be absent."""
+        if not self.bilevel:
+            moving = (0,) if self.alpha_frozen else (0, 1)
+            self._learn(batch["weights"], self.alpha_masks, moving, phase=0)
+            return
+        if "weights" in batch:
+            self._learn(batch["weights"], self.weight_masks, (0,), phase=0)
+        if "alpha" in batch and not self.alpha_frozen:
+            self._learn(batch["alpha"], self.alpha_masks, (1,), phase=1)
+
+    def _learn(self, batch: Batch, masks: MaskStrategy, moving: tuple[int, ...], phase: int) -> None:
+        """Draw, forward and backward; update what moves (0: weights, 1: alpha) when enough is accumulated."""
+        optimizers = self.optimizers()
+        assert isinstance(optimizers, list)
+        if len(moving) == 1:
+            # Spares the backward pass the gradients that nobody takes.
+            self.toggle_optimizer(optimizers[moving[0]])
+        for sample in self.relaxation.draw(masks, self.tau, self.draws, phase):
+            self.manual_backward(self._loss(batch, sample, costs=1 in moving) / self.accumulate)
+        if len(moving) == 1:
+            self.untoggle_optimizer(optimizers[moving[0]])
+        self.draws += 1
+        for index in (0, 1):
+            self.pending[index] += index in moving
+            other_phase_began = self.pending[index] and index not in moving
+            if self.pending[index] >= self.accumulate or self.trainer.is_last_batch or other_phase_began:
+                self._update(index, optimizers[index])
+
+    def _update(self, index: int, optimizer: Any) -> None:
+        if self.pending[index]:
+            optimizer.step()
+            optimizer.zero_grad()
+            self.pending[index] = 0
+
+    def _loss(self, batch: Batch, sample: Sample, costs: bool) -> Tensor:
+        images, labels = batch
+        logits = self.supernet(images.contiguous(memory_format=torch.channels_last), *sample)
+        loss = F.cross_entropy(logits.float(), labels)
+        log = partial(self.log, on_step=False, on_epoch=True, batch_size=len(labels))
+        log("alpha_ce" if costs and self.bilevel else "train_ce", loss, prog_bar=True)
+        if costs:
+            loss = self.objective(loss, *self._costs(sample.mask), scale=self.latency_scale).total
+            log("alpha_loss", loss)
+        check_finite(loss, self)
+        return loss
+
+    def _costs(self, mask: Tensor) -> Expected:
+        """Costs of the mask that the forward pass used; for a target form with the expectation's value."""
+        costs = self.relaxation.expected(mask)
+        if not self.objective.centres:
+            return costs
+        mean = self.relaxation.expected(self.relaxation.probabilities())
+        return costs._replace(latency_ms=centred(costs.latency_ms, mean.latency_ms))
+
+    def on_validation_epoch_start(self) -> None:
+        """One-shot accuracy is that of the argmax network: inherited weights, batch norms of its own."""
+        candidate = self.supernet.extract(self.relaxation.best())
+        loader = getattr(self.trainer.datamodule, "recalibration_dataloader", None)  # type: ignore[attr-defined]
+        if loader is not None and self.recalibration_batches:
+            recalibrate(candidate, loader(), self.recalibration_batches)
+        # The bound method, not the module: its weights are no parameters of this one.
+        self.candidate = candidate.eval().__call__
+
+    on_test_epoch_start = on_validation_epoch_start
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Accuracy and loss of the argmax network; logged as val_top1, val_top5, val_ce."""
+        self._evaluate(batch, "val")
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """The same on the test split; logged as test_top1, test_top5, test_ce."""
+        self._evaluate(batch, "test")
+
+    def _evaluate(self, batch: Batch, prefix: str) -> None:
+        images, labels = batch
+        logits = self.candidate(images.contiguous(memory_format=torch.channels_last)).float()
+        self.metrics["top1"](logits, labels)
+        self.metrics["top5"](logits, labels)
+        self.metrics["ce"](F.cross_entropy(logits, labels), len(labels))
+        for name, metric in self.metrics.items():
+            self.log(f"{prefix}_{name}", metric, prog_bar=name == "top1")
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint[search_checkpoint.SECTION] = search_checkpoint.section(
+            space=self.space,
+            alpha=self.relaxation.alpha,
+            table=self.table.identity(),
+            supernet=self.supernet,
+            seed=self.seed,
+            draws=self.draws,
+            versions=library_versions(),
+            data=describe_data(self.trainer.datamodule),  # type: ignore[attr-defined]
+            history=self.monitor.history,
+        )
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        section = checkpoint.get(search_checkpoint.SECTION, {})
+        check_same_search(section, self.space, self.table.identity())
+        self.draws = section["draws"]
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        return [
+            self.weight_optimizer(self.supernet.parameters()),
+            self.alpha_optimizer(self.relaxation.parameters()),
+        ]
+
+
+def _schedule(value: Schedule | float) -> Schedule:
+    return value if isinstance(value, Schedule) else Constant(value)
+
+
+def _check_arguments(
+    alpha_masks: MaskStrategy, accumulate: int, warmup_epochs: int, recalibration: int
+) -> None:
+    problems = []
+    if not alpha_masks.trains_alpha:
+        problems.append(
+            f"alpha_masks: {type(alpha_masks).__name__} does not depend on alpha, which could never learn"
+        )
+    at_least = {"accumulate": (accumulate, 1), "warmup_epochs": (warmup_epochs, 0)}
+    at_least["recalibration_batches"] = (recalibration, 0)
+    problems += [
+        f"{name} must be at least {least}, got {value}"
+        for name, (value, least) in at_least.items()
+        if value < least
+    ]
+    if problems:
+        raise ValueError("DifferentiableSearch: " + "; ".join(problems))

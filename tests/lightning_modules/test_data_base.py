@@ -1,0 +1,227 @@
+"""What every data module promises: early refusal, ways of serving batches, processes, the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from jsonargparse import ArgumentParser
+from pytorch_lightning.cli import LightningCLI
+from torch.multiprocessing import start_processes
+
+from lightning_modules.data import CIFAR10, Digits, ImageDataModule, ImageFolder
+from lightning_modules.data.streams import PairedSteps, SharedSteps, Steps, SuccessiveSteps
+
+
+def ready(**options: Any) -> Digits:
+    data = Digits(resolution=8, in_channels=1, **options)
+    data.setup()
+    return data
+
+
+def test_every_bad_argument_is_named_at_once() -> None:
+    with pytest.raises(ValueError) as error:
+        Digits(resolution=0, batch_size=0, num_workers=-1, seed=-3, alpha_fraction=1.5, batches="pairs")  # type: ignore[arg-type]
+    for part in (
+        "Digits: ",
+        "resolution must be an integer >= 1, got 0",
+        "batch_size must be an integer >= 1, got 0",
+        "num_workers must be an integer >= 0, got -1",
+        "seed must be an integer >= 0, got -3",
+        "alpha_fraction must be in [0, 1), got 1.5",
+        "batches must be one of ('search', 'plain'), got 'pairs'",
+    ):
+        assert part in str(error.value)
+    assert "eval_batch_size" not in str(error.value)
+
+
+def test_splits_before_setup_say_what_to_do() -> None:
+    with pytest.raises(RuntimeError, match="Digits: the data is not read yet, call setup"):
+        Digits().train_dataloader()
+
+
+@pytest.mark.parametrize(
+    ("options", "steps", "images", "length"),
+    [
+        ({}, PairedSteps, 1077, 1077 // 64),
+        ({"alternate": "epoch"}, SuccessiveSteps, 1077, 1077 // 64 + 270 // 64),
+        ({"split_alpha": False}, SharedSteps, 1347, 1347 // 64),
+        ({"batches": "plain"}, Steps, 1077, 1077 // 64),
+        ({"batches": "plain", "split_alpha": False}, Steps, 1347, 1347 // 64),
+        ({"batches": "plain", "split_alpha": False, "alternate": "epoch"}, Steps, 1347, 1347 // 64),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("how", ["constructor", "serve"])
+def test_ways_of_serving(options: dict[str, Any], steps: type, images: int, length: int, how: str) -> None:
+    data = ready(**(options if how == "constructor" else {}))
+    if how == "serve":
+        data.serve(**options)
+    loader = data.train_dataloader()
+    assert type(loader.steps) is steps
+    assert loader.steps.identity()["weights"]["images"] == images
+    assert len(loader) == length
+
+
+def test_weights_and_alpha_batches_come_from_their_splits() -> None:
+    data = ready(augment=False)
+    wanted = {
+        name: {image.numpy().tobytes() for image in split.source.batch(split.indices)[0]}
+        for name, split in data.splits.items()
+    }
+    for batch in data.train_dataloader():
+        for name, (images, _) in batch.items():
+            assert {image.numpy().tobytes() for image in images} <= wanted[name]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"alternate": "batch"}, r"alternate must be one of \('step', 'epoch'\), got 'batch'"),
+        ({"batches": "both"}, "batches must be one of"),
+        ({"alternate": "epoch", "split_alpha": False}, "needs an alpha split of its own"),
+    ],
+)
+def test_serve_refuses_and_then_changes_nothing(options: dict[str, Any], message: str) -> None:
+    data = Digits()
+    with pytest.raises(ValueError, match=message):
+        data.serve(**options)
+    assert (data.batches, data.split_alpha, data.alternate) == ("search", True, "step")
+
+
+def test_augmentation_is_for_training_only() -> None:
+    data, plain = ready(batches="plain"), ready(batches="plain", augment=False)
+    assert not torch.equal(next(iter(data.train_dataloader()))[0], next(iter(plain.train_dataloader()))[0])
+    for name in ("val", "test", "recalibration"):
+        loaders = [getattr(module, f"{name}_dataloader")() for module in (data, plain)]
+        for (images, labels), (other, same) in zip(*loaders, strict=True):
+            assert torch.equal(images, other)
+            assert torch.equal(labels, same)
+
+
+def test_recalibration_uses_what_weights_learn_from() -> None:
+    data = ready(eval_batch_size=50)
+    assert sum(len(labels) for _, labels in data.recalibration_dataloader()) == 1077 // 50 * 50
+    assert [len(labels) for _, labels in data.recalibration_dataloader(batch_size=500)] == [500, 500]
+    data.serve(split_alpha=False)
+    assert sum(len(labels) for _, labels in data.recalibration_dataloader()) == 1347 // 50 * 50
+
+
+def shares(data: Digits) -> dict[str, list[int]]:
+    """Numbers of the images that one epoch of this process shows, per split."""
+    steps = data.train_dataloader().steps
+    return {
+        part: [int(i) for number in range(len(stream)) for i in stream.indices(0, number)]
+        for part, stream in (("weights", steps.weights), ("alpha", steps.alpha))
+    }
+
+
+def in_a_group(rank: int, folder: str) -> None:
+    store = f"file://{folder}/store"
+    torch.distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=2)
+    Path(folder, f"{rank}.json").write_text(json.dumps(shares(ready())))
+    torch.distributed.destroy_process_group()
+
+
+def test_processes_of_a_group_get_disjoint_equal_shares(tmp_path: Path) -> None:
+    start_processes(in_a_group, (str(tmp_path),), nprocs=2, start_method="fork")
+    assert_disjoint_equal_shares(tmp_path)
+
+
+class Idle(pl.LightningModule):
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        return None
+
+    def configure_optimizers(self) -> None:
+        return None
+
+
+def quiet(root: Path, **options: Any) -> dict[str, Any]:
+    off = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
+    return {"accelerator": "cpu", "default_root_dir": str(root), **dict.fromkeys(off, False), **options}
+
+
+class SharesOfTrainer(Idle):
+    """Writes what its process is given by a trainer, before the first step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = torch.nn.Linear(64, 10)
+
+    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
+        return sum(self.net(images.flatten(1)).square().mean() for images, _ in batch.values())
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:  # type: ignore[override]
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+    def on_train_start(self) -> None:
+        folder = Path(self.trainer.default_root_dir)
+        (folder / f"{self.global_rank}.json").write_text(json.dumps(shares(self.trainer.datamodule)))
+
+
+def test_processes_of_a_trainer_get_disjoint_equal_shares(tmp_path: Path) -> None:
+    options = quiet(tmp_path, devices=2, strategy="ddp_fork", max_epochs=1, limit_train_batches=1)
+    pl.Trainer(limit_val_batches=0, **options).fit(SharesOfTrainer(), Digits(resolution=8, in_channels=1))
+    assert_disjoint_equal_shares(tmp_path)
+
+
+def assert_disjoint_equal_shares(folder: Path) -> None:
+    one, other = (json.loads((folder / f"{rank}.json").read_text()) for rank in range(2))
+    for part, images in (("weights", 1077), ("alpha", 270)):
+        assert len(one[part]) == len(other[part]) == images // 2 // 64 * 64
+        assert not set(one[part]) & set(other[part])
+
+
+def test_overfit_batches_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="use limit_train_batches instead"):
+        pl.Trainer(max_epochs=1, overfit_batches=2, **quiet(tmp_path)).fit(Idle(), Digits())
+
+
+@pytest.mark.parametrize("kind", [Digits, CIFAR10, ImageFolder])
+def test_all_arguments_are_on_the_command_line_and_documented(kind: type[ImageDataModule]) -> None:
+    parser = ArgumentParser()
+    parser.add_class_arguments(kind, "data")
+    arguments = {action.dest: action.help for action in parser._actions}
+    for name in ("batch_size", "split_alpha", "alternate", "batches", "seed", "resolution", "alpha_fraction"):
+        assert arguments[f"data.{name}"], name
+    assert "data.fractions" not in arguments
+    values = parser.parse_args(["--data.alternate=epoch", "--data.batch_size=3"]).data
+    assert kind(**values.as_dict()).batch_size == 3
+
+
+def test_lightning_cli_builds_it_and_the_checkpoint_can_rebuild_it(tmp_path: Path) -> None:
+    trainer = quiet(tmp_path, max_epochs=1, limit_train_batches=1)
+    config = {
+        "data": {"class_path": "lightning_modules.data.Digits", "init_args": {"resolution": 8, "seed": 5}},
+        "trainer": {**trainer, "limit_val_batches": 0},
+    }
+    cli = LightningCLI(
+        Idle,
+        args={"fit": config, "subcommand": "fit"},
+        save_config_callback=None,
+        auto_configure_optimizers=False,
+    )
+    path = tmp_path / "end.ckpt"
+    cli.trainer.save_checkpoint(path)
+    saved = torch.load(path, weights_only=False)
+    assert saved["datamodule_hyper_parameters"]["seed"] == 5
+    rebuilt = Digits.load_from_checkpoint(path)
+    rebuilt.setup()
+    for name, split in rebuilt.splits.items():
+        assert np.array_equal(split.indices, cli.datamodule.splits[name].indices)
+
+
+def test_a_model_may_have_a_hyperparameter_of_the_same_name(tmp_path: Path) -> None:
+    class Seeded(Idle):
+        def __init__(self, seed: int) -> None:
+            super().__init__()
+            self.save_hyperparameters()
+
+    trainer = pl.Trainer(max_epochs=1, limit_train_batches=1, **quiet(tmp_path, logger=True))
+    trainer.fit(Seeded(seed=7), Digits(seed=3))
+    assert trainer.datamodule.hparams["seed"] == 3

@@ -1,0 +1,169 @@
+"""Image folders: classes and their subsets, splits, transforms, and what is said when files are missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lightning_modules.data import DataNotFound, ImageFolder
+from lightning_modules.data.normalisation import IMAGENET
+
+CLASSES = ["ant", "bee", "cat", "dog", "elk"]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five classes, 10 training and 3 validation images each; colours tell class, number and part."""
+    folder = tmp_path_factory.mktemp("images")
+    for label, name in enumerate(CLASSES):
+        for part, count in (("train", 10), ("val", 3)):
+            (folder / part / name).mkdir(parents=True)
+            for number in range(count):
+                colour = (50 * label, 20 * number, 255 if part == "val" else 0)
+                Image.new("RGB", (20, 12), colour).save(folder / part / name / f"{number}.png")
+    return folder
+
+
+def ready(root: Path, **options: Any) -> ImageFolder:
+    data = ImageFolder(root=str(root), **{"resolution": 8, "batch_size": 4, **options})
+    data.setup()
+    return data
+
+
+def colours(images: torch.Tensor) -> np.ndarray:
+    """(B, 3) colour of images of one colour."""
+    mean, std = torch.tensor(IMAGENET.mean), torch.tensor(IMAGENET.std)
+    return ((images.mean((2, 3)) * std + mean) * 255).round().int().numpy()
+
+
+def test_splits_of_the_training_folder_and_the_official_validation(root: Path) -> None:
+    data = ready(root)
+    sizes = {name: len(split.indices) for name, split in data.splits.items()}
+    assert sizes == {"weights": 40, "alpha": 10, "val": 15, "test": 15}
+    both = np.concatenate([data.splits["weights"].indices, data.splits["alpha"].indices])
+    assert sorted(both.tolist()) == list(range(50))
+    alpha = data.splits["alpha"]
+    assert np.bincount(alpha.source.labels[alpha.indices]).tolist() == [2] * 5
+    assert data.num_classes == 5
+    assert data.classes == CLASSES
+
+
+def test_a_validation_fraction_is_cut_from_the_training_folder(root: Path) -> None:
+    data = ready(root, val_fraction=0.2)
+    sizes = {name: len(split.indices) for name, split in data.splits.items()}
+    assert sizes == {"weights": 30, "alpha": 10, "val": 10, "test": 15}
+    assert data.splits["val"].source is data.splits["weights"].source
+
+
+def test_every_image_has_its_class(root: Path) -> None:
+    data = ready(root)
+    for loader, blue in ((data.test_dataloader(), 255), (data.recalibration_dataloader(), 0)):
+        for images, labels in loader:
+            assert images.shape[1:] == (3, 8, 8)
+            found = colours(images)
+            assert found[:, 0].tolist() == (50 * labels).tolist()
+            assert set(found[:, 2].tolist()) == {blue}
+
+
+def test_class_names_are_renumbered(root: Path) -> None:
+    data = ImageFolder(root=str(root), class_subset=["elk", "bee"])
+    assert data.num_classes == 2
+    data = ready(root, class_subset=["elk", "bee"])
+    assert data.classes == ["bee", "elk"]
+    ((images, labels),) = data.test_dataloader()
+    assert labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert colours(images)[:, 0].tolist() == [50] * 3 + [200] * 3
+
+
+def test_a_number_chooses_classes_by_the_seed(root: Path) -> None:
+    chosen = {tuple(ready(root, class_subset=3, seed=seed).classes) for seed in range(8)}
+    assert len(chosen) > 1
+    assert all(len(set(names)) == 3 and list(names) == sorted(names) for names in chosen)
+    assert ready(root, class_subset=3, seed=4).classes == ready(root, class_subset=3, seed=4).classes
+    assert ImageFolder(root="nowhere", class_subset=100).num_classes == 100
+
+
+def test_training_images_are_augmented_and_do_not_depend_on_workers(root: Path) -> None:
+    def epoch(**options: Any) -> torch.Tensor:
+        data = ready(root, batches="plain", **options)
+        return torch.cat([images for images, _ in data.train_dataloader()])
+
+    images = epoch()
+    assert torch.equal(images, epoch(num_workers=2))
+    assert not torch.equal(images, epoch(augment=False))
+    one, other = epoch(augment=False), epoch(augment=False, num_workers=2)
+    assert torch.equal(one, other)
+
+
+def test_evaluation_resizes_by_256_224_and_takes_the_centre(tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (64, 128, 3), dtype=np.uint8)
+    for part, count in (("train", 4), ("val", 1)):
+        for name in ("a", "b"):
+            (tmp_path / part / name).mkdir(parents=True)
+            for number in range(count):
+                Image.fromarray(picture).save(tmp_path / part / name / f"{number}.png")
+    data = ready(tmp_path, resolution=56, alpha_fraction=0.5)
+    ((images, _),) = data.val_dataloader()
+    centre = torch.from_numpy(picture[4:60, 36:92]).permute(2, 0, 1) / 255  # 56 * 256 / 224 = 64: no resizing
+    mean, std = torch.tensor(IMAGENET.mean).view(3, 1, 1), torch.tensor(IMAGENET.std).view(3, 1, 1)
+    torch.testing.assert_close(images[0], (centre - mean) / std)
+
+
+def test_absent_folders_say_where_and_what_is_expected(tmp_path: Path) -> None:
+    with pytest.raises(DataNotFound) as error:
+        ImageFolder(root=str(tmp_path)).setup()
+    for part in (
+        str(tmp_path),
+        "no folder train",
+        "no folder val",
+        "<root>/train/<class>/",
+        "image-net.org",
+        "--data.init_args.root",
+    ):
+        assert part in str(error.value)
+
+
+def test_every_empty_class_is_named(tmp_path: Path) -> None:
+    for folder in ("train/a", "train/b", "train/c", "val/a", "val/b"):
+        (tmp_path / folder).mkdir(parents=True)
+    Image.new("RGB", (4, 4)).save(tmp_path / "train" / "b" / "0.png")
+    with pytest.raises(DataNotFound) as error:
+        ImageFolder(root=str(tmp_path)).setup()
+    assert "no images in train for 2 class(es): a, c" in str(error.value)
+    assert "no images in val for 3 class(es): a, b, c" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("subset", "message"),
+    [
+        (6, "class_subset=6 is more than the 5 classes"),
+        (["bee", "yak", "ape"], r"2 name\(s\) in class_subset have no folder in .*: 'ape', 'yak'"),
+    ],
+)
+def test_classes_that_are_not_there(root: Path, subset: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ready(root, class_subset=subset)
+
+
+@pytest.mark.parametrize(
+    ("options", "messages"),
+    [
+        (
+            {"class_subset": 0, "min_crop_area": 0.0},
+            ["class_subset must be at least 1, got 0", "min_crop_area must be in (0, 1], got 0.0"],
+        ),
+        ({"class_subset": []}, ["class_subset names no class"]),
+        ({"class_subset": ["a", "b", "a"]}, ["names classes twice: a"]),
+        ({"color_jitter": 2.0}, ["color_jitter must be in [0, 1], got 2.0"]),
+        ({"alpha_fraction": 1.0}, ["alpha_fraction must be in [0, 1), got 1.0"]),
+    ],
+)
+def test_bad_arguments_are_named(options: dict[str, Any], messages: list[str]) -> None:
+    with pytest.raises(ValueError) as error:
+        ImageFolder(root="nowhere", **options)
+    assert all(message in str(error.value) for message in messages)
