@@ -1,8 +1,9 @@
-"""An architecture as data: a space and one choice per layer, as JSON and as text (``E6K5 E6K7 ... E6K5SE``)."""
+"""An architecture as data: a space and one choice per layer, as JSON and as text (``E6K5 ... E6K5SE``)."""
 
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,10 +38,14 @@ class Architecture:
     indices: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "indices", tuple(int(index) for index in self.indices))
+        try:
+            object.__setattr__(self, "indices", tuple(map(operator.index, self.indices)))
+        except TypeError:
+            raise ArchitectureError(f"Choices must be integers, got {self.indices!r}.") from None
         if len(self.indices) != len(self.space):
             raise ArchitectureError(
-                f"Space {self.space.name} has {len(self.space)} layers, but {len(self.indices)} choices were given."
+                f"Space {self.space.name} has {len(self.space)} layers, "
+                f"but {len(self.indices)} choices were given."
             )
         pairs = zip(self.space.layers, self.indices, strict=True)
         bad = [f"{layer.name}: {index}" for layer, index in pairs if not 0 <= index < len(layer.choices)]
@@ -57,7 +62,8 @@ class Architecture:
         """One choice name per layer; raises :class:`ArchitectureError` listing every unknown name."""
         if len(names) != len(space):
             raise ArchitectureError(
-                f"Space {space.name} has {len(space)} layers, but {len(names)} choices were given: {' '.join(names)}"
+                f"Space {space.name} has {len(space)} layers, "
+                f"but {len(names)} choices were given: {' '.join(names)}"
             )
         columns = [
             {choice.name: index for index, choice in enumerate(layer.choices)} for layer in space.layers
@@ -84,7 +90,7 @@ class Architecture:
             raise ArchitectureError(f"No architecture file {path}. 'dnas derive' writes one.")
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ArchitectureError(
                 f"{path} is not an architecture file, it is not valid JSON: {error}"
             ) from error
@@ -102,14 +108,16 @@ class Architecture:
         missing = [key for key in ("space", "choices") if key not in data]
         if missing:
             raise ArchitectureError(f"missing {', '.join(missing)}.")
-        space = data["space"]
+        space, choices = data["space"], data["choices"]
+        if not isinstance(choices, list) or not all(isinstance(name, str) for name in choices):
+            raise ArchitectureError(f"'choices' must be a list of choice names, found {choices!r}.")
         space = SearchSpace.load(space) if isinstance(space, str) else SearchSpace.from_dict(space)
         if data.get("space_sha256", space.digest) != space.digest:
             raise ArchitectureError(
                 f"it was made for another version of the space {space.name} "
-                f"(sha256 {data['space_sha256'][:12]}..., here {space.digest[:12]}...)."
+                f"(sha256 {str(data['space_sha256'])[:12]}..., here {space.digest[:12]}...)."
             )
-        return cls.from_names(data["choices"], space)
+        return cls.from_names(choices, space)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data: a shipped space by name, another one by its whole definition."""
@@ -157,9 +165,9 @@ def index_array(
                 f"Architecture(s) of another space ({', '.join(strangers)}) given to {space!r}."
             )
         rows = [a.indices if isinstance(a, Architecture) else a for a in architectures]
-        architectures = np.asarray(rows, dtype=np.int64).reshape(len(rows), -1)
+        architectures = np.array(rows) if rows else np.empty((0, len(space)), dtype=np.int64)
     genomes = np.atleast_2d(architectures)
-    if genomes.shape[1] != len(space) or not np.issubdtype(genomes.dtype, np.integer):
+    if genomes.ndim != 2 or genomes.shape[1] != len(space) or not np.issubdtype(genomes.dtype, np.integer):
         raise ArchitectureError(
             f"Expected an (n, {len(space)}) array of integers, got {genomes.shape} of {genomes.dtype}."
         )

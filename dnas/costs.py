@@ -1,15 +1,17 @@
 """Costs as (L, C) tables: an architecture's cost is a gather, a mask's expected cost one tensor product.
 
-Counting convention: parameters are convolution and linear weights, their biases, and the scale and shift of batch
-normalisation; multiply-adds are those of convolutions (squeeze-excite included) and of the linear classifier, for
-one image at the space's resolution and number of classes. Activations, normalisation, pooling, residual additions
-and the squeeze-excite multiply count nothing. These are the counts that MoGA's paper and code publish.
+Counting convention: parameters are convolution and linear weights, their biases, and the scale and shift of
+batch normalisation; multiply-adds are those of convolutions (squeeze-excite included) and of the linear
+classifier, for one image at the space's resolution and number of classes. Activations, normalisation,
+pooling, residual additions and the squeeze-excite multiply count nothing. These are the counts that MoGA's
+paper and code publish.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 import torch
@@ -19,7 +21,8 @@ from dnas.architecture import Architecture, index_array
 from dnas.ops import block_ops, head_ops, stem_ops
 from dnas.space import SearchSpace
 
-Architectures = Architecture | Iterable[Architecture] | np.ndarray
+Several = Iterable[Architecture] | np.ndarray
+Architectures = Architecture | Several
 
 
 def gather(values: np.ndarray, fixed: float, genomes: np.ndarray) -> np.ndarray:
@@ -34,7 +37,7 @@ def gather(values: np.ndarray, fixed: float, genomes: np.ndarray) -> np.ndarray:
 
 
 def expected(values: Tensor, fixed: float, mask: Tensor) -> Tensor:
-    """sum_l sum_i mask[l, i] values[l, i] + fixed, differentiable in ``mask`` (FBNet, arXiv 1812.03443, eq. 9)."""
+    """sum_l sum_i mask[l, i] values[l, i] + fixed, differentiable in ``mask`` (arXiv 1812.03443, eq. 9)."""
     if mask.shape != values.shape:
         raise ValueError(
             f"Expected a mask of shape {tuple(values.shape)} (layers, choices), got {tuple(mask.shape)}."
@@ -57,10 +60,18 @@ class Costs:
     fixed_params: int
     fixed_madds: int
 
+    @overload
+    def params_of(self, architectures: Architecture) -> int: ...
+    @overload
+    def params_of(self, architectures: Several) -> np.ndarray: ...
     def params_of(self, architectures: Architectures) -> int | np.ndarray:
         """Parameters of one architecture (int), or of n of them / an (n, L) array (n integers)."""
         return _of(self.params, self.fixed_params, architectures, self.space)
 
+    @overload
+    def madds_of(self, architectures: Architecture) -> int: ...
+    @overload
+    def madds_of(self, architectures: Several) -> np.ndarray: ...
     def madds_of(self, architectures: Architectures) -> int | np.ndarray:
         """Multiply-adds of one image through one architecture (int), or through n of them (n integers)."""
         return _of(self.madds, self.fixed_madds, architectures, self.space)

@@ -1,4 +1,4 @@
-"""``python -m dnas.derive``: architectures from a search checkpoint, with their costs and one-shot accuracy."""
+"""``python -m dnas.derive``: architectures from a search checkpoint, their costs and one-shot accuracy."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from dnas.search.derivation import Derived, most_probable, sample
 from dnas.search.evaluator import Evaluation
 from dnas.search.knapsack import Bound
 from dnas.search.masks import probabilities
-from latency import LatencyTable, load_table
+from latency import LatencyTable, TableError, load_table
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,9 @@ def build_parser() -> argparse.ArgumentParser:
     """The command's options."""
     parser = argparse.ArgumentParser(
         prog="dnas derive",
-        description="Derive architectures from a search checkpoint. Without bounds: the most probable one. With bounds: "
-        "the most probable one that keeps them, solved exactly; infeasible bounds end with what is attainable.",
+        description="Derive architectures from a search checkpoint. Without bounds: the most probable one. "
+        "With bounds: the most probable one that keeps them, solved exactly; infeasible bounds end with what "
+        "is attainable.",
     )
     parser.add_argument(
         "--checkpoint", required=True, help="checkpoint of a search (runs/.../checkpoints/last.ckpt)"
@@ -111,15 +112,20 @@ def derive(options: argparse.Namespace) -> list[Candidate]:
             costs.params_of(d.architecture),
             costs.madds_of(d.architecture),
             e,
-        )  # type: ignore[arg-type]
+        )
         for d, e in zip(derived, evaluations, strict=True)
     ]
     provenance = _provenance(checkpoint, table, options)
+    _remove_earlier(options.output)
     for index, candidate in enumerate(candidates):
         _write(candidate, table, {"accuracy_note": note, **provenance}, options.output, first=index == 0)
     write_text(options.output / "candidates.csv", _csv(candidates))
     _draw(candidates, checkpoint, table.kind, options.output)
-    _print(candidates, table, costs, note, options.output)
+    notes = [f"One-shot accuracy: {note}.", f"Latency: {table.describe()}"]
+    found = len(derived) - max(1, len(options.latency_below or ()))
+    if found < options.sample:
+        notes.append(f"Samples: {found} of {options.sample}; alpha and the bounds give no further ones.")
+    _print(candidates, table, costs, notes, options.output)
     return candidates
 
 
@@ -134,20 +140,35 @@ def _check_options(options: argparse.Namespace) -> None:
         problems.append(f"--params-above must be a number of parameters, got {options.params_above}")
     if options.sample < 0:
         problems.append(f"--sample must not be negative, got {options.sample}")
+    names = _limit_names(options)
+    if len(set(names)) < len(names):
+        problems.append(f"--latency-below: the same limit twice ({' '.join(names)})")
     if problems:
         raise ValueError("; ".join(problems))
+    if options.output.exists() and not options.output.is_dir():
+        raise FileExistsError(f"--output {options.output} is a file: give a folder to write to.")
     if (options.output / "architecture.json").exists() and not options.overwrite:
         raise FileExistsError(
             f"{options.output} already holds a derivation. Choose another --output, or add --overwrite."
         )
 
 
+def _limit_names(options: argparse.Namespace) -> list[str]:
+    return [f"latency_below_{ms:.10g}ms" for ms in options.latency_below or ()]
+
+
 def _load_costs(checkpoint: SearchCheckpoint, other: str | None) -> tuple[LatencyTable, Costs]:
-    table = load_table(other or checkpoint.table["name"], checkpoint.space)
-    if not other and table.sha256 != checkpoint.table["sha256"]:
+    if other:
+        return load_table(other, checkpoint.space), count(checkpoint.space)
+    used = f"The search used the latency table {checkpoint.table['name']} from {checkpoint.table_source!r}"
+    try:
+        table = load_table(checkpoint.table_source, checkpoint.space)
+    except TableError as error:
+        raise ValueError(f"{used}, which cannot be loaded; give its file with --table.\n{error}") from error
+    if table.sha256 != checkpoint.table["sha256"]:
         raise ValueError(
-            f"The search used a latency table {table.name} with other content (sha256 {checkpoint.table['sha256'][:12]}..., "
-            f"here {table.sha256[:12]}...). Give that file, or this one on purpose, with --table."
+            f"{used}, which has another content now (sha256 {checkpoint.table['sha256'][:12]}... then, "
+            f"{table.sha256[:12]}... now). Give the old file, or this one on purpose, with --table."
         )
     return table, count(checkpoint.space)
 
@@ -167,7 +188,7 @@ def _choose(
         [Bound("latency", table.ms, ms, "at_most", table.fixed_ms, "ms"), *lower]
         for ms in options.latency_below or ()
     ]
-    names = [f"latency_below_{ms:g}ms" for ms in options.latency_below or ()]
+    names = _limit_names(options)
     if not limits:
         limits, names = [lower], ["bounded" if lower else "argmax"]
     chosen = [most_probable(space, alpha, bounds, name) for bounds, name in zip(limits, names, strict=True)]
@@ -211,6 +232,16 @@ def _provenance(
     }
 
 
+def _remove_earlier(output: Path) -> None:
+    """Remove the networks of an earlier derivation, which would be taken for results of this one."""
+    listing = output / "candidates.csv"
+    if listing.is_file():
+        with listing.open(encoding="utf-8", newline="") as stream:
+            names = [row["name"] for row in csv.DictReader(stream) if row.get("name")]
+        for name in (*(f"{Path(name).name}.json" for name in names), "accuracy_latency.png"):
+            (output / name).unlink(missing_ok=True)
+
+
 def _write(
     candidate: Candidate, table: LatencyTable, provenance: dict[str, Any], output: Path, first: bool
 ) -> None:
@@ -247,15 +278,17 @@ def _csv(candidates: list[Candidate]) -> str:
     return stream.getvalue()
 
 
-def _print(candidates: list[Candidate], table: LatencyTable, costs: Costs, note: str, output: Path) -> None:
+def _print(
+    candidates: list[Candidate], table: LatencyTable, costs: Costs, notes: Sequence[str], output: Path
+) -> None:
     console, first = Console(), candidates[0].derived.architecture
     layers = table.ms[np.arange(len(first.space)), np.array(first.indices)]
     console.print(
         architecture_table(first, costs, layers, fixed_latency_ms=table.fixed_ms, latency_kind=table.kind)
     )
     console.print(candidates_table([each.row() for each in candidates], latency_kind=table.kind))
-    console.print(f"One-shot accuracy: {note}.", highlight=False)
-    console.print(f"Latency: {table.describe()}", highlight=False)
+    for note in notes:
+        console.print(note, highlight=False, markup=False)
     console.print(f"Wrote {output / 'architecture.json'}", highlight=False, soft_wrap=True)
 
 

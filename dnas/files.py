@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def write_text(path: str | Path, text: str) -> Path:
-    """Write ``text`` to ``path`` atomically, creating its folder; an interrupted write leaves the old file."""
+    """Write ``text`` to ``path`` atomically, creating its folder; an interrupted one leaves the old file."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

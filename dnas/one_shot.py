@@ -1,6 +1,7 @@
 """One-shot accuracy of derived architectures, with the data module that a checkpoint remembers.
 
-``dnas`` does not know data modules: a checkpoint names one by its class path, and it is imported when it is needed.
+``dnas`` does not know data modules: a checkpoint names one by its class path, and it is imported when it is
+needed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from dnas.architecture import Architecture
 from dnas.nn.supernet import Supernet
 from dnas.search.evaluator import Evaluation, evaluate, recalibrate
 
+_METHODS = ("prepare_data", "setup", "recalibration_dataloader", "val_dataloader")
+
 
 class DataUnavailable(ValueError):
     """The data that a checkpoint names is not at hand; the message says why."""
@@ -23,7 +26,8 @@ class OneShotEvaluator:
 
     Args:
         supernet: trained; it stays untouched.
-        data: class path and arguments of a data module with ``recalibration_dataloader`` and ``val_dataloader``.
+        data: class path and arguments of a data module with ``recalibration_dataloader`` and
+            ``val_dataloader``.
         recalibration_batches: training batches for batch-norm statistics.
 
     Raises:
@@ -48,7 +52,11 @@ def _load_data(data: Mapping[str, Any] | None) -> Any:
         raise DataUnavailable("the checkpoint names no data module")
     module, _, name = data["class_path"].rpartition(".")
     try:
-        datamodule = getattr(import_module(module), name)(**data["init_args"])
+        kind = getattr(import_module(module), name)
+        # A checkpoint may come from anywhere: it must not be able to call whatever it likes.
+        if not isinstance(kind, type) or not all(hasattr(kind, method) for method in _METHODS):
+            raise TypeError(f"it is no data module (a class with {', '.join(_METHODS)})")
+        datamodule = kind(**data["init_args"])
         datamodule.prepare_data()
         datamodule.setup("validate")
     except (ImportError, AttributeError, FileNotFoundError, TypeError, ValueError) as error:

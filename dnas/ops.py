@@ -15,8 +15,9 @@ from dnas.space import Choice, FixedOp, Layer, SearchSpace, output_size
 class Op:
     """One operation on a square map.
 
-    ``type`` is ``conv`` (any convolution but depthwise), ``depthwise``, ``linear``, ``pool`` (global average),
-    ``multiply`` (squeeze-excite scaling), ``add`` (residual), ``shuffle`` or ``sigmoid`` (the hard-sigmoid gate).
+    ``type`` is ``conv`` (any convolution but depthwise), ``depthwise``, ``linear``, ``pool`` (global
+    average), ``multiply`` (squeeze-excite scaling), ``add`` (residual), ``shuffle`` or ``sigmoid`` (the
+    hard-sigmoid gate).
     """
 
     type: str

@@ -1,7 +1,7 @@
 """A search space as data: searchable layers x choices between a fixed stem and a fixed head.
 
-``moga`` is the space of MoGA (arXiv 1908.01314), ``fbnet`` that of FBNet (arXiv 1812.03443). A space describes
-the *deployed* network (resolution, classes); training on smaller images or fewer classes adapts it.
+``moga`` is the space of MoGA (arXiv 1908.01314), ``fbnet`` that of FBNet (arXiv 1812.03443). A space
+describes the *deployed* network (resolution, classes); training on smaller images or fewer classes adapts it.
 """
 
 from __future__ import annotations
@@ -115,20 +115,20 @@ class SearchSpace:
                 raise SpaceError(
                     f"No search space file {path}. Shipped spaces: {', '.join(shipped_spaces())}."
                 )
-            return cls.from_dict(parse(path.read_text(encoding="utf-8"), str(path)), checked=True)
+            return cls.from_dict(parse(path.read_bytes(), str(path)), checked=True)
         if str(name_or_path) not in shipped_spaces():
             raise SpaceError(
                 f"Unknown search space {str(name_or_path)!r}. "
                 f"Give one of {', '.join(shipped_spaces())}, or the path of a .yaml file."
             )
         source = resources.files("dnas").joinpath(f"spaces/{name_or_path}.yaml")
-        return cls.from_dict(parse(source.read_text(encoding="utf-8"), f"{name_or_path}.yaml"), checked=True)
+        return cls.from_dict(parse(source.read_bytes(), f"{name_or_path}.yaml"), checked=True)
 
     @classmethod
     def from_dict(cls, definition: Mapping[str, Any], *, checked: bool = False) -> SearchSpace:
         """Build a space from the plain data of its YAML file; raises :class:`SpaceError`."""
         if not checked:
-            check(definition, str(definition.get("name", "given as data")))
+            check(definition)
         return _build(copy.deepcopy(dict(definition)))
 
     def to_dict(self) -> dict[str, Any]:
@@ -179,6 +179,9 @@ class SearchSpace:
     def digest(self) -> str:
         """sha256 of everything that defines the networks (not of the description)."""
         essential = {k: v for k, v in self.definition.items() if k not in {"description", "reference"}}
+        # As a list: the order of the choices is the order of the columns, so it is part of the identity.
+        essential["choices"] = list(essential["choices"].items())
+        essential["in_channels"] = self.in_channels
         return hashlib.sha256(json.dumps(essential, sort_keys=True).encode()).hexdigest()
 
     def __len__(self) -> int:

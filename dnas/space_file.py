@@ -7,13 +7,15 @@ say (names that must exist, channels that groups must divide) is checked here.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from importlib import resources
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, TypeChecker
+from jsonschema.validators import extend
 
 Place = tuple[str | int, ...]
 
@@ -22,16 +24,18 @@ class SpaceError(ValueError):
     """A search space that cannot be used; the message lists everything that is wrong with it."""
 
 
-def parse(text: str, source: str) -> dict[str, Any]:
-    """Parse and check the YAML ``text`` of a space; ``source`` names it in messages.
+def parse(content: str | bytes, source: str) -> dict[str, Any]:
+    """Parse and check the YAML ``content`` of a space (bytes: UTF-8); ``source`` names it in messages.
 
     Raises:
         SpaceError: listing every mistake with its key path and line.
     """
     try:
+        text = content.decode("utf-8") if isinstance(content, bytes) else content
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    # Besides its own errors PyYAML lets through those of int() and datetime() for scalars such as 2020-13-45.
+    except (yaml.YAMLError, ValueError) as error:
         raise SpaceError(f"{source} is not valid YAML: {error}") from error
     if node is None or not isinstance(document, dict):
         raise SpaceError(
@@ -44,12 +48,16 @@ def parse(text: str, source: str) -> dict[str, Any]:
     return document
 
 
-def check(document: Mapping[str, Any], source: str) -> None:
+def check(document: Mapping[str, Any]) -> None:
     """Check a space given as plain data (as embedded in an architecture file or a checkpoint)."""
+    if not isinstance(document, Mapping):
+        raise SpaceError(f"A search space is a mapping with 'format: dnas-space/1', got {document!r}.")
+    source = str(document.get("name", "given as data"))
     raise_all([f"{source}: {what}" for _, what in find_problems(document)], source)
 
 
 def raise_all(problems: list[str], source: str) -> None:
+    """Raise one :class:`SpaceError` that lists all ``problems``, if there are any."""
     if problems:
         listing = "\n  ".join(problems)
         raise SpaceError(
@@ -66,9 +74,19 @@ def find_problems(document: Mapping[str, Any]) -> list[tuple[Place, str]]:
 
 
 @lru_cache(maxsize=1)
-def _validator() -> Draft202012Validator:
+def _validator() -> Any:
+    """JSON Schema, but 8.0 is no integer (no convolution takes it), and NaN and infinity are no numbers."""
     schema = resources.files("dnas").joinpath("spaces/schema.json").read_text(encoding="utf-8")
-    return Draft202012Validator(json.loads(schema))
+    types = Draft202012Validator.TYPE_CHECKER.redefine_many({"integer": _is_integer, "number": _is_number})
+    return extend(Draft202012Validator, type_checker=types)(json.loads(schema))
+
+
+def _is_integer(checker: TypeChecker, value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(checker: TypeChecker, value: object) -> bool:
+    return _is_integer(checker, value) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _say(error: Any) -> str:
@@ -88,10 +106,8 @@ def _unknown_choices(document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]
         unknown = [name for name in layer.get("choices", []) if name not in known]
         if unknown:
             place = ("layers", index, "choices")
-            yield (
-                place,
-                f"{_dotted(place)}: unknown choice(s) {', '.join(unknown)}; known are {', '.join(known)}",
-            )
+            what = f"unknown choice(s) {', '.join(unknown)}; known are {', '.join(known)}"
+            yield place, f"{_dotted(place)}: {what}"
 
 
 def _bad_groups(document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
@@ -101,17 +117,12 @@ def _bad_groups(document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
         for name in layer.get("choices", document["choices"]):
             choice = document["choices"].get(name, {})
             groups, hidden = choice.get("groups", 1), hidden_channels(channels, choice.get("expansion", 1))
-            bad = [str(c) for c in (channels, hidden, layer["out"]) if c % groups]
+            bad = ", ".join(str(c) for c in (channels, hidden, layer["out"]) if c % groups)
+            what = f"{_dotted(place)}: {name}"
             if bad:
-                yield (
-                    place,
-                    f"{_dotted(place)}: {name} has {groups} groups, which do not divide {', '.join(bad)} channels",
-                )
+                yield place, f"{what} has {groups} groups, which do not divide {bad} channels"
             if int(hidden * choice.get("se", 0)) == 0 < choice.get("se", 0):
-                yield (
-                    place,
-                    f"{_dotted(place)}: {name} squeezes {hidden} hidden channels to none (se {choice['se']})",
-                )
+                yield place, f"{what} squeezes {hidden} hidden channels to none (se {choice['se']})"
         channels = layer["out"]
 
 

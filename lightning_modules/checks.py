@@ -7,39 +7,88 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy, Strategy
 from torch import Tensor
 
+from dnas.search.masks import MaskStrategy
+from dnas.search.schedules import Schedule
 from dnas.space import SearchSpace
+
+_DDP = "ddp_find_unused_parameters_true"
 
 
 class SearchDiverged(ArithmeticError):
     """The loss is not a number any more."""
 
 
+def check_arguments(
+    alpha_masks: MaskStrategy,
+    accumulate: int,
+    warmup_epochs: int,
+    recalibration_batches: int,
+    schedules: Mapping[str, Schedule],
+) -> None:
+    """Refuse what a search cannot be made with.
+
+    Raises:
+        ValueError: naming every such argument of :class:`lightning_modules.search.DifferentiableSearch`.
+    """
+    problems = []
+    if not alpha_masks.trains_alpha:
+        problems.append(
+            f"alpha_masks: {type(alpha_masks).__name__} does not depend on alpha, which could never learn"
+        )
+    at_least = {
+        "accumulate": (accumulate, 1),
+        "warmup_epochs": (warmup_epochs, 0),
+        "recalibration_batches": (recalibration_batches, 0),
+    }
+    problems += [
+        f"{name} must be at least {least}, got {value}"
+        for name, (value, least) in at_least.items()
+        if value < least
+    ]
+    ends = {name: min(schedule(0.0), schedule(1.0)) for name, schedule in schedules.items()}
+    if not ends["tau"] > 0:
+        problems.append(f"tau must stay above 0, got {ends['tau']}")
+    if not ends["latency_scale"] >= 0:
+        problems.append(f"latency_scale must not become negative, got {ends['latency_scale']}")
+    if problems:
+        raise ValueError("DifferentiableSearch: " + "; ".join(problems))
+
+
 def check_trainer(trainer: pl.Trainer) -> None:
-    """Refuse trainer flags that do nothing under manual optimisation, naming ours.
+    """Refuse trainer flags that cannot work with the search, naming those to use instead.
 
     Raises:
         ValueError: naming every such flag.
     """
-    problems = []
+    problems = _strategy_problems(trainer.strategy)
     if trainer.gradient_clip_val is not None:
         problems.append("trainer.gradient_clip_val: use model.clip_weights and model.clip_alpha")
     if trainer.accumulate_grad_batches != 1:
         problems.append("trainer.accumulate_grad_batches: use model.accumulate")
+    if trainer.precision in ("16-true", "bf16-true"):
+        problems.append(
+            f"trainer.precision {trainer.precision}, in which Gumbel noise overflows and small updates of alpha "
+            "vanish: use bf16-mixed or 16-mixed, which keep alpha in float32"
+        )
     if problems:
         raise ValueError(
-            "The search steps two optimisers by itself, so it cannot take " + "; ".join(problems) + "."
+            "The search steps two optimisers by itself and runs a part of its weights in every step, so it "
+            f"cannot take {'; '.join(problems)}."
         )
 
 
-def check_precision(alpha: Tensor) -> None:
-    """Alpha must stay in full precision (mixed precision keeps it so); raises ValueError."""
-    if alpha.dtype not in (torch.float32, torch.float64):
-        raise ValueError(
-            f"alpha would be held in {alpha.dtype}, in which Gumbel noise overflows and small updates vanish: "
-            "use trainer.precision bf16-mixed or 16-mixed instead of a true half precision."
-        )
+def _strategy_problems(strategy: Strategy) -> list[str]:
+    if isinstance(strategy, SingleDeviceStrategy):
+        return []
+    if not isinstance(strategy, DDPStrategy):
+        return [f"trainer.strategy {type(strategy).__name__}: use one device, or {_DDP}"]
+    # Without it DDP waits for gradients of the choices that were not drawn, and fails in the second step.
+    if not strategy._ddp_kwargs.get("find_unused_parameters"):
+        return [f"trainer.strategy ddp: use {_DDP}"]
+    return []
 
 
 def check_finite(loss: Tensor, module: pl.LightningModule) -> None:
@@ -50,9 +99,9 @@ def check_finite(loss: Tensor, module: pl.LightningModule) -> None:
     """
     if not torch.isfinite(loss):
         raise SearchDiverged(
-            f"The loss became {loss.item()} in epoch {module.current_epoch}. The weights were not updated with it; "
-            "the checkpoint of the last completed epoch is intact. Lower the learning rate (model.weight_optimizer, "
-            "model.alpha_optimizer), or clip gradients (model.clip_weights, model.clip_alpha)."
+            f"The loss became {loss.item()} in epoch {module.current_epoch}. The weights were not updated with "
+            "it; the checkpoint of the last completed epoch is intact. Lower the learning rate "
+            "(model.weight_optimizer, model.alpha_optimizer), or clip gradients (model.clip_weights, model.clip_alpha)."
         )
 
 

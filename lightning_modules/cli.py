@@ -1,18 +1,21 @@
-"""The ``dnas`` command: fit, validate and test through LightningCLI, and the other commands of the library."""
+"""The ``dnas`` command: fit, validate and test through LightningCLI, and the library's other commands."""
 
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentError
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
-from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from dnas.command import one_message
+from lightning_modules.parse_errors import said_by_constructor, without_wrapping
+from lightning_modules.quiet import without_noise
 from lightning_modules.resources import resolve_config_arguments
 from lightning_modules.run_folder import make_run_folder
 
@@ -39,6 +42,24 @@ class DnasCLI(LightningCLI):
         for fact in ("num_classes", "in_channels"):
             parser.link_arguments(f"data.{fact}", f"model.init_args.{fact}", apply_on="instantiate")
 
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        try:
+            super().parse_arguments(parser, args)
+        except ArgumentError as error:
+            raise ValueError(without_wrapping(str(error))) from error
+
+    def _parse_ckpt_path(self) -> None:
+        """Do not let a checkpoint's hyper-parameters override the command line, as LightningCLI does.
+
+        The command line says what to run; the module refuses a checkpoint that does not fit.
+        """
+
+    def instantiate_classes(self) -> None:
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            raise said_by_constructor(error) from error
+
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         asked = self._get(self.config_init, "trainer.default_root_dir")
         folder = make_run_folder(self._get(self.config_init, "run_folder") or asked, self._run_name())
@@ -58,6 +79,18 @@ class DnasCLI(LightningCLI):
         path = Path(str(configs[-1])) if configs else Path(str(self.subcommand))
         return "-".join(part for part in (path.parent.name, path.stem) if part not in ("", "configs"))
 
+    def before_fit(self) -> None:
+        table = getattr(self.model, "table", None)
+        if table is None or not self.trainer.is_global_zero:
+            return
+        print(f"Latency: {table.describe()}")
+        trained_at = getattr(self.datamodule, "resolution", table.space.resolution)
+        if trained_at != table.space.resolution:
+            print(
+                f"Latency is that of the deployed network at {table.space.resolution} px; "
+                f"training sees images of {trained_at} px."
+            )
+
     def after_fit(self) -> None:
         checkpoint = self.trainer.checkpoint_callback
         if self.trainer.is_global_zero and checkpoint is not None:
@@ -66,17 +99,19 @@ class DnasCLI(LightningCLI):
 
 def run_lightning(argv: list[str], **options: Any) -> DnasCLI:
     """Run one LightningCLI subcommand (fit, validate, test)."""
-    return DnasCLI(
-        subclass_mode_model=True,
-        subclass_mode_data=True,
-        model_class=pl.LightningModule,
-        datamodule_class=pl.LightningDataModule,
-        auto_configure_optimizers=False,
-        save_config_kwargs={"overwrite": True},
-        seed_everything_default=0,
-        args=resolve_config_arguments(argv),
-        **options,
-    )
+    with without_noise():
+        return DnasCLI(
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            model_class=pl.LightningModule,
+            datamodule_class=pl.LightningDataModule,
+            auto_configure_optimizers=False,
+            save_config_kwargs={"overwrite": True},
+            seed_everything_default=0,
+            parser_kwargs={"prog": "dnas", "exit_on_error": False},
+            args=resolve_config_arguments(argv),
+            **options,
+        )
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -13,7 +13,7 @@ PACKAGES = ("dnas", "torch", "torchvision", "pytorch-lightning", "torchmetrics",
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of the packages that decide results; ``unknown`` when run from a folder without installation."""
+    """Versions of the packages that decide results; ``unknown`` when run without installation."""
     return {name: _version(name) for name in PACKAGES}
 
 
@@ -37,7 +37,7 @@ def save_plain_hyperparameters(module: pl.LightningModule) -> None:
     module.save_hyperparameters(frame=frame.f_back)
     for name in [name for name, value in module.hparams.items() if not is_plain(value)]:
         del module.hparams[name]
-    module._hparams_initial = module._hparams
+    module._hparams_initial = module._hparams  # type: ignore[assignment]
 
 
 def is_plain(value: Any) -> bool:

@@ -18,26 +18,35 @@ def make_run_folder(requested: str | None, name: str) -> Path:
 
     Raises:
         FileExistsError: the requested folder already holds files.
+        ValueError: one of several processes, started from outside, cannot know where the first one writes.
     """
-    # Processes that a launcher starts after this one get the same folder through the environment.
-    if os.environ.get("LOCAL_RANK", "0") != "0" and _SHARED in os.environ:
-        return Path(os.environ[_SHARED])
-    folder = _requested(Path(requested)) if requested else _fresh(Path("runs") / name)
+    if os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) != "0":
+        return _of_first_process(requested)
+    folder = _requested(Path(requested)) if requested else fresh_folder(Path("runs") / name)
     os.environ[_SHARED] = str(folder.resolve())
     return folder
+
+
+def _of_first_process(requested: str | None) -> Path:
+    # Processes that Lightning starts get it through the environment; torchrun's have the same arguments.
+    folder = os.environ.get(_SHARED) or requested
+    if folder is None:
+        raise ValueError("Processes that were started by torchrun or the like need a --run_folder in common.")
+    return Path(folder)
 
 
 def _requested(folder: Path) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FileExistsError(
-            f"The run folder {folder} is not empty. Every run gets a folder of its own: choose another --run_folder, "
-            "or leave it out. To continue a run, give its checkpoint with --ckpt_path."
+            f"The run folder {folder} is not empty. Every run gets a folder of its own: choose another "
+            "--run_folder, or leave it out. To continue a run, give its checkpoint with --ckpt_path."
         )
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def _fresh(parent: Path) -> Path:
+def fresh_folder(parent: Path) -> Path:
+    """Create and return ``parent/<date>-<time>``, a new folder whoever else asks at the same moment."""
     parent.mkdir(parents=True, exist_ok=True)
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     for attempt in range(1000):

@@ -1,5 +1,5 @@
-"""Differentiable search: weights and architecture logits trained together (FBNet, arXiv 1812.03443; DARTS' bilevel
-scheme, arXiv 1806.09055).
+"""Differentiable search: weights and architecture logits trained together (FBNet, arXiv 1812.03443; DARTS'
+bilevel scheme, arXiv 1806.09055).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from lightning_modules.callbacks import (
     SearchFigures,
     SearchMonitor,
 )
-from lightning_modules.checks import check_finite, check_precision, check_same_search, check_trainer
+from lightning_modules.checks import check_arguments, check_finite, check_same_search, check_trainer
 from lightning_modules.provenance import describe_data, library_versions, save_plain_hyperparameters
 
 Batch = tuple[Tensor, Tensor]
@@ -57,8 +57,10 @@ class DifferentiableSearch(pl.LightningModule):
         alpha_masks: how masks are drawn when alpha learns; must train alpha.
         weight_optimizer: optimiser of the weights.
         alpha_optimizer: optimiser of alpha.
-        bilevel: True: alpha learns from the alpha split, weights from the weights split. False: one loss, one batch.
-        alternate: bilevel search alternates per step, or per epoch (FBNet: all weights steps, then all alpha steps).
+        bilevel: True: alpha learns from the alpha split, weights from the weights split. False: one loss, one
+            batch.
+        alternate: bilevel search alternates per step, or per epoch (FBNet: all weights steps, then all alpha
+            steps).
         warmup_epochs: epochs before alpha moves.
         tau: temperature of the masks as a schedule of progress.
         latency_scale: strength of all cost terms as a schedule of progress.
@@ -101,7 +103,8 @@ class DifferentiableSearch(pl.LightningModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        _check_arguments(alpha_masks, accumulate, warmup_epochs, recalibration_batches)
+        schedules = {"tau": _schedule(tau), "latency_scale": _schedule(latency_scale)}
+        check_arguments(alpha_masks, accumulate, warmup_epochs, recalibration_batches, schedules)
         save_plain_hyperparameters(self)
         self.automatic_optimization = False
         self.space = SearchSpace.load(space)
@@ -110,13 +113,12 @@ class DifferentiableSearch(pl.LightningModule):
         self.supernet = Supernet(
             self.space, sharing, num_classes=num_classes, in_channels=in_channels, stem_stride=stem_stride
         )
-        self.supernet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.supernet.to(memory_format=torch.channels_last)
         self.objective, self.weight_masks, self.alpha_masks = objective, weight_masks, alpha_masks
         self.weight_optimizer, self.alpha_optimizer = weight_optimizer, alpha_optimizer
         self.bilevel, self.alternate, self.accumulate = bilevel, alternate, accumulate
         self.recalibration_batches, self.seed = recalibration_batches, seed
         self.alpha_frozen, self.draws, self.pending = False, 0, [0, 0]
-        schedules = {"tau": _schedule(tau), "latency_scale": _schedule(latency_scale)}
         self.tau, self.latency_scale = schedules["tau"](0.0), schedules["latency_scale"](0.0)
         self.monitor = SearchMonitor(self.relaxation)
         self._callbacks = [
@@ -142,7 +144,6 @@ class DifferentiableSearch(pl.LightningModule):
         return self._callbacks
 
     def setup(self, stage: str) -> None:
-        check_precision(self.relaxation.alpha)
         serve = getattr(self.trainer.datamodule, "serve", None)  # type: ignore[attr-defined]
         if serve is not None:
             serve("search", split_alpha=self.bilevel, alternate=self.alternate)
@@ -150,11 +151,13 @@ class DifferentiableSearch(pl.LightningModule):
     def training_step(self, batch: Mapping[str, Batch], batch_idx: int) -> None:
         """One step on ``{"weights": (images, labels), "alpha": (images, labels)}``; either may be absent."""
         if not self.bilevel:
-            moving = (0,) if self.alpha_frozen else (0, 1)
-            self._learn(batch["weights"], self.alpha_masks, moving, phase=0)
+            self._learn(batch["weights"], self.alpha_masks, (0,) if self.alpha_frozen else (0, 1), phase=0)
             return
         if "weights" in batch:
             self._learn(batch["weights"], self.weight_masks, (0,), phase=0)
+        else:
+            # The weights' phase of the epoch is over: what it accumulated must not wait for the next one.
+            self._update(0)
         if "alpha" in batch and not self.alpha_frozen:
             self._learn(batch["alpha"], self.alpha_masks, (1,), phase=1)
 
@@ -170,14 +173,14 @@ class DifferentiableSearch(pl.LightningModule):
         if len(moving) == 1:
             self.untoggle_optimizer(optimizers[moving[0]])
         self.draws += 1
-        for index in (0, 1):
-            self.pending[index] += index in moving
-            other_phase_began = self.pending[index] and index not in moving
-            if self.pending[index] >= self.accumulate or self.trainer.is_last_batch or other_phase_began:
-                self._update(index, optimizers[index])
+        for index in moving:
+            self.pending[index] += 1
+            if self.pending[index] >= self.accumulate or self.trainer.is_last_batch:
+                self._update(index)
 
-    def _update(self, index: int, optimizer: Any) -> None:
+    def _update(self, index: int) -> None:
         if self.pending[index]:
+            optimizer = self.optimizers()[index]  # type: ignore[index]
             optimizer.step()
             optimizer.zero_grad()
             self.pending[index] = 0
@@ -185,7 +188,7 @@ class DifferentiableSearch(pl.LightningModule):
     def _loss(self, batch: Batch, sample: Sample, costs: bool) -> Tensor:
         images, labels = batch
         logits = self.supernet(images.contiguous(memory_format=torch.channels_last), *sample)
-        loss = F.cross_entropy(logits.float(), labels)
+        loss = F.cross_entropy(_full_precision(logits), labels)
         log = partial(self.log, on_step=False, on_epoch=True, batch_size=len(labels))
         log("alpha_ce" if costs and self.bilevel else "train_ce", loss, prog_bar=True)
         if costs:
@@ -207,7 +210,8 @@ class DifferentiableSearch(pl.LightningModule):
         candidate = self.supernet.extract(self.relaxation.best())
         loader = getattr(self.trainer.datamodule, "recalibration_dataloader", None)  # type: ignore[attr-defined]
         if loader is not None and self.recalibration_batches:
-            recalibrate(candidate, loader(), self.recalibration_batches)
+            batches = map(self.trainer.precision_plugin.convert_input, loader())
+            recalibrate(candidate, batches, self.recalibration_batches)
         # The bound method, not the module: its weights are no parameters of this one.
         self.candidate = candidate.eval().__call__
 
@@ -255,24 +259,10 @@ class DifferentiableSearch(pl.LightningModule):
         ]
 
 
+def _full_precision(logits: Tensor) -> Tensor:
+    """Half precision as float32; float64 stays."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
 def _schedule(value: Schedule | float) -> Schedule:
     return value if isinstance(value, Schedule) else Constant(value)
-
-
-def _check_arguments(
-    alpha_masks: MaskStrategy, accumulate: int, warmup_epochs: int, recalibration: int
-) -> None:
-    problems = []
-    if not alpha_masks.trains_alpha:
-        problems.append(
-            f"alpha_masks: {type(alpha_masks).__name__} does not depend on alpha, which could never learn"
-        )
-    at_least = {"accumulate": (accumulate, 1), "warmup_epochs": (warmup_epochs, 0)}
-    at_least["recalibration_batches"] = (recalibration, 0)
-    problems += [
-        f"{name} must be at least {least}, got {value}"
-        for name, (value, least) in at_least.items()
-        if value < least
-    ]
-    if problems:
-        raise ValueError("DifferentiableSearch: " + "; ".join(problems))

@@ -1,5 +1,5 @@
-"""The blocks that networks are made of: inverted residuals with squeeze-excite (MobileNetV3, arXiv 1905.02244),
-grouped and shuffled ones and skips (FBNet, arXiv 1812.03443), and the pieces of stem and head.
+"""What networks are made of: inverted residuals with squeeze-excite (MobileNetV3, arXiv 1905.02244), grouped
+and shuffled ones and skips (FBNet, arXiv 1812.03443), and the pieces of stem and head.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ def activation(name: str) -> nn.Module:
 
 
 def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None, groups: int = 1) -> Tensor:
-    """A 1x1 convolution, (N, in, h, w) and (out, in / groups, 1, 1) to (N, out, h, w); on channels-last maps a
-    matrix product.
+    """A 1x1 convolution, (N, in, h, w) and (out, in / groups, 1, 1) to (N, out, h, w).
 
-    A supernet has convolutions of very many shapes, each of which costs a CPU library the making of a kernel; the
-    matrix product needs none and is faster besides.
+    On channels-last maps it is a matrix product.
+
+    A supernet has convolutions of very many shapes, each of which costs a CPU library the making of a kernel;
+    the matrix product needs none and is faster besides.
     """
     if groups > 1 or not x.is_contiguous(memory_format=torch.channels_last):
         return F.conv2d(x, weight, bias, groups=groups)
@@ -74,7 +75,7 @@ class ConvBNAct(nn.Sequential):
 
 
 class SqueezeExcite(nn.Module):
-    """Scale channels by a gate computed from their means: pool, 1x1, activation, 1x1, hard-sigmoid, multiply."""
+    """Scale channels by a gate made from their means: pool, 1x1, activation, 1x1, hard-sigmoid, multiply."""
 
     def __init__(self, channels: int, squeezed: int, activation_name: str) -> None:
         super().__init__()
@@ -91,7 +92,8 @@ class SqueezeExcite(nn.Module):
 class InvertedResidual(nn.Module):
     """Expand 1x1, depthwise, optional squeeze-excite, project 1x1; residual when the shape is kept.
 
-    With groups above 1 both 1x1 convolutions are grouped and a channel shuffle follows the first (FBNet fig. 3).
+    With groups above 1 both 1x1 convolutions are grouped and a channel shuffle follows the first (FBNet
+    fig. 3).
     """
 
     def __init__(
@@ -153,16 +155,22 @@ def build_fixed(op: FixedOp) -> nn.Module:
         return nn.AdaptiveAvgPool2d(1)
     if op.type == "dropout":
         return nn.Dropout(op.rate)
-    conv = {"kernel": op.kernel, "stride": op.stride, "activation_name": op.activation}
-    if op.type == "separable":
-        depthwise = ConvBNAct(op.in_channels, op.in_channels, groups=op.in_channels, **conv)
-        return nn.Sequential(depthwise, ConvBNAct(op.in_channels, op.out_channels))
-    return ConvBNAct(op.in_channels, op.out_channels, norm=op.norm, **conv)
+    separable = op.type == "separable"
+    conv = ConvBNAct(
+        op.in_channels,
+        op.in_channels if separable else op.out_channels,
+        kernel=op.kernel,
+        stride=op.stride,
+        groups=op.in_channels if separable else 1,
+        activation_name=op.activation,
+        norm=op.norm,
+    )
+    return nn.Sequential(conv, ConvBNAct(op.in_channels, op.out_channels)) if separable else conv
 
 
 @torch.no_grad()
 def init_weights(module: nn.Module) -> None:
-    """Kaiming-normal (fan out) convolutions, unit batch norms, N(0, 0.01) classifiers; for ``Module.apply``."""
+    """Kaiming-normal (fan out) convolutions, N(0, 0.01) classifiers, no biases; for ``Module.apply``."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out")
         if module.bias is not None:

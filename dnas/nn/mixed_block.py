@@ -1,11 +1,11 @@
 """One searchable layer of a supernet: all its choices behind a narrow interface.
 
-``forward`` takes the layer's row of the mask and computes sum_i mask_i block_i(x) over the choices that are active;
-``extract`` gives one choice as a plain block. How choices share weights is the subclass's business:
+``forward`` takes the layer's row of the mask and computes sum_i mask_i block_i(x) over the choices that are
+active; ``extract`` gives one choice as a plain block. How choices share weights is the subclass's business:
 
 * :class:`IndependentBlock`: one block per choice, as MoGA, FairNAS and FBNet have it;
-* :class:`EntangledBlock`: every choice is a slice of one largest block, as in single-path NAS (arXiv 1904.02877),
-  Once-for-All (arXiv 1908.09791) and BigNAS (arXiv 2003.11142).
+* :class:`EntangledBlock`: every choice is a slice of one largest block, as in single-path NAS (arXiv
+  1904.02877), Once-for-All (arXiv 1908.09791) and BigNAS (arXiv 2003.11142).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class MixedBlock(nn.Module, ABC):
 
     @abstractmethod
     def extract(self, choice: int) -> nn.Module:
-        """A plain block with a copy of the choice's weights and statistics, computing what :meth:`run` does."""
+        """A plain block with the choice's weights and statistics; it computes what :meth:`run` does."""
 
     def forward(self, x: Tensor, weights: Tensor | None, active: Sequence[int]) -> Tensor:
         """sum over ``active`` of weights[i] * block_i(x); with ``weights`` None, the one active block itself.
@@ -70,13 +70,14 @@ class IndependentBlock(MixedBlock):
 
 
 class EntangledBlock(MixedBlock):
-    """Every choice is a slice of one largest block: centre of the largest kernel, first hidden channels, first
-    squeezed channels.
+    """Every choice is a slice of one largest block.
 
-    Batch norms: scale and shift are shared slices like the weights; running statistics are kept per choice, because
-    kernels of different size have different output distributions. Choices with grouped 1x1 convolutions share only
-    with choices of equal groups and expansion, since slicing channels would cut through the groups. A skip has its
-    own weights, if any.
+    It is the centre of the largest kernel, the first hidden channels and the first squeezed channels.
+
+    Batch norms: scale and shift are shared slices like the weights; running statistics are kept per choice,
+    because kernels of different size have different output distributions. Choices with grouped 1x1
+    convolutions share only with choices of equal groups and expansion, since slicing channels would cut
+    through the groups. A skip has its own weights, if any.
     """
 
     def __init__(self, layer: Layer) -> None:
@@ -95,33 +96,24 @@ class EntangledBlock(MixedBlock):
 
     def run(self, x: Tensor, choice: int) -> Tensor:
         block, spec = self.shared[self.family[choice]], self.layer.choices[choice]
-        if spec.skip:
+        if not isinstance(block, InvertedResidual):
             return block(x)
-        hidden, margin = (
-            self.layer.hidden_channels(spec),
-            (block.depthwise.conv.kernel_size[0] - spec.kernel) // 2,
-        )
-        y = self._norm(
-            "expand",
-            choice,
-            block.expand,
-            pointwise(x, block.expand.conv.weight[:hidden], groups=spec.groups),
-        )
-        kernel = block.depthwise.conv.weight[
-            :hidden, :, margin : margin + spec.kernel, margin : margin + spec.kernel
-        ]
+        hidden, groups = self.layer.hidden_channels(spec), spec.groups
+        y = pointwise(x, block.expand.conv.weight[:hidden], groups=groups)
+        y = self._norm("expand", choice, block.expand, y)
+        kernel = _cut(block.depthwise.conv.weight, (hidden, 1, spec.kernel, spec.kernel))
         y = F.conv2d(block.shuffle(y), kernel, None, self.layer.stride, spec.kernel // 2, groups=hidden)
         y = self._norm("depthwise", choice, block.depthwise, y)
         if spec.se:
             y = _sliced_squeeze_excite(block.se, y, self.layer.squeezed_channels(spec))
-        width = hidden // spec.groups
-        y = pointwise(y, block.project.conv.weight[:, :width], groups=spec.groups)
+        y = pointwise(y, block.project.conv.weight[:, : hidden // groups], groups=groups)
         y = self._norm("project", choice, block.project, y)
         return x + y if block.residual else y
 
     def _norm(self, part: str, choice: int, conv: ConvBNAct, y: Tensor) -> Tensor:
         channels, bn = y.shape[1], conv.bn
-        mean, var = getattr(self, f"{part}_mean_{choice}"), getattr(self, f"{part}_var_{choice}")
+        assert isinstance(bn, nn.BatchNorm2d) and bn.momentum is not None
+        mean, var = self.get_buffer(f"{part}_mean_{choice}"), self.get_buffer(f"{part}_var_{choice}")
         scale, shift = bn.weight[:channels], bn.bias[:channels]
         return conv.act(F.batch_norm(y, mean, var, scale, shift, self.training, bn.momentum, bn.eps))
 
@@ -130,25 +122,24 @@ class EntangledBlock(MixedBlock):
         block, spec = self.shared[self.family[choice]], self.layer.choices[choice]
         if spec.skip:
             return copy.deepcopy(block)
-        target = build_block(self.layer, spec).to(block.project.conv.weight)
-        target.load_state_dict(
-            {name: _slice(block.state_dict().get(name), value) for name, value in target.state_dict().items()}
-        )
+        # On the meta device nothing is initialised, so that no random numbers are drawn.
+        with torch.device("meta"):
+            target = build_block(self.layer, spec)
+        whole = block.state_dict()
         for part in ("expand", "depthwise", "project"):
-            bn = getattr(target, part).bn
-            bn.running_mean.copy_(getattr(self, f"{part}_mean_{choice}"))
-            bn.running_var.copy_(getattr(self, f"{part}_var_{choice}"))
+            for statistic in ("mean", "var"):
+                whole[f"{part}.bn.running_{statistic}"] = self.get_buffer(f"{part}_{statistic}_{choice}")
+        cut = {name: _cut(whole[name], value.shape).clone() for name, value in target.state_dict().items()}
+        target.load_state_dict(cut, assign=True)
         return target.train(self.training)
 
 
 def _family(choice: Choice) -> str:
     if choice.skip:
         return "skip"
-    return (
-        "dense"
-        if choice.groups == 1
-        else f"groups{choice.groups}_expansion{choice.expansion:g}".replace(".", "_")
-    )
+    if choice.groups == 1:
+        return "dense"
+    return f"groups{choice.groups}_expansion{choice.expansion}".replace(".", "_")
 
 
 def _largest(layer: Layer, family: str) -> nn.Module:
@@ -170,23 +161,22 @@ def _largest(layer: Layer, family: str) -> nn.Module:
     return block
 
 
-def _sliced_squeeze_excite(se: SqueezeExcite, y: Tensor, squeezed: int) -> Tensor:
-    channels = y.shape[1]
-    gate = pointwise(
-        y.mean((2, 3), keepdim=True), se.reduce.weight[:squeezed, :channels], se.reduce.bias[:squeezed]
-    )
-    gate = pointwise(se.act(gate), se.expand.weight[:channels, :squeezed], se.expand.bias[:channels])
+def _sliced_squeeze_excite(se: nn.Module, y: Tensor, squeezed: int) -> Tensor:
+    assert isinstance(se, SqueezeExcite)
+    channels, reduce, expand = y.shape[1], se.reduce, se.expand
+    assert reduce.bias is not None and expand.bias is not None
+    gate = y.mean((2, 3), keepdim=True)
+    gate = se.act(pointwise(gate, reduce.weight[:squeezed, :channels], reduce.bias[:squeezed]))
+    gate = pointwise(gate, expand.weight[:channels, :squeezed], expand.bias[:channels])
     return y * se.gate(gate)
 
 
-def _slice(source: Tensor, like: Tensor) -> Tensor:
+def _cut(whole: Tensor, shape: Sequence[int]) -> Tensor:
     """The part of a larger tensor that a choice uses: first channels, centre of the kernel."""
-    if source.ndim == 0:
-        return source
-    cut = [slice(0, size) for size in like.shape[:2]]
-    margins = [(large - small) // 2 for large, small in zip(source.shape[2:], like.shape[2:], strict=True)]
-    cut += [slice(margin, margin + size) for margin, size in zip(margins, like.shape[2:], strict=True)]
-    return source[tuple(cut)]
+    channels = [slice(0, size) for size in shape[:2]]
+    margins = [(large - small) // 2 for large, small in zip(whole.shape[2:], shape[2:], strict=True)]
+    centre = [slice(margin, margin + size) for margin, size in zip(margins, shape[2:], strict=True)]
+    return whole[(*channels, *centre)]
 
 
 SHARINGS: dict[str, type[MixedBlock]] = {"independent": IndependentBlock, "entangled": EntangledBlock}

@@ -10,7 +10,7 @@ from dnas.space import SearchSpace
 
 
 class Frame(nn.Module):
-    """What networks and supernets of a space share: stem before the blocks, head and classifier after them."""
+    """What networks and supernets of a space share: stem before the blocks, head and classifier after."""
 
     def __init__(self, space: SearchSpace) -> None:
         super().__init__()

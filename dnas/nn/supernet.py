@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from dnas.architecture import Architecture, ArchitectureError
 from dnas.nn.blocks import init_weights
-from dnas.nn.mixed_block import SHARINGS
+from dnas.nn.mixed_block import SHARINGS, MixedBlock
 from dnas.nn.network import Frame, Network
 from dnas.space import SearchSpace
 
@@ -25,8 +25,8 @@ class Supernet(Frame):
     """All architectures of ``space`` with shared weights.
 
     Args:
-        sharing: ``independent`` (a block per choice: MoGA, FairNAS, FBNet) or ``entangled`` (every choice a slice of
-            one block per layer: learns on small budgets).
+        sharing: ``independent`` (a block per choice: MoGA, FairNAS, FBNet) or ``entangled`` (every choice a
+            slice of one block per layer: learns on small budgets).
         num_classes, in_channels, stem_stride: instead of the space's, for another data set.
     """
 
@@ -53,8 +53,8 @@ class Supernet(Frame):
 
         Args:
             images: (N, in_channels, H, W).
-            mask: (L, C) floating: layer l computes sum_i mask[l, i] block_i; or (L,) integers: one choice per layer,
-                executed alone and unscaled.
+            mask: (L, C) floating: layer l computes sum_i mask[l, i] block_i; or (L,) integers: one choice per
+                layer, executed alone and unscaled.
             active: with a floating mask, the choices to execute in every layer (others must have weight 0);
                 all valid ones when None.
 
@@ -70,9 +70,13 @@ class Supernet(Frame):
             x = block(x, row, choices)
         return self.finish(x)
 
+    def mixed_blocks(self) -> list[MixedBlock]:
+        """One mixed block per layer."""
+        return [block for block in self.blocks if isinstance(block, MixedBlock)]
+
     def _plan(self, mask: Tensor, active: Active | None) -> tuple[Sequence[Tensor | None], Active]:
         layers, choices = len(self.space), self.space.max_choices
-        if not mask.is_floating_point() and mask.shape == (layers,):
+        if not mask.is_floating_point() and mask.dtype != torch.bool and mask.shape == (layers,):
             arch = Architecture(self.space, tuple(mask.tolist()))
             return [None] * layers, [(index,) for index in arch.indices]
         if not mask.is_floating_point() or mask.shape != (layers, choices):
@@ -80,12 +84,15 @@ class Supernet(Frame):
                 f"Expected an ({layers}, {choices}) floating mask or ({layers},) integer choices, "
                 f"got {tuple(mask.shape)} of {mask.dtype}."
             )
+        counts = self.space.num_choices
         if active is None:
-            active = [range(count) for count in self.space.num_choices]
+            active = [range(count) for count in counts]
         if len(active) != layers or not all(len(row) for row in active):
             raise ValueError(
                 f"Expected at least one active choice for each of {layers} layers, got {active}."
             )
+        if any(min(row) < 0 or max(row) >= count for row, count in zip(active, counts, strict=True)):
+            raise ValueError(f"Active choices out of range, layers have {counts} choices: {active}.")
         return mask.unbind(), active
 
     @torch.no_grad()
@@ -98,8 +105,10 @@ class Supernet(Frame):
             raise ArchitectureError(
                 f"This supernet is of space {self.space.name}, the architecture of {arch.space.name}."
             )
-        network = Network(arch, **self.adaptation)
-        parts = zip(self.blocks, arch.indices, strict=True)
+        # On the meta device nothing is initialised: all weights come from here, no random numbers are drawn.
+        with torch.device("meta"):
+            network = Network(arch, **self.adaptation)
+        parts = zip(self.mixed_blocks(), arch.indices, strict=True)
         network.blocks = nn.Sequential(*(block.extract(choice) for block, choice in parts))
         for name in ("stem", "head", "classifier"):
             setattr(network, name, copy.deepcopy(getattr(self, name)))

@@ -1,14 +1,13 @@
 """The plain-data section of a search checkpoint, and reading it without Lightning.
 
-A checkpoint written by Lightning carries, under ``"dnas"``, plain data that deriving needs: the space, alpha, which
-latency table was used, how the supernet was built, which data it saw. Nothing in it is a pickled object: files are
-read with ``weights_only=True``.
+A checkpoint written by Lightning carries, under ``"dnas"``, plain data that deriving needs: the space, alpha,
+which latency table was used, how the supernet was built, which data it saw. Nothing in it is a pickled
+object: files are read with ``weights_only=True``.
 """
 
 from __future__ import annotations
 
 import hashlib
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +22,8 @@ from dnas.space_file import SpaceError
 
 SECTION = "dnas"
 FORMAT = "dnas-search/1"
-_REQUIRED = ("space", "alpha", "table", "supernet")
+_REQUIRED: dict[str, type] = {"space": dict, "alpha": Tensor, "table": dict, "supernet": dict}
+_TABLE = ("name", "kind", "sha256")
 
 
 class CheckpointError(ValueError):
@@ -37,6 +37,7 @@ class SearchCheckpoint:
     Attributes:
         alpha: (L, C) float32 architecture logits.
         table: name, kind and sha256 of the latency table that was used.
+        table_source: the name or path it was loaded from.
         supernet_options: sharing, num_classes, in_channels, stem_stride.
         data: class path and arguments of the data module, if there was one.
         history: metrics of every epoch.
@@ -46,6 +47,7 @@ class SearchCheckpoint:
     space: SearchSpace
     alpha: Tensor
     table: Mapping[str, Any]
+    table_source: str
     supernet_options: Mapping[str, Any]
     weights: Mapping[str, Tensor] = field(repr=False)
     epoch: int
@@ -56,9 +58,16 @@ class SearchCheckpoint:
     sha256: str
 
     def build_supernet(self) -> Supernet:
-        """The supernet with its trained weights, in eval mode."""
-        supernet = Supernet(self.space, **self.supernet_options)
-        supernet.load_state_dict(dict(self.weights))
+        """The supernet with its trained weights, in eval mode.
+
+        Raises:
+            CheckpointError: options or weights are not those of a supernet of this space.
+        """
+        try:
+            supernet = Supernet(self.space, **self.supernet_options)
+            supernet.load_state_dict(dict(self.weights))
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise CheckpointError(f"The supernet cannot be rebuilt from the checkpoint: {error}") from error
         return supernet.eval()
 
 
@@ -102,7 +111,7 @@ def read(path: str | Path) -> SearchCheckpoint:
         )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except Exception as error:  # whatever a damaged zip archive or pickle makes its reader stumble over
         reason = str(error).strip().splitlines()
         raise CheckpointError(
             f"{path} cannot be read as a checkpoint (damaged, incomplete or not one of ours): "
@@ -111,13 +120,27 @@ def read(path: str | Path) -> SearchCheckpoint:
     data = content.get(SECTION) if isinstance(content, dict) else None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise CheckpointError(
-            f"{path} is a checkpoint, but not of a search: it has no section {SECTION!r} of format {FORMAT!r}. "
-            "Give a checkpoint that 'dnas fit' wrote for lightning_modules.search.DifferentiableSearch."
+            f"{path} is a checkpoint, but not of a search: it has no section {SECTION!r} of format "
+            f"{FORMAT!r}. Give one that 'dnas fit' wrote for lightning_modules.search.DifferentiableSearch."
         )
-    missing = [key for key in _REQUIRED if key not in data]
-    if missing:
-        raise CheckpointError(f"{path} lacks {', '.join(missing)} in its section {SECTION!r}.")
+    if problems := _problems(content, data):
+        raise CheckpointError(f"{path}, section {SECTION!r}: {'; '.join(problems)}.")
     return _checked(path, content, data)
+
+
+def _problems(content: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
+    """Everything that is missing or of another kind than it should be."""
+    problems = [f"{key} is missing" for key in _REQUIRED if key not in data]
+    problems += [
+        f"{key} is {type(data[key]).__name__}, expected {kind.__name__}"
+        for key, kind in _REQUIRED.items()
+        if key in data and not isinstance(data[key], kind)
+    ]
+    if isinstance(data.get("table"), dict):
+        problems += [f"table.{key} is missing" for key in _TABLE if key not in data["table"]]
+    if not isinstance(content.get("state_dict"), dict):
+        problems.append("the checkpoint has no weights (state_dict)")
+    return problems
 
 
 def _checked(path: Path, content: Mapping[str, Any], data: Mapping[str, Any]) -> SearchCheckpoint:
@@ -142,6 +165,7 @@ def _checked(path: Path, content: Mapping[str, Any], data: Mapping[str, Any]) ->
         space=space,
         alpha=alpha,
         table=data["table"],
+        table_source=str(content.get("hyper_parameters", {}).get("table", data["table"]["name"])),
         supernet_options=data["supernet"],
         weights=weights,
         epoch=int(content.get("epoch", 0)),

@@ -1,7 +1,7 @@
 """Choosing architectures from alpha: the most probable one, the most probable one within bounds, or samples.
 
-FBNet (arXiv 1812.03443, section 3.4) samples several networks from softmax(alpha); with bounds the choice is a
-multiple-choice knapsack and solved exactly.
+FBNet (arXiv 1812.03443, section 3.4) samples several networks from softmax(alpha); with bounds the choice is
+a multiple-choice knapsack and solved exactly.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from dnas.search.knapsack import Bound, solve
 from dnas.search.masks import argmax, probabilities
 from dnas.space import SearchSpace
 
-# Draws per wanted sample before giving up on finding another new one that keeps the bounds.
-_TRIES = 1000
+# Draws in a row that bring nothing new before giving up on finding another one that keeps the bounds.
+_TRIES = 10_000
+_BLOCK = 250
 
 
 @dataclass(frozen=True)
@@ -55,17 +56,20 @@ def sample(
 ) -> list[Derived]:
     """Up to ``number`` distinct architectures drawn from softmax(alpha), those that break a bound left out.
 
-    Fewer come back when alpha is so sharp, or the bounds so tight, that new ones stay away for 1,000 draws each.
+    Fewer come back when alpha is so sharp, or the bounds so tight, that 10,000 draws in a row bring no new
+    one.
     """
     rows = [row[:count] for row, count in zip(_probabilities(space, alpha), space.num_choices, strict=True)]
     rows = [row / row.sum() for row in rows]
     found: dict[tuple[int, ...], None] = {}
-    for _ in range(_TRIES * number):
-        indices = tuple(int(generator.choice(len(row), p=row)) for row in rows)
-        if indices not in found and all(bound.holds(indices) for bound in bounds):
-            found[indices] = None
-        if len(found) == number:
-            break
+    idle = 0
+    while len(found) < number and idle < _TRIES:
+        draws = np.stack([generator.choice(len(row), size=_BLOCK, p=row) for row in rows], axis=1)
+        for indices in map(tuple, draws.tolist()):
+            new = indices not in found and all(bound.holds(indices) for bound in bounds)
+            idle = 0 if new else idle + 1
+            if new and len(found) < number:
+                found[indices] = None
     width = len(str(number))
     return [
         _derived(f"sample_{i + 1:0{width}}", space, alpha, np.array(each)) for i, each in enumerate(found)

@@ -1,13 +1,14 @@
 """How well a network with inherited weights does: batch-norm recalibration, then accuracy and loss.
 
-Statistics gathered while the supernet ran *other* architectures do not fit the one at hand; they are recomputed
-(reset, cumulative average over some training batches) before every evaluation, as SPOS (arXiv 1904.00420) does.
+Statistics gathered while the supernet ran *other* architectures do not fit the one at hand; they are
+recomputed (reset, cumulative average over some training batches) before every evaluation, as SPOS (arXiv
+1904.00420) does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 import torch
@@ -36,8 +37,9 @@ def recalibrate(network: nn.Module, batches: Batches, limit: int | None = None) 
         ValueError: there is no batch to compute statistics from.
     """
     device = next(network.parameters()).device
-    images = [images for images, _ in islice(batches, limit)]
-    if not images:
+    images = (images for images, _ in islice(batches, limit))
+    first = next(images, None)
+    if first is None:
         raise ValueError(
             "No images to recalibrate batch norms with: give at least one batch of training images."
         )
@@ -45,7 +47,7 @@ def recalibrate(network: nn.Module, batches: Batches, limit: int | None = None) 
     dropouts = [(module, module.p) for module in network.modules() if isinstance(module, nn.Dropout)]
     for module, _ in dropouts:
         module.p = 0.0
-    update_bn(images, network, device=device)
+    update_bn(chain([first], images), network, device=device)
     for module, rate in dropouts:
         module.p = rate
     return network

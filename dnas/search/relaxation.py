@@ -48,7 +48,7 @@ class Relaxation(nn.Module):
         super().__init__()
         self.space, self.seed = space, seed
         self.alpha = nn.Parameter(torch.zeros(len(space), space.max_choices))
-        self.fixed = Expected(table.fixed_ms, costs.fixed_params, costs.fixed_madds)  # type: ignore[arg-type]
+        self.fixed = (table.fixed_ms, costs.fixed_params, costs.fixed_madds)
         for name, values in (("latency", table.ms), ("params", costs.params), ("madds", costs.madds)):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
         # On the CPU, where masks are drawn: asking a device for it would stop the device.
@@ -62,7 +62,7 @@ class Relaxation(nn.Module):
 
     def expected(self, mask: Tensor) -> Expected:
         """Expected latency in ms, parameters and multiply-adds of an (L, C) mask."""
-        tables = (self.latency, self.params, self.madds)
+        tables = map(self.get_buffer, ("latency", "params", "madds"))
         return Expected(
             *(expected(values, fixed, mask) for values, fixed in zip(tables, self.fixed, strict=True))
         )

@@ -12,8 +12,8 @@ from torch.optim import Optimizer
 class ClipGradients(pl.Callback):
     """Clip the gradient norm of each optimiser's parameters.
 
-    Lightning's own ``gradient_clip_val`` is refused with manual optimisation. This hook runs after the gradients
-    have been unscaled (fp16) and accumulated, before the step.
+    Lightning's own ``gradient_clip_val`` is refused with manual optimisation. This hook runs after the
+    gradients have been unscaled (fp16) and accumulated, before the step.
 
     Args:
         norms: one maximal norm per optimiser, in the order of ``configure_optimizers``; None does not clip.

@@ -16,7 +16,9 @@ class GracefulInterrupt(pl.Callback):
     """Turn the first Ctrl-C into a checkpoint between two steps; a second one stops at once.
 
     The checkpoint is ``checkpoints/interrupted.ckpt`` in the run's folder. Training resumed from it continues
-    with the next batch and ends bit-identical to a run that was never interrupted.
+    with the next batch and ends bit-identical to a run that was never interrupted. Gradients are not saved, so
+    with gradient accumulation the batches of the present optimiser step are finished first. With several
+    processes all stop at the same batch, whichever of them the signal reached.
     """
 
     def __init__(self) -> None:
@@ -25,6 +27,7 @@ class GracefulInterrupt(pl.Callback):
         self._previous: Any = None
 
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._requested = self._consistent = False
         # Only the main thread may install handlers; elsewhere (notebooks' workers) Ctrl-C keeps its meaning.
         if threading.current_thread() is threading.main_thread():
             self._previous = signal.signal(signal.SIGINT, self._request)
@@ -39,7 +42,12 @@ class GracefulInterrupt(pl.Callback):
         self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
         # Here the previous batch counts as completed and nothing of the next one has happened.
-        if self._requested:
+        if any(getattr(module, "pending", ())):
+            return
+        requested = self._requested
+        if trainer.world_size > 1:
+            requested = trainer.strategy.reduce_boolean_decision(requested, all=False)
+        if requested:
             self._consistent = True
             raise KeyboardInterrupt
 

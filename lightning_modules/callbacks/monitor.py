@@ -16,7 +16,8 @@ class SearchMonitor(pl.Callback):
 
     Args:
         relaxation: alpha and its costs.
-        collapse_below: warn when a layer's entropy over its maximum falls below this in the first half of training.
+        collapse_below: warn when a layer's entropy over its maximum falls below this in the first half of
+            training.
     """
 
     def __init__(self, relaxation: Relaxation, collapse_below: float = 0.02) -> None:
@@ -25,7 +26,7 @@ class SearchMonitor(pl.Callback):
         self._warned = False
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        metrics = self.relaxation.describe()
+        metrics = self.relaxation.describe() | _scheduled(trainer, module)
         module.log_dict(metrics)
         self._warn_on_collapse(trainer)
         logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
@@ -43,8 +44,8 @@ class SearchMonitor(pl.Callback):
         if collapsed:
             self._warned = True
             rank_zero_warn(
-                f"alpha has all but decided {', '.join(collapsed)} in the first half of the search. A longer warm-up, "
-                "a smaller learning rate of alpha or a weaker latency term keeps the choice open for longer."
+                f"alpha has all but decided {', '.join(collapsed)} in the first half of the search. A longer "
+                "warm-up, a smaller learning rate of alpha or a weaker latency term keeps the choice open for longer."
             )
 
     def state_dict(self) -> dict[str, Any]:
@@ -52,3 +53,10 @@ class SearchMonitor(pl.Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.history = list(state_dict["history"])
+
+
+def _scheduled(trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, float]:
+    """What schedules set, as it was in the epoch's last step."""
+    rates = zip(("weight_lr", "alpha_lr"), trainer.optimizers, strict=True)
+    metrics = {name: optimizer.param_groups[0]["lr"] for name, optimizer in rates}
+    return {**metrics, "tau": module.tau, "latency_scale": module.latency_scale}

@@ -120,3 +120,25 @@ def test_files_that_are_none(tmp_path, content, message):
 def test_missing_file_in_a_folder(tmp_path):
     with pytest.raises(HistoryError, match=r"No metrics file .*metrics\.csv"):
         read_history(tmp_path)
+
+
+def test_from_records_of_a_search():
+    records = [{"epoch": 0.0, "top1": 0.5}, {"epoch": 2.0, "top1": 0.75, "entropy": 1.0}]
+    history = History.from_records(records)
+    assert history.epochs.tolist() == [0, 2] and history.epochs.dtype == np.int64
+    np.testing.assert_array_equal(history["top1"], [0.5, 0.75])
+    np.testing.assert_array_equal(history["entropy"], [NAN, 1.0])
+    assert records[0] == {"epoch": 0.0, "top1": 0.5}, "the caller's records are left alone"
+
+
+def test_from_records_joins_an_epoch_and_sorts():
+    history = History.from_records([{"epoch": 1, "a": 1.0}, {"epoch": 0, "a": 0.0}, {"epoch": 1, "b": 2.0}])
+    assert history.epochs.tolist() == [0, 1]
+    np.testing.assert_array_equal(history["a"], [0.0, 1.0])
+    np.testing.assert_array_equal(history["b"], [NAN, 2.0])
+
+
+@pytest.mark.parametrize("records", [[], [{"top1": 0.5}]])
+def test_from_records_without_an_epoch(records):
+    with pytest.raises(HistoryError, match="one or more increasing"):
+        History.from_records(records)

@@ -1,0 +1,41 @@
+"""Leaving out what Lightning says that does not concern users of this library; all else is shown."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Beginnings of messages (regular expressions) that are beside the point here.
+_WARNINGS = (
+    # We hand over the arguments ourselves, because names of shipped configs are resolved first.
+    "LightningCLI's args parameter is intended",
+    # Lightning's use of torch, which a user cannot change.
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    # Metrics are those of whole epochs: nothing is lost in a short one.
+    r"The number of training batches \(\d+\) is smaller than the logging interval",
+    # Lightning sees only the loaders for evaluation, not the one for training.
+    r"The '\w+' does not have many workers",
+)
+# Advertisements: product names in Lightning's tips.
+_TIPS = ("litlogger", "litmodels")
+_LIGHTNING_LOGGER = "pytorch_lightning.utilities.rank_zero"
+
+
+@contextmanager
+def without_noise() -> Iterator[None]:
+    """Within this context, hide the messages above."""
+    logger = logging.getLogger(_LIGHTNING_LOGGER)
+    logger.addFilter(_is_no_tip)
+    try:
+        with warnings.catch_warnings():
+            for message in _WARNINGS:
+                warnings.filterwarnings("ignore", message=message)
+            yield
+    finally:
+        logger.removeFilter(_is_no_tip)
+
+
+def _is_no_tip(record: logging.LogRecord) -> bool:
+    return not any(name in record.getMessage() for name in _TIPS)

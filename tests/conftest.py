@@ -1,0 +1,127 @@
+"""A tiny search space with its own table, a real search on it, and the checkpoint that it wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from dnas.search.masks import TwoPath, UniformPath
+from dnas.search.objective import Objective
+from dnas.space import SearchSpace
+from latency.build_calibrated import build_calibrated
+from latency.calibrated import CalibratedModel
+from lightning_modules.data import Digits
+from lightning_modules.search import DifferentiableSearch
+
+TINY_SPACE = """\
+format: dnas-space/1
+name: tiny
+description: three layers of three or four choices, 48 architectures
+resolution: 32
+num_classes: 10
+stem:
+  - {type: conv, out: 8, kernel: 3, stride: 2, activation: hswish}
+choices:
+  E1K3: {expansion: 1, kernel: 3}
+  E2K5: {expansion: 2, kernel: 5}
+  E2K3SE: {expansion: 2, kernel: 3, se: 0.25}
+  E3K5SE: {expansion: 3, kernel: 5, se: 0.25}
+layers:
+  - {out: 8, stride: 1, activation: relu}
+  - {out: 12, stride: 2, activation: hswish, choices: [E1K3, E2K5, E3K5SE]}
+  - {out: 12, stride: 1, activation: hswish}
+head:
+  - {type: conv, out: 24, kernel: 1, activation: hswish}
+  - {type: pool}
+  - {type: dropout, rate: 0.1}
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny_space_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A space of 4 x 3 x 4 architectures with squeeze-excite, kernels 3 and 5, and two residuals."""
+    path = tmp_path_factory.mktemp("space") / "tiny.yaml"
+    path.write_text(TINY_SPACE, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_space(tiny_space_file: Path) -> SearchSpace:
+    return SearchSpace.load(tiny_space_file)
+
+
+@pytest.fixture(scope="session")
+def tiny_table_file(tmp_path_factory: pytest.TempPathFactory, tiny_space: SearchSpace) -> Path:
+    """The table of the tiny space under the shipped three-parameter model of a real phone."""
+    path = tmp_path_factory.mktemp("table") / "tiny.csv"
+    return build_calibrated(CalibratedModel.load("adreno630_mace"), tiny_space, path)
+
+
+@pytest.fixture(scope="session")
+def make_search(tiny_space_file: Path, tiny_table_file: Path) -> Callable[..., DifferentiableSearch]:
+    """Builds a search on the tiny space, entangled and bilevel; keyword arguments replace any of its own."""
+
+    def make(**overrides: Any) -> DifferentiableSearch:
+        options: dict[str, Any] = {
+            "space": str(tiny_space_file),
+            "table": str(tiny_table_file),
+            "sharing": "entangled",
+            "num_classes": 10,
+            "in_channels": 3,
+            "objective": Objective(form="additive", weight_per_ms=0.1),
+            "weight_masks": UniformPath(),
+            "alpha_masks": TwoPath(),
+            "weight_optimizer": partial(torch.optim.SGD, lr=0.05, momentum=0.9),
+            "alpha_optimizer": partial(torch.optim.Adam, lr=0.1, betas=(0.5, 0.999)),
+            "recalibration_batches": 2,
+        }
+        # Weights are drawn from the global generator; a test's result must not depend on the tests before it.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return DifferentiableSearch(**(options | overrides))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_trainer() -> Callable[..., pl.Trainer]:
+    """Builds a quiet CPU trainer that writes into ``folder``; keyword arguments replace any of its own."""
+
+    def make(folder: Path, **overrides: Any) -> pl.Trainer:
+        options: dict[str, Any] = {
+            "default_root_dir": str(folder),
+            "accelerator": "cpu",
+            "devices": 1,
+            "max_epochs": 1,
+            "limit_train_batches": 2,
+            "limit_val_batches": 1,
+            "num_sanity_val_steps": 0,
+            "logger": False,
+            "enable_checkpointing": False,
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+        }
+        return pl.Trainer(**(options | overrides))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def search_checkpoint(
+    tmp_path_factory: pytest.TempPathFactory,
+    make_search: Callable[..., DifferentiableSearch],
+    make_trainer: Callable[..., pl.Trainer],
+) -> Path:
+    """The checkpoint of a real search of two epochs with two steps each. Do not write to it."""
+    folder = tmp_path_factory.mktemp("search")
+    trainer = make_trainer(folder, max_epochs=2)
+    trainer.fit(make_search(), datamodule=Digits(batch_size=32))
+    path = folder / "checkpoints" / "last.ckpt"
+    trainer.save_checkpoint(path)
+    return path

@@ -1,0 +1,60 @@
+"""Ctrl-C outside of training loops and threads; what it saves is in test_search_resume.py."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lightning_modules.callbacks import GracefulInterrupt
+
+
+def trainer(world_size: int = 1, others: bool = False) -> Any:
+    strategy = SimpleNamespace(reduce_boolean_decision=lambda own, all: own or others)
+    return SimpleNamespace(world_size=world_size, strategy=strategy, default_root_dir=".")
+
+
+def start(callback: GracefulInterrupt, trainer: Any, pending: list[int]) -> None:
+    callback.on_train_batch_start(trainer, SimpleNamespace(pending=pending), None, 0)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def callback() -> Any:
+    callback = GracefulInterrupt()
+    callback.on_fit_start(trainer(), None)  # type: ignore[arg-type]
+    yield callback
+    callback.teardown(trainer(), None, "fit")  # type: ignore[arg-type]
+
+
+def test_it_waits_for_a_completed_optimiser_step(callback: GracefulInterrupt) -> None:
+    start(callback, trainer(), [0, 0])
+    os.kill(os.getpid(), signal.SIGINT)
+    start(callback, trainer(), [1, 0])
+    start(callback, trainer(), [0, 1])
+    with pytest.raises(KeyboardInterrupt):
+        start(callback, trainer(), [0, 0])
+
+
+def test_all_processes_stop_when_one_is_asked_to(callback: GracefulInterrupt) -> None:
+    start(callback, trainer(world_size=2), [0, 0])
+    with pytest.raises(KeyboardInterrupt):
+        start(callback, trainer(world_size=2, others=True), [0, 0])
+
+
+def test_a_new_fit_forgets_the_last_ones_interrupt(callback: GracefulInterrupt) -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+    callback.teardown(trainer(), None, "fit")  # type: ignore[arg-type]
+    callback.on_fit_start(trainer(), None)  # type: ignore[arg-type]
+    start(callback, trainer(), [0, 0])
+
+
+def test_other_threads_install_nothing() -> None:
+    before, callback = signal.getsignal(signal.SIGINT), GracefulInterrupt()
+    thread = threading.Thread(target=callback.on_fit_start, args=(trainer(), None))
+    thread.start()
+    thread.join()
+    assert signal.getsignal(signal.SIGINT) is before

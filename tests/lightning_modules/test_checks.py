@@ -1,0 +1,76 @@
+"""What the search refuses, in one sentence that names everything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from dnas.space import SearchSpace
+from lightning_modules.checks import SearchDiverged, check_finite, check_same_search, check_trainer
+
+TABLE = {"name": "phone", "kind": "measured", "sha256": "a" * 64}
+
+
+@pytest.mark.parametrize(
+    "strategy", ["auto", "ddp_find_unused_parameters_true", "ddp_spawn_find_unused_parameters_true"]
+)
+def test_what_works_is_let_through(strategy: str) -> None:
+    devices = 1 if strategy == "auto" else 2
+    check_trainer(pl.Trainer(accelerator="cpu", devices=devices, strategy=strategy, logger=False))
+
+
+def test_all_unusable_flags_are_named_at_once() -> None:
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        devices=2,
+        strategy="ddp",
+        precision="bf16-true",
+        gradient_clip_val=1.0,
+        accumulate_grad_batches=4,
+        logger=False,
+    )
+    with pytest.raises(ValueError) as caught:
+        check_trainer(trainer)
+    told = str(caught.value)
+    for flag in ("gradient_clip_val", "accumulate_grad_batches", "bf16-true", "trainer.strategy ddp"):
+        assert flag in told
+    for instead in ("clip_weights", "model.accumulate", "bf16-mixed", "ddp_find_unused_parameters_true"):
+        assert instead in told
+
+
+def test_an_explicit_false_is_refused_too() -> None:
+    trainer = pl.Trainer(
+        accelerator="cpu", devices=2, strategy="ddp_find_unused_parameters_false", logger=False
+    )
+    with pytest.raises(ValueError, match="ddp_find_unused_parameters_true"):
+        check_trainer(trainer)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_loss_that_is_no_number(value: float) -> None:
+    module = pl.LightningModule()
+    check_finite(torch.tensor(1.0), module)
+    with pytest.raises(SearchDiverged, match=f"became {value} in epoch 0"):
+        check_finite(torch.tensor(value), module)
+
+
+def section(space: SearchSpace, **changes: Any) -> dict[str, Any]:
+    return {"space": space.to_dict(), "table": TABLE, **changes}
+
+
+def test_the_same_search_may_go_on(tiny_space: SearchSpace) -> None:
+    check_same_search(section(tiny_space), tiny_space, TABLE)
+
+
+def test_another_space_and_table_are_named_together(tiny_space: SearchSpace) -> None:
+    other = section(tiny_space.adapt(num_classes=11), table=TABLE | {"name": "tablet", "sha256": "b" * 64})
+    with pytest.raises(ValueError, match=r"another tiny, .*latency table tablet, this search has phone"):
+        check_same_search(other, tiny_space, TABLE)
+
+
+def test_no_search_at_all(tiny_space: SearchSpace) -> None:
+    with pytest.raises(ValueError, match="not of a differentiable search"):
+        check_same_search({}, tiny_space, TABLE)

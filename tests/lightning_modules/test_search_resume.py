@@ -1,0 +1,228 @@
+"""Contract 7: interrupted and resumed equals uninterrupted, bit for bit; checkpoints hold plain data only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from dnas.search.checkpoint import read
+from dnas.search.masks import SoftGumbel
+from dnas.search.schedules import Cosine, Geometric
+from latency.table_file import read_file, write_file
+from lightning_modules.search import DifferentiableSearch
+
+MakeSearch = Callable[..., DifferentiableSearch]
+Fit = Callable[..., pl.Trainer]
+# Ctrl-C at a batch of our choice: the process sends itself what a terminal would send.
+PRESS = """\
+import os, signal
+import pytorch_lightning as pl
+
+class Press(pl.Callback):
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+        if (trainer.current_epoch, batch_idx) == (1, 1):
+            os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+class Press(pl.Callback):
+    """Ctrl-C, once, when ``hook`` is called at a batch of an epoch."""
+
+    def __init__(self, hook: str, epoch: int, batch: int) -> None:
+        self.at, self.pressed = (epoch, batch), False
+        setattr(self, hook, self._press)
+
+    def _press(self, trainer: pl.Trainer, *arguments: Any) -> None:
+        if (trainer.current_epoch, trainer.fit_loop.batch_idx) == self.at and not self.pressed:
+            self.pressed = True
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def load(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = torch.load(path, weights_only=True)
+    return content
+
+
+def assert_equal(one: Any, other: Any, place: str = "") -> None:
+    """Bit for bit, through dictionaries and lists."""
+    assert type(one) is type(other), place
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other), place
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys(), place
+        for key in one:
+            assert_equal(one[key], other[key], f"{place}.{key}")
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(other), place
+        for index, pair in enumerate(zip(one, other, strict=True)):
+            assert_equal(*pair, f"{place}[{index}]")
+    else:
+        assert one == other, place
+
+
+def assert_same_end(one: Path, other: Path) -> None:
+    first, second = load(one), load(other)
+    for part in ("state_dict", "optimizer_states", "random_state", "global_step", "epoch"):
+        assert_equal(first[part], second[part], part)
+    assert first["dnas"]["draws"] == second["dnas"]["draws"]
+    epochs = [[record["epoch"] for record in content["dnas"]["history"]] for content in (first, second)]
+    assert epochs[0] == epochs[1] == [0.0, 1.0, 2.0]
+    tau = [[record["tau"] for record in content["dnas"]["history"]] for content in (first, second)]
+    assert tau[0] == tau[1]
+
+
+def progress(checkpoint: Path) -> tuple[int, int]:
+    """Epoch, and batches of it that are done."""
+    loops = load(checkpoint)["loops"]["fit_loop"]
+    done = loops["epoch_loop.batch_progress"]["current"]["completed"]
+    return loops["epoch_progress"]["current"]["completed"], done
+
+
+@pytest.fixture
+def search(make_search: MakeSearch) -> MakeSearch:
+    """With everything on that has a memory or depends on the position in training."""
+    return partial(
+        make_search,
+        alpha_masks=SoftGumbel(),
+        tau=Geometric(5.0, 0.5),
+        weight_lr=Cosine(1.0, 0.1),
+        warmup_epochs=1,
+        clip_weights=1.0,
+    )
+
+
+@pytest.fixture
+def fit_three_epochs(fit: Fit) -> Fit:
+    return partial(fit, max_epochs=3, limit_train_batches=5)
+
+
+@pytest.mark.parametrize(
+    ("options", "press", "stops_at"),
+    [
+        pytest.param({}, Press("on_train_batch_end", 1, 2), (1, 3), id="between two steps"),
+        pytest.param({}, Press("on_before_optimizer_step", 1, 1), (1, 2), id="within a step"),
+        pytest.param({}, Press("on_validation_batch_start", 0, 4), (1, 0), id="in validation"),
+        # 5 batches make steps of 2, 2 and 1: the interrupt waits for the second of a pair.
+        pytest.param({"accumulate": 2}, Press("on_train_batch_end", 1, 0), (1, 2), id="accumulating"),
+        pytest.param(
+            {"accumulate": 2, "bilevel": False}, Press("on_train_batch_end", 1, 2), (1, 4), id="single-level"
+        ),
+    ],
+)
+def test_interrupted_and_resumed_equals_uninterrupted(
+    options: dict[str, Any],
+    press: Press,
+    stops_at: tuple[int, int],
+    search: MakeSearch,
+    fit_three_epochs: Fit,
+    tmp_path: Path,
+) -> None:
+    press.pressed = False
+    torch.manual_seed(0)
+    with pytest.raises(SystemExit):
+        fit_three_epochs(search(**options), tmp_path / "stopped", callbacks=[press])
+    checkpoint = tmp_path / "stopped" / "checkpoints" / "interrupted.ckpt"
+    assert progress(checkpoint) == stops_at
+    assert read(checkpoint).alpha.shape == (3, 4)
+    # Another random state and other first weights: all that counts must come from the checkpoint.
+    torch.manual_seed(99)
+    other = search(**options)
+    torch.nn.init.ones_(other.supernet.classifier.weight)
+    fit_three_epochs(other, tmp_path, ckpt_path=checkpoint).save_checkpoint(tmp_path / "resumed.ckpt")
+    torch.manual_seed(0)
+    fit_three_epochs(search(**options), tmp_path).save_checkpoint(tmp_path / "whole.ckpt")
+    assert_same_end(tmp_path / "resumed.ckpt", tmp_path / "whole.ckpt")
+
+
+def test_resumed_from_the_end_of_an_epoch_equals_uninterrupted(
+    search: MakeSearch, fit_three_epochs: Fit, tmp_path: Path
+) -> None:
+    every = ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1, every_n_epochs=1)
+    torch.manual_seed(0)
+    whole = fit_three_epochs(search(), tmp_path, callbacks=[every], enable_checkpointing=True)
+    whole.save_checkpoint(tmp_path / "whole.ckpt")
+    torch.manual_seed(99)
+    resumed = fit_three_epochs(search(), tmp_path, ckpt_path=tmp_path / "epoch=1.ckpt")
+    resumed.save_checkpoint(tmp_path / "resumed.ckpt")
+    assert_same_end(tmp_path / "resumed.ckpt", tmp_path / "whole.ckpt")
+
+
+def test_ctrl_c_on_the_command_line(
+    tiny_flags: list[str], environment: dict[str, str], run_cli: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "press.py").write_text(PRESS, encoding="utf-8")
+    flags = [*tiny_flags, "--trainer.max_epochs=3", "--trainer.limit_train_batches=3"]
+    paths = os.pathsep.join((environment["PYTHONPATH"], str(tmp_path)))
+    stopped = run_cli(
+        *flags, "--trainer.callbacks+=press.Press", "--run_folder=one", cwd=tmp_path, PYTHONPATH=paths
+    )
+    assert stopped.returncode != 0 and "Traceback" not in stopped.stderr
+    told = "one/checkpoints/interrupted.ckpt"
+    assert f"--ckpt_path {told}" in stopped.stdout + stopped.stderr
+    resumed = run_cli(*flags, "--run_folder=two", f"--ckpt_path={told}", cwd=tmp_path)
+    assert resumed.returncode == 0, resumed.stderr
+    whole = run_cli(*flags, "--run_folder=three", cwd=tmp_path)
+    assert whole.returncode == 0, whole.stderr
+    ends = [tmp_path / name / "checkpoints" / "last.ckpt" for name in ("two", "three")]
+    assert_same_end(*ends)
+    derive = [sys.executable, "-m", "dnas.derive", "--no-accuracy", "--checkpoint", told, "--output", "out"]
+    subprocess.run(derive, cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=120)
+    assert (tmp_path / "out" / "architecture.json").is_file()
+
+
+def test_a_second_ctrl_c_stops_at_once_without_a_checkpoint(
+    make_search: MakeSearch, fit_three_epochs: Fit, tmp_path: Path
+) -> None:
+    class Twice(pl.Callback):
+        def on_before_optimizer_step(self, *arguments: Any) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    search = make_search()
+    with pytest.raises(SystemExit):
+        fit_three_epochs(search, tmp_path, callbacks=[Twice()])
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_the_handler_is_given_back(make_search: MakeSearch, fit: Fit, tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    fit(make_search(), tmp_path)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_another_table_is_refused(
+    make_search: MakeSearch, fit: Fit, search_checkpoint: Path, tiny_table_file: Path, tmp_path: Path
+) -> None:
+    file = read_file(tiny_table_file)
+    header = {key: value for key, value in file.header.items() if key != "sha256"}
+    header["fixed"] = header["fixed"] | {"overhead_ms": header["fixed"]["overhead_ms"] + 1.0}
+    slower = write_file(tmp_path / "slower.csv", header, file.entries)
+    with pytest.raises(ValueError, match=r"Cannot resume .* latency table"):
+        fit(make_search(table=str(slower)), tmp_path, ckpt_path=search_checkpoint)
+
+
+def test_a_checkpoint_of_something_else_is_refused(make_search: MakeSearch, fit: Fit, tmp_path: Path) -> None:
+    path = tmp_path / "other.ckpt"
+    content = {"state_dict": {}, "epoch": 0, "global_step": 0, "pytorch-lightning_version": pl.__version__}
+    torch.save(content, path)
+    with pytest.raises(ValueError, match="not of a differentiable search"):
+        fit(make_search(), tmp_path, ckpt_path=path)
+
+
+def test_a_search_made_in_python_saves_plain_data_only(search_checkpoint: Path) -> None:
+    content = load(search_checkpoint)
+    assert content["hyper_parameters"]["sharing"] == "entangled"
+    # Objects that a caller passed in are left out, not pickled.
+    assert "objective" not in content["hyper_parameters"]
+    assert content["dnas"]["data"]["class_path"].endswith("Digits")
