@@ -70,8 +70,8 @@ def check_trainer(trainer: pl.Trainer) -> None:
         problems.append("trainer.accumulate_grad_batches: use model.accumulate")
     if trainer.precision in ("16-true", "bf16-true"):
         problems.append(
-            f"trainer.precision {trainer.precision}, in which Gumbel noise overflows and small updates of alpha "
-            "vanish: use bf16-mixed or 16-mixed, which keep alpha in float32"
+            f"trainer.precision {trainer.precision}, in which Gumbel noise overflows and small updates of "
+            "alpha vanish: use bf16-mixed or 16-mixed, which keep alpha in float32"
         )
     if problems:
         raise ValueError(
@@ -99,9 +99,10 @@ def check_finite(loss: Tensor, module: pl.LightningModule) -> None:
     """
     if not torch.isfinite(loss):
         raise SearchDiverged(
-            f"The loss became {loss.item()} in epoch {module.current_epoch}. The weights were not updated with "
-            "it; the checkpoint of the last completed epoch is intact. Lower the learning rate "
-            "(model.weight_optimizer, model.alpha_optimizer), or clip gradients (model.clip_weights, model.clip_alpha)."
+            f"The loss became {loss.item()} in epoch {module.current_epoch}. The weights were not updated "
+            "with it; the checkpoint of the last completed epoch is intact. Lower the learning rate "
+            "(model.weight_optimizer, model.alpha_optimizer), or clip gradients (model.clip_weights, "
+            "model.clip_alpha)."
         )
 
 

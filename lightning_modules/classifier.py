@@ -15,8 +15,8 @@ from torch.optim import Optimizer
 from dnas import zoo
 from dnas.architecture import Architecture
 from dnas.nn.network import Network
-from dnas.search.evaluator import accuracies
 from dnas.search.schedules import Schedule
+from lightning_modules.accuracy import Accuracy
 from lightning_modules.callbacks import AnnealLearningRates, GracefulInterrupt, RandomState
 from lightning_modules.checks import check_finite
 from lightning_modules.provenance import save_plain_hyperparameters
@@ -56,8 +56,7 @@ class Classifier(pl.LightningModule):
         network = Network(self.arch, num_classes, in_channels=in_channels, stem_stride=stem_stride)
         self.network = network.to(memory_format=torch.channels_last)
         self.optimizer, self.lr, self.label_smoothing = optimizer, lr, label_smoothing
-        metrics = zip(("top1", "top5", "ce"), accuracies(network.classifier.out_features), strict=True)
-        self.metrics = torch.nn.ModuleDict(dict(metrics))
+        self.metrics = Accuracy(network.classifier.out_features)
 
     def configure_callbacks(self) -> list[pl.Callback]:
         return [AnnealLearningRates([self.lr]), RandomState(), GracefulInterrupt()]
@@ -86,14 +85,10 @@ class Classifier(pl.LightningModule):
         """Logged as test_top1, test_top5, test_ce."""
         self._evaluate(batch, "test")
 
-    def _evaluate(self, batch: Batch, prefix: str) -> None:
+    def _evaluate(self, batch: Batch, split: str) -> None:
         images, labels = batch
-        logits = self(images).float()
-        self.metrics["top1"](logits, labels)
-        self.metrics["top5"](logits, labels)
-        self.metrics["ce"](F.cross_entropy(logits, labels), len(labels))
-        for name, metric in self.metrics.items():
-            self.log(f"{prefix}_{name}", metric, prog_bar=name == "top1")
+        logits = self(images)
+        self.metrics.log_batch(self, logits, labels, split)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["architecture"] = self.arch.to_dict()

@@ -15,6 +15,8 @@ _WARNINGS = (
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     # Metrics are those of whole epochs: nothing is lost in a short one.
     r"The number of training batches \(\d+\) is smaller than the logging interval",
+    # A resumed run has a folder of its own, as every run.
+    r"The dirpath has changed from ",
     # Lightning sees only the loaders for evaluation, not the one for training.
     r"The '\w+' does not have many workers",
 )

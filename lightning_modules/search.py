@@ -18,13 +18,14 @@ from torch.optim import Optimizer
 from dnas.costs import count
 from dnas.nn.supernet import Supernet
 from dnas.search import checkpoint as search_checkpoint
-from dnas.search.evaluator import accuracies, recalibrate
+from dnas.search.evaluator import recalibrate
 from dnas.search.masks import MaskStrategy, Sample
 from dnas.search.objective import Objective, centred
 from dnas.search.relaxation import Expected, Relaxation
 from dnas.search.schedules import Constant, Schedule
 from dnas.space import SearchSpace
 from latency import load_table
+from lightning_modules.accuracy import Accuracy
 from lightning_modules.callbacks import (
     AlphaWarmup,
     Anneal,
@@ -131,8 +132,7 @@ class DifferentiableSearch(pl.LightningModule):
             RandomState(),
             GracefulInterrupt(),
         ]
-        metrics = zip(("top1", "top5", "ce"), accuracies(self.num_classes), strict=True)
-        self.metrics = torch.nn.ModuleDict(dict(metrics))
+        self.metrics = Accuracy(self.num_classes)
 
     @property
     def num_classes(self) -> int:
@@ -225,14 +225,10 @@ class DifferentiableSearch(pl.LightningModule):
         """The same on the test split; logged as test_top1, test_top5, test_ce."""
         self._evaluate(batch, "test")
 
-    def _evaluate(self, batch: Batch, prefix: str) -> None:
+    def _evaluate(self, batch: Batch, split: str) -> None:
         images, labels = batch
-        logits = self.candidate(images.contiguous(memory_format=torch.channels_last)).float()
-        self.metrics["top1"](logits, labels)
-        self.metrics["top5"](logits, labels)
-        self.metrics["ce"](F.cross_entropy(logits, labels), len(labels))
-        for name, metric in self.metrics.items():
-            self.log(f"{prefix}_{name}", metric, prog_bar=name == "top1")
+        logits = self.candidate(images.contiguous(memory_format=torch.channels_last))
+        self.metrics.log_batch(self, logits, labels, split)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint[search_checkpoint.SECTION] = search_checkpoint.section(

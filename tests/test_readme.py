@@ -28,7 +28,7 @@ SHORT = [
     "--trainer.limit_val_batches",
     "1",
 ]
-# Run whole elsewhere: the demo in test_demo.py, the tests by whoever reads this, the install in test_packaging.py.
+# Run elsewhere: the demo in test_demo.py, the tests by whoever reads this, the install in test_packaging.py.
 ELSEWHERE = {"make demo", "make test", "pip install ."}
 
 

@@ -79,10 +79,10 @@ class AdditiveLatency(LatencyForm):
     """ce + scale * weight_per_ms * latency (ProxylessNAS).
 
     Args:
-        weight_per_ms: Loss per millisecond.
+        weight_per_ms: Loss per millisecond; the default is our assumption, made for losses of the order of 1.
     """
 
-    weight_per_ms: float
+    weight_per_ms: float = 0.1
 
     def __post_init__(self) -> None:
         _check(not_negative={"weight_per_ms": self.weight_per_ms})
@@ -180,7 +180,7 @@ class Objective:
         form: Latency form: fbnet, additive, mnasnet, absolute or hinge.
         target_ms: Latency target in milliseconds, for mnasnet, absolute and hinge.
         weight: Weight of the relative excess over the target, for absolute and hinge.
-        weight_per_ms: Loss per millisecond, for additive.
+        weight_per_ms: Loss per millisecond, for additive (0.1 unless given).
         exponent: Exponent of latency / target, for mnasnet (0.07 unless given).
         a: Constant factor, for fbnet (0.2 unless given).
         b: Exponent of the logarithm, for fbnet (0.6 unless given).

@@ -66,6 +66,8 @@ class AnnealLearningRates(pl.Callback):
     ) -> None:
         progress = training_progress(trainer, batch_idx, self.per_epoch)
         for optimizer, factor in zip(trainer.optimizers, self.factors, strict=True):
-            for group in optimizer.param_groups if factor else ():
+            if factor is None:
+                continue
+            for group in optimizer.param_groups:
                 group.setdefault("initial_lr", group["lr"])
                 group["lr"] = group["initial_lr"] * factor(progress)

@@ -16,7 +16,7 @@ class GracefulInterrupt(pl.Callback):
     """Turn the first Ctrl-C into a checkpoint between two steps; a second one stops at once.
 
     The checkpoint is ``checkpoints/interrupted.ckpt`` in the run's folder. Training resumed from it continues
-    with the next batch and ends bit-identical to a run that was never interrupted. Gradients are not saved, so
+    with the next batch and ends bit-identical to a run that was never interrupted. Gradients are not saved:
     with gradient accumulation the batches of the present optimiser step are finished first. With several
     processes all stop at the same batch, whichever of them the signal reached.
     """

@@ -45,7 +45,8 @@ class SearchMonitor(pl.Callback):
             self._warned = True
             rank_zero_warn(
                 f"alpha has all but decided {', '.join(collapsed)} in the first half of the search. A longer "
-                "warm-up, a smaller learning rate of alpha or a weaker latency term keeps the choice open for longer."
+                "warm-up, a smaller learning rate of alpha or a weaker latency term keeps the choice open "
+                "for longer."
             )
 
     def state_dict(self) -> dict[str, Any]:

@@ -18,4 +18,4 @@ class AlphaWarmup(pl.Callback):
         self.epochs = epochs
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        module.alpha_frozen = trainer.current_epoch < self.epochs
+        module.alpha_frozen = trainer.current_epoch < self.epochs  # type: ignore[assignment]

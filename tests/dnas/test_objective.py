@@ -144,7 +144,7 @@ def test_rewards_are_differentiable() -> None:
             ["target_ms=9.0 does not belong to form 'fbnet'", "takes a, b"],
         ),
         ({"form": "mnasnet"}, ["target_ms is missing", "takes target_ms (required), exponent"]),
-        ({"form": "additive"}, ["weight_per_ms is missing"]),
+        ({"form": "absolute", "target_ms": 9.0}, ["weight is missing"]),
         (
             {"form": "hinge", "target_ms": 0.0, "weight": -1.0},
             [

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="session")
 def fit(make_trainer: Callable[..., pl.Trainer]) -> Callable[..., pl.Trainer]:
-    """Fits a search on small real images, returns the trainer; keywords are the trainer's, ``data`` Digits'."""
+    """Fits a search on small real images; keywords are the trainer's, ``data`` those of Digits."""
 
     def run(search: DifferentiableSearch, folder: Path, **options: Any) -> pl.Trainer:
         data = {"resolution": 8, "batch_size": 8} | options.pop("data", {})

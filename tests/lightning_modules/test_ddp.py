@@ -51,6 +51,8 @@ def test_both_ranks_end_alike(
         *tiny_flags,
         *flags,
         "--trainer.devices=2",
+        "--model.warmup_epochs=0",
+        "--trainer.max_epochs=1",
         "--trainer.limit_train_batches=3",
         "--trainer.callbacks+=dump.Dump",
         f"--trainer.callbacks.folder={tmp_path}",

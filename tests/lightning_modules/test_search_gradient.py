@@ -25,7 +25,10 @@ STRATEGIES = [SoftGumbel(), HardGumbel(), HardGumbel(all_paths=True), TwoPath()]
 STEP = 1e-6
 
 
-@pytest.fixture(params=[(form, strategy) for form in FORMS for strategy in STRATEGIES], ids=str)
+@pytest.fixture(
+    params=[(form, strategy) for form in FORMS for strategy in STRATEGIES],
+    ids=lambda pair: f"{pair[0]}-{type(pair[1]).__name__}",
+)
 def search(request: pytest.FixtureRequest, make_search: Callable[..., DifferentiableSearch]) -> Any:
     form, strategy = request.param
     objective = Objective(form=form, params_reward=30.0, madds_reward=-50.0, **FORMS[form])

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -164,15 +165,16 @@ def test_ctrl_c_on_the_command_line(
     (tmp_path / "press.py").write_text(PRESS, encoding="utf-8")
     flags = [*tiny_flags, "--trainer.max_epochs=3", "--trainer.limit_train_batches=3"]
     paths = os.pathsep.join((environment["PYTHONPATH"], str(tmp_path)))
-    stopped = run_cli(
-        *flags, "--trainer.callbacks+=press.Press", "--run_folder=one", cwd=tmp_path, PYTHONPATH=paths
-    )
+    pressed = [*flags, "--trainer.callbacks+=press.Press", "--run_folder=one"]
+    with ThreadPoolExecutor(2) as pool:
+        uninterrupted = pool.submit(run_cli, *flags, "--run_folder=three", cwd=tmp_path)
+        stopped = run_cli(*pressed, cwd=tmp_path, PYTHONPATH=paths)
+        whole = uninterrupted.result()
     assert stopped.returncode != 0 and "Traceback" not in stopped.stderr
     told = "one/checkpoints/interrupted.ckpt"
     assert f"--ckpt_path {told}" in stopped.stdout + stopped.stderr
     resumed = run_cli(*flags, "--run_folder=two", f"--ckpt_path={told}", cwd=tmp_path)
     assert resumed.returncode == 0, resumed.stderr
-    whole = run_cli(*flags, "--run_folder=three", cwd=tmp_path)
     assert whole.returncode == 0, whole.stderr
     ends = [tmp_path / name / "checkpoints" / "last.ckpt" for name in ("two", "three")]
     assert_same_end(*ends)

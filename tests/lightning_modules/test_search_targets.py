@@ -79,14 +79,12 @@ def test_on_the_moga_space(fit: Fit, tmp_path: Path, target_ms: float | None) ->
         weight_masks=TwoPath(),
         alpha_masks=TwoPath(),
         weight_optimizer=partial(torch.optim.SGD, lr=0.01),
-        alpha_optimizer=partial(torch.optim.Adam, lr=0.2, betas=(0.5, 0.999)),
+        alpha_optimizer=partial(torch.optim.Adam, lr=0.3, betas=(0.5, 0.999)),
         alpha_lr=Cosine(1.0, 0.02),
         bilevel=False,
         recalibration_batches=1,
     )
-    trainer = fit(
-        search, tmp_path, limit_train_batches=269, max_epochs=1 if target_ms else 2, data={"batch_size": 4}
-    )
+    trainer = fit(search, tmp_path, max_epochs=3, limit_train_batches=200, data={"batch_size": 4})
     if target_ms:
         assert final(trainer)["expected_latency_ms"] == pytest.approx(target_ms, rel=0.02)
     else:

@@ -1,0 +1,27 @@
+"""Top-1, top-5 and cross-entropy of a split, accumulated over its batches and logged by Lightning."""
+
+from __future__ import annotations
+
+import pytorch_lightning as pl
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchmetrics import Metric
+
+from dnas.search.evaluator import accuracies
+
+
+class Accuracy(nn.ModuleDict):
+    """Logs ``<split>_top1``, ``<split>_top5`` (fractions) and ``<split>_ce`` (nats) of whole epochs."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__(dict(zip(("top1", "top5", "ce"), accuracies(num_classes), strict=True)))
+
+    def log_batch(self, module: pl.LightningModule, logits: Tensor, labels: Tensor, split: str) -> None:
+        """Take in (N, classes) logits and (N,) labels of ``val`` or ``test``; call it in every step."""
+        logits = logits.float()
+        self["top1"](logits, labels)
+        self["top5"](logits, labels)
+        self["ce"](F.cross_entropy(logits, labels), len(labels))
+        for name, metric in self.items():
+            assert isinstance(metric, Metric)
+            module.log(f"{split}_{name}", metric, prog_bar=name == "top1")
