@@ -21,7 +21,7 @@ from dnas.derive import main as derive
 from dnas.files import write_text
 from dnas.search.checkpoint import SearchCheckpoint, read
 from latency import LatencyTable, load_table
-from lightning_modules.cli import run_lightning
+from lightning_modules.lightning_command import run_lightning
 from lightning_modules.run_folder import fresh_folder
 
 

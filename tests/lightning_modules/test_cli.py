@@ -14,7 +14,8 @@ import yaml
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from dnas.report.history import read_history
-from lightning_modules.cli import DnasCLI, main, run_lightning
+from lightning_modules.cli import main
+from lightning_modules.lightning_command import DnasCLI, run_lightning
 
 RunCli = Callable[..., subprocess.CompletedProcess[str]]
 

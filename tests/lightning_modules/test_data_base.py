@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,6 @@ import pytorch_lightning as pl
 import torch
 from jsonargparse import ArgumentParser
 from pytorch_lightning.cli import LightningCLI
-from torch.multiprocessing import start_processes
 
 from lightning_modules.data import CIFAR10, Digits, ImageDataModule, ImageFolder
 from lightning_modules.data.streams import PairedSteps, SharedSteps, Steps, SuccessiveSteps
@@ -112,24 +113,19 @@ def test_recalibration_uses_what_weights_learn_from() -> None:
     assert sum(len(labels) for _, labels in data.recalibration_dataloader()) == 1347 // 50 * 50
 
 
-def shares(data: Digits) -> dict[str, list[int]]:
-    """Numbers of the images that one epoch of this process shows, per split."""
-    steps = data.train_dataloader().steps
-    return {
-        part: [int(i) for number in range(len(stream)) for i in stream.indices(0, number)]
-        for part, stream in (("weights", steps.weights), ("alpha", steps.alpha))
-    }
-
-
-def in_a_group(rank: int, folder: str) -> None:
-    store = f"file://{folder}/store"
-    torch.distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=2)
-    Path(folder, f"{rank}.json").write_text(json.dumps(shares(ready())))
-    torch.distributed.destroy_process_group()
+def processes(*arguments: str) -> subprocess.Popen[bytes]:
+    script = Path(__file__).with_name("process_shares.py")
+    return subprocess.Popen([sys.executable, str(script), *arguments])
 
 
 def test_processes_of_a_group_get_disjoint_equal_shares(tmp_path: Path) -> None:
-    start_processes(in_a_group, (str(tmp_path),), nprocs=2, start_method="fork")
+    group = [processes("group", str(tmp_path), rank) for rank in "01"]
+    assert [process.wait(timeout=300) for process in group] == [0, 0]
+    assert_disjoint_equal_shares(tmp_path)
+
+
+def test_processes_of_a_trainer_get_disjoint_equal_shares(tmp_path: Path) -> None:
+    assert processes("trainer", str(tmp_path)).wait(timeout=300) == 0
     assert_disjoint_equal_shares(tmp_path)
 
 
@@ -144,30 +140,6 @@ class Idle(pl.LightningModule):
 def quiet(root: Path, **options: Any) -> dict[str, Any]:
     off = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
     return {"accelerator": "cpu", "default_root_dir": str(root), **dict.fromkeys(off, False), **options}
-
-
-class SharesOfTrainer(Idle):
-    """Writes what its process is given by a trainer, before the first step."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.net = torch.nn.Linear(64, 10)
-
-    def training_step(self, batch: Any, batch_idx: int) -> torch.Tensor:
-        return sum(self.net(images.flatten(1)).square().mean() for images, _ in batch.values())
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:  # type: ignore[override]
-        return torch.optim.SGD(self.parameters(), lr=0.1)
-
-    def on_train_start(self) -> None:
-        folder = Path(self.trainer.default_root_dir)
-        (folder / f"{self.global_rank}.json").write_text(json.dumps(shares(self.trainer.datamodule)))
-
-
-def test_processes_of_a_trainer_get_disjoint_equal_shares(tmp_path: Path) -> None:
-    options = quiet(tmp_path, devices=2, strategy="ddp_fork", max_epochs=1, limit_train_batches=1)
-    pl.Trainer(limit_val_batches=0, **options).fit(SharesOfTrainer(), Digits(resolution=8, in_channels=1))
-    assert_disjoint_equal_shares(tmp_path)
 
 
 def assert_disjoint_equal_shares(folder: Path) -> None:
