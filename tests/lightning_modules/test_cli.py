@@ -186,7 +186,7 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
 
 
 def test_an_unknown_command_names_the_known(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match=r"unknown command 'serach', expected one of demo, fit"):
+    with pytest.raises(SystemExit, match=r"unknown command 'serach', expected one of fit, validate"):
         main(["serach"])
 
 
