@@ -91,7 +91,10 @@ class FixedOp:
 
 @dataclass(frozen=True, eq=False)
 class SearchSpace:
-    """Layers x choices with a fixed stem and head; make one with :meth:`load` or :meth:`from_dict`."""
+    """Layers x choices with a fixed stem and head; make one with :meth:`load` or :meth:`from_dict`.
+
+    ``reduced_from`` names the space that these layers are a subset of: its latency tables fit this one.
+    """
 
     name: str
     resolution: int
@@ -100,6 +103,7 @@ class SearchSpace:
     stem: tuple[FixedOp, ...]
     layers: tuple[Layer, ...]
     head: tuple[FixedOp, ...]
+    reduced_from: str | None
     definition: Mapping[str, Any]
 
     @classmethod
@@ -178,7 +182,9 @@ class SearchSpace:
     @cached_property
     def digest(self) -> str:
         """sha256 of everything that defines the networks (not of the description)."""
-        essential = {k: v for k, v in self.definition.items() if k not in {"description", "reference"}}
+        essential = {
+            k: v for k, v in self.definition.items() if k not in {"description", "reference", "reduced_from"}
+        }
         # As a list: the order of the choices is the order of the columns, so it is part of the identity.
         essential["choices"] = list(essential["choices"].items())
         essential["in_channels"] = self.in_channels
@@ -229,6 +235,7 @@ def _build(definition: dict[str, Any]) -> SearchSpace:
         stem=stem,
         layers=tuple(layers),
         head=_fixed(definition["head"], channels, size),
+        reduced_from=definition.get("reduced_from"),
         definition=definition,
     )
 

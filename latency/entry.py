@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from dnas.space import Choice, Layer
 
 KINDS = ("measured", "assembled", "calibrated", "predicted")
+# Milliseconds per kernel kind are rounded one by one, so their sum misses the whole by a little.
+SUM_TOLERANCE_MS, SUM_TOLERANCE = 1e-3, 1e-3
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,11 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Entry:
-    """One row. ``ms``, ``std`` and ``p90`` are milliseconds, ``relative_error`` a fraction of ``ms``.
+    """One row. ``ms``, ``std`` and ``p90`` are milliseconds.
 
-    ``n`` (runs), ``std`` and ``p90`` are None where the source is no measurement.
+    ``relative_error`` is one standard deviation of the error as a fraction of ``ms``. ``n`` (runs), ``std``
+    and ``p90`` are None where the source is no measurement. ``parts`` are milliseconds per kernel kind
+    (``conv``, ``depthwise``, ...) that add up to ``ms``, empty where they are not known.
     """
 
     layer: str
@@ -75,6 +79,7 @@ class Entry:
     n: int | None = None
     std: float | None = None
     p90: float | None = None
+    parts: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     def row(self) -> list[str]:
         """The texts of the CSV row, in the order of :data:`COLUMNS`."""
@@ -85,7 +90,17 @@ class Entry:
 def _text(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, Mapping):
+        return ";".join(f"{kind}={ms}" for kind, ms in value.items())
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def sum_problem(parts: Mapping[str, float], ms: float) -> str | None:
+    """What is wrong when ``parts`` (milliseconds per kernel kind, may be empty) do not add up to ``ms``."""
+    total = sum(parts.values())
+    if not parts or math.isclose(total, ms, rel_tol=SUM_TOLERANCE, abs_tol=SUM_TOLERANCE_MS):
+        return None
+    return f"the kernel kinds add up to {total:.6g} ms, not to {ms:.6g} ms"
 
 
 def _name(text: str) -> str:
@@ -125,6 +140,16 @@ def _kind(text: str) -> str:
     return text
 
 
+def _parts(text: str) -> dict[str, float]:
+    parts: dict[str, float] = {}
+    for item in filter(None, text.split(";")):
+        kind, _, ms = item.partition("=")
+        if _name(kind) in parts:
+            raise ValueError(f"{kind!r} is given twice")
+        parts[kind] = _amount(ms)
+    return parts
+
+
 def _optional(convert: Callable[[str], Any]) -> Callable[[str], Any]:
     return lambda text: convert(text) if text else None
 
@@ -148,20 +173,22 @@ CONVERTERS: dict[str, Callable[[str], Any]] = {
     "p90": _optional(_amount),
     "source": _kind,
     "relative_error": _amount,
+    "parts": _parts,
 }
 COLUMNS = tuple(CONVERTERS)
+REQUIRED_COLUMNS = COLUMNS[:-1]  # a table may leave out the parts
 _GEOMETRY = tuple(field.name for field in fields(Geometry))
 _OWN = tuple(column for column in COLUMNS if column not in _GEOMETRY)
 
 
-def parse_row(row: Sequence[str]) -> tuple[Entry | None, list[str]]:
+def parse_row(row: Sequence[str], columns: Sequence[str] = COLUMNS) -> tuple[Entry | None, list[str]]:
     """An entry from the texts of a CSV row, or None and everything that is wrong with it."""
-    if len(row) != len(COLUMNS):
-        return None, [f"expected {len(COLUMNS)} values, found {len(row)}"]
+    if len(row) != len(columns):
+        return None, [f"expected {len(columns)} values, found {len(row)}"]
     values, problems = {}, []
-    for (column, convert), text in zip(CONVERTERS.items(), row, strict=True):
+    for column, text in zip(columns, row, strict=True):
         try:
-            values[column] = convert(text.strip())
+            values[column] = CONVERTERS[column](text.strip())
         except ValueError as error:
             problems.append(f"{column} {error}")
     if problems:
@@ -170,4 +197,5 @@ def parse_row(row: Sequence[str]) -> tuple[Entry | None, list[str]]:
     entry = Entry(geometry=geometry, **values)
     if entry.ms == 0 and not geometry.is_identity:
         return None, ["ms is 0, which only a skip that keeps its shape may be"]
-    return entry, []
+    wrong = sum_problem(entry.parts, entry.ms)
+    return (None, [f"parts: {wrong}"]) if wrong else (entry, [])

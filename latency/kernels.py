@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dnas.ops import Op
@@ -15,24 +15,60 @@ FORMAT = "dnas-runtime/1"
 
 @dataclass(frozen=True)
 class Kernel:
-    """One kernel on the GPU: its kind (as the runtime's data names it) and the operation it belongs to."""
+    """One kernel on the GPU: its kind (as the runtime's data names it) and the operation it belongs to.
+
+    ``own`` is False for the kernels of an activation that is not fused; ``linked`` are the types of the
+    operations that the runtime fuses into this kernel (a residual addition, for instance).
+    """
 
     kind: str
     op: Op
+    own: bool = True
+    linked: tuple[str, ...] = ()
 
     @property
     def madds(self) -> int:
         """Multiply-adds: the operation's own kernel does them, an activation that is not fused does none."""
-        return self.op.madds if self.kind == self.op.type else 0
+        return self.op.madds if self.own else 0
+
+
+@dataclass(frozen=True)
+class Special:
+    """Operations that a runtime runs by another kernel than others of their type.
+
+    Args:
+        when: attributes of :class:`~dnas.ops.Op` and the values they must have; ``grouped`` asks whether the
+            operation has several groups.
+        kernels: the kinds of the kernels it starts.
+    """
+
+    when: Mapping[str, Any]
+    kernels: tuple[str, ...]
+
+    def fits(self, op: Op) -> bool:
+        """Whether this is such an operation."""
+        facts = {"grouped": op.groups > 1}
+        return all(facts.get(key, getattr(op, key, None)) == value for key, value in self.when.items())
 
 
 @dataclass(frozen=True)
 class Runtime:
-    """Which kernels a runtime starts for every operation, and for every activation that it does not fuse."""
+    """Which kernels a runtime starts for every operation, and for every activation that it does not fuse.
+
+    Attributes:
+        operations: type of operation -> kinds of its kernels; none where it costs nothing of its own.
+        activations: activation -> kinds of the kernels it starts; none where it is fused.
+        special: exceptions from ``operations``; the first that fits counts.
+        linked: types of operations that are fused into the kernel before them.
+        assumptions: what is assumed about a type of operation or an activation.
+    """
 
     name: str
     operations: Mapping[str, tuple[str, ...]]
     activations: Mapping[str, tuple[str, ...]]
+    special: tuple[Special, ...] = ()
+    linked: frozenset[str] = frozenset()
+    assumptions: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, name: str) -> Runtime:
@@ -42,9 +78,15 @@ class Runtime:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Runtime:
         """Build from the plain data of the YAML file."""
-        operations = {op: tuple(kinds) for op, kinds in data["operations"].items()}
         return cls(
-            data["name"], operations, {act: tuple(kinds) for act, kinds in data["activations"].items()}
+            name=data["name"],
+            operations={op: tuple(kinds) for op, kinds in data["operations"].items()},
+            activations={activation: tuple(kinds) for activation, kinds in data["activations"].items()},
+            special=tuple(
+                Special(entry["when"], tuple(entry["kernels"])) for entry in data.get("special", [])
+            ),
+            linked=frozenset(data.get("linked", [])),
+            assumptions=data.get("assumptions", {}),
         )
 
     def kernels(self, ops: Iterable[Op]) -> tuple[Kernel, ...]:
@@ -54,6 +96,21 @@ class Runtime:
             TableError: operations or activations that this runtime's data does not describe, all of them.
         """
         ops = tuple(ops)
+        self._check(ops)
+        kernels: list[Kernel] = []
+        for op in ops:
+            if op.type in self.linked and kernels:
+                kernels[-1] = replace(kernels[-1], linked=(*kernels[-1].linked, op.type))
+            else:
+                kernels += [Kernel(kind, op) for kind in self._kinds(op)]
+            kernels += [Kernel(kind, op, own=False) for kind in self.activations[op.activation]]
+        return tuple(kernels)
+
+    def _kinds(self, op: Op) -> tuple[str, ...]:
+        exceptions = (special.kernels for special in self.special if special.fits(op))
+        return next(exceptions, self.operations[op.type])
+
+    def _check(self, ops: Iterable[Op]) -> None:
         unknown = {op.type for op in ops} - set(self.operations)
         unknown |= {op.activation for op in ops} - set(self.activations)
         if unknown:
@@ -62,8 +119,3 @@ class Runtime:
                 f"{', '.join(sorted(unknown))}; "
                 f"add them to latency/runtimes/{self.name}.yaml."
             )
-        return tuple(
-            Kernel(kind, op)
-            for op in ops
-            for kind in (*self.operations[op.type], *self.activations[op.activation])
-        )

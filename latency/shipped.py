@@ -16,6 +16,13 @@ def names(folder: str, suffix: str = ".yaml") -> list[str]:
     return sorted(file.name.removesuffix(suffix) for file in files if file.name.endswith(suffix))
 
 
+def folders(folder: str) -> list[str]:
+    """Names of the folders in ``latency/<folder>``, sorted."""
+    return sorted(
+        entry.name for entry in resources.files("latency").joinpath(folder).iterdir() if entry.is_dir()
+    )
+
+
 def read(folder: str, name: str, suffix: str = ".yaml") -> bytes:
     """Content of a shipped file; raises :class:`TableError` naming the shipped ones."""
     if name not in names(folder, suffix):

@@ -7,9 +7,12 @@ MoGA, arXiv 1908.01314, read it from such a table).
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any, overload
 
 import numpy as np
@@ -19,12 +22,18 @@ from torch import Tensor
 from dnas.architecture import Architecture, index_array
 from dnas.costs import expected, gather
 from dnas.space import SearchSpace
+from latency.account import FIXED, OVERHEAD, Coverage, Part, kernel_shares, scaled
 from latency.entry import Entry
-from latency.errors import raise_all
+from latency.errors import TableError, raise_all
 from latency.fit_to_space import space_problems
 from latency.table_file import TableFile, read_file, shipped_tables
 
 __all__ = ["LatencyTable", "load_table", "shipped_tables"]
+
+# Of a normal error, the mean of its magnitude is sigma * sqrt(2 / pi).
+SIGMA_PER_MAPE = math.sqrt(math.pi / 2)
+Several = Iterable[Architecture] | np.ndarray
+Cell = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,7 +44,10 @@ class LatencyTable:
         name: the table's own name.
         kind: ``measured``, ``assembled`` (from measured kernels), ``calibrated`` or ``predicted``.
         ms: (L, C) float64, read-only; entries that stand for no choice are 0 (see ``SearchSpace.valid``).
-        relative_error: (L, C) float64, read-only: estimated error of every entry as a fraction of it.
+        relative_error: (L, C) float64, read-only: standard deviation of every entry as a fraction of it.
+        sources: (L, C) texts, read-only: the kind of every entry.
+        kinds: kernel kind -> (L, C) milliseconds, read-only; empty if the table does not know them.
+        stem_kinds, head_kinds: kernel kind -> milliseconds.
         stem_ms, head_ms, overhead_ms: the parts that every network has; overhead is per inference.
         provenance: the header of the file: device, runtime, source, licence, error statement, ...
         sha256: of the file's content, the identity of its numbers.
@@ -46,6 +58,10 @@ class LatencyTable:
     space: SearchSpace
     ms: np.ndarray
     relative_error: np.ndarray
+    sources: np.ndarray
+    kinds: Mapping[str, np.ndarray]
+    stem_kinds: Mapping[str, float]
+    head_kinds: Mapping[str, float]
     stem_ms: float
     head_ms: float
     overhead_ms: float
@@ -66,11 +82,9 @@ class LatencyTable:
     def latency_ms(self, architectures: Architecture) -> float: ...
 
     @overload
-    def latency_ms(self, architectures: Iterable[Architecture] | np.ndarray) -> np.ndarray: ...
+    def latency_ms(self, architectures: Several) -> np.ndarray: ...
 
-    def latency_ms(
-        self, architectures: Architecture | Iterable[Architecture] | np.ndarray
-    ) -> float | np.ndarray:
+    def latency_ms(self, architectures: Architecture | Several) -> float | np.ndarray:
         """Milliseconds of one architecture (float), or of several / an (n, L) integer array ((n,) float64).
 
         A million architectures are fastest as a column-major array of uint8.
@@ -81,23 +95,80 @@ class LatencyTable:
         totals = gather(self.ms, self.fixed_ms, index_array(architectures, self.space))
         return float(totals[0]) if isinstance(architectures, Architecture) else totals
 
+    @overload
+    def latency_interval(self, architectures: Architecture, level: float = 0.9) -> tuple[float, float]: ...
+
+    @overload
+    def latency_interval(
+        self, architectures: Several, level: float = 0.9
+    ) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def latency_interval(self, architectures: Architecture | Several, level: float = 0.9) -> tuple[Any, Any]:
+        """Milliseconds between which the true latency lies with probability ``level``, errors being normal.
+
+        The errors of entries are taken as independent, so their variances add up; what is wrong with all of
+        them alike would be missed, so the standard deviation is never below that of whole networks, which
+        the header's ``error.network_mean`` (a mean absolute error) states. A table that states neither has
+        an interval of no width.
+
+        Returns:
+            (low, high): two floats for one architecture, two (n,) float64 for several; low is at least 0.
+
+        Raises:
+            TableError: ``level`` is not between 0 and 1.
+            ArchitectureError: as for :meth:`latency_ms`.
+        """
+        if not 0 < level < 1:
+            raise TableError(f"The level of an interval lies between 0 and 1, as 0.9; got {level!r}.")
+        genomes = index_array(architectures, self.space)
+        ms = gather(self.ms, self.fixed_ms, genomes)
+        of_entries = np.sqrt(gather((self.ms * self.relative_error) ** 2, 0.0, genomes))
+        of_networks = SIGMA_PER_MAPE * self.provenance["error"].get("network_mean", 0.0) * ms
+        reach = -NormalDist().inv_cdf((1 - level) / 2) * np.maximum(of_entries, of_networks)
+        low, high = np.maximum(ms - reach, 0.0), ms + reach
+        return (float(low[0]), float(high[0])) if isinstance(architectures, Architecture) else (low, high)
+
     def expected_ms(self, mask: Tensor) -> Tensor:
         """Expected milliseconds under an (L, C) mask; differentiable (FBNet, arXiv 1812.03443, eq. 9)."""
         return expected(torch.tensor(self.ms), self.fixed_ms, mask)
 
-    def breakdown(self, architecture: Architecture) -> list[tuple[str, str, float]]:
-        """(part, choice, ms) of stem, layers, head and overhead; their sum is the latency."""
+    def breakdown(self, architecture: Architecture) -> list[Part]:
+        """(part, choice, ms, kinds) of stem, layers, head and overhead; the sum of ms is the latency."""
         genome = index_array(architecture, self.space)[0]
         layers = [
-            (layer.name, layer.choices[choice].name, float(self.ms[layer.index, choice]))
+            Part(
+                layer.name,
+                layer.choices[choice].name,
+                float(self.ms[layer.index, choice]),
+                self._kinds_at(layer.index, choice),
+            )
             for layer, choice in zip(self.space.layers, genome, strict=True)
         ]
         return [
-            ("stem", "", self.stem_ms),
+            Part("stem", "", self.stem_ms, self.stem_kinds),
             *layers,
-            ("head", "", self.head_ms),
-            ("overhead", "", self.overhead_ms),
+            Part("head", "", self.head_ms, self.head_kinds),
+            Part(OVERHEAD, "", self.overhead_ms, {}),
         ]
+
+    def kernel_shares(self, architecture: Architecture) -> dict[str, float]:
+        """Milliseconds per kernel kind (and ``overhead``) of a network; their sum is the latency.
+
+        Empty if the table does not know kernel kinds; ``unknown`` sums the parts that do not.
+        """
+        return kernel_shares(self.breakdown(architecture))
+
+    def _kinds_at(self, layer: int, choice: int) -> dict[str, float]:
+        return {kind: float(ms[layer, choice]) for kind, ms in self.kinds.items() if ms[layer, choice]}
+
+    def coverage(self) -> Coverage:
+        """How many entries, and how much of the mean network's milliseconds, come from which source."""
+        valid = self.space.valid
+        mean = np.where(valid, self.ms, 0.0) / valid.sum(axis=1, keepdims=True)
+        total = self.fixed_ms + float(mean.sum())
+        entries = dict(Counter(map(str, self.sources[valid])).most_common())
+        share = {source: float(mean[valid & (self.sources == source)].sum()) / total for source in entries}
+        return Coverage(entries, total, {**share, FIXED: self.fixed_ms / total})
 
     def cheapest(self) -> Architecture:
         """The fastest architecture of the space."""
@@ -133,7 +204,7 @@ def load_table(name_or_path: str | Path, space: SearchSpace) -> LatencyTable:
         TableError: unknown, unreadable, edited or cut file, another unit, batch, space or resolution,
             missing, unknown, repeated or impossible entries: everything that is wrong in one message.
     """
-    file = read_file(name_or_path)
+    file = read_file(name_or_path, space.name, *filter(None, [space.reduced_from]))
     raise_all([*file.problems, *space_problems(file, space)], file.source)
     return _build(file, space)
 
@@ -142,26 +213,44 @@ def _build(file: TableFile, space: SearchSpace) -> LatencyTable:
     """With an end-to-end calibration, t = offset + slope * (stem + blocks + head), ms are shares of t."""
     fixed, calibration = file.header["fixed"], file.header["calibration"] or {"slope": 1.0, "offset_ms": 0.0}
     slope = calibration["slope"]
+    stem_ms, head_ms = slope * fixed["stem_ms"], slope * fixed["head_ms"]
+    cells = _cells(file, space)
+    parts = [(cell, scaled(entry.parts, slope * entry.ms)) for cell, entry in cells]
+    names = dict.fromkeys(kind for _, kinds in parts for kind in kinds)
     return LatencyTable(
         name=file.header["name"],
         kind=file.header["kind"],
         space=space,
-        ms=_array([(entry, slope * entry.ms) for entry in file.entries], space),
-        relative_error=_array([(entry, entry.relative_error) for entry in file.entries], space),
-        stem_ms=slope * fixed["stem_ms"],
-        head_ms=slope * fixed["head_ms"],
+        ms=_array([(cell, slope * entry.ms) for cell, entry in cells], space),
+        relative_error=_array([(cell, entry.relative_error) for cell, entry in cells], space),
+        sources=_array([(cell, entry.source) for cell, entry in cells], space, dtype="U16"),
+        kinds={
+            name: _array([(cell, kinds.get(name, 0.0)) for cell, kinds in parts], space) for name in names
+        },
+        stem_kinds=scaled(fixed.get("stem_parts", {}), stem_ms),
+        head_kinds=scaled(fixed.get("head_parts", {}), head_ms),
+        stem_ms=stem_ms,
+        head_ms=head_ms,
         overhead_ms=fixed["overhead_ms"] + calibration["offset_ms"],
         provenance=copy.deepcopy(file.header),
         sha256=file.header["sha256"],
     )
 
 
-def _array(values: Sequence[tuple[Entry, float]], space: SearchSpace) -> np.ndarray:
-    rows = {layer.name: layer for layer in space.layers}
-    array = np.zeros((len(space), space.max_choices))
-    for entry, value in values:
-        layer = rows[entry.layer]
-        column = [choice.name for choice in layer.choices].index(entry.choice)
-        array[layer.index, column] = value
+def _cells(file: TableFile, space: SearchSpace) -> list[tuple[Cell, Entry]]:
+    """The entries that ``space`` has (a reduced one has dropped some), each with its row and column."""
+    places = {
+        (layer.name, choice.name): (layer.index, column)
+        for layer in space.layers
+        for column, choice in enumerate(layer.choices)
+    }
+    keyed = (((entry.layer, entry.choice), entry) for entry in file.entries)
+    return [(places[key], entry) for key, entry in keyed if key in places]
+
+
+def _array(values: Sequence[tuple[Cell, Any]], space: SearchSpace, dtype: Any = np.float64) -> np.ndarray:
+    array = np.zeros((len(space), space.max_choices), dtype)
+    for cell, value in values:
+        array[cell] = value
     array.flags.writeable = False
     return array

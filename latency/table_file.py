@@ -7,7 +7,7 @@ the file, so that an edited or cut table is refused.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import yaml
 
 from dnas.files import write_text
 from latency import shipped
-from latency.entry import COLUMNS, Entry, parse_row
+from latency.entry import COLUMNS, REQUIRED_COLUMNS, Entry, parse_row
 from latency.errors import TableError, raise_all
 from latency.header import FORMAT, header_problems, parse_header
 
@@ -38,20 +38,44 @@ class TableFile:
     problems: tuple[str, ...]
 
 
+def shipped_files() -> list[tuple[str, str]]:
+    """(name, space) of every table file that ships with the library."""
+    return sorted(
+        (name, space)
+        for space in shipped.folders(FOLDER)
+        for name in shipped.names(f"{FOLDER}/{space}", SUFFIX)
+    )
+
+
 def shipped_tables() -> list[str]:
-    """Names of the tables that ship with the library."""
-    return shipped.names(FOLDER, SUFFIX)
+    """Names of the tables that ship with the library; a name stands for one file per space."""
+    return sorted({name for name, _ in shipped_files()})
 
 
-def read_file(name_or_path: str | Path) -> TableFile:
-    """Read a shipped table by name, or a file.
+def read_shipped(name: str, space: str) -> TableFile:
+    """The shipped table ``name`` for the shipped space ``space``; raises :class:`TableError` if none is."""
+    return parse(_decode(shipped.read(f"{FOLDER}/{space}", name, SUFFIX), name), name)
+
+
+def read_file(name_or_path: str | Path, *spaces: str) -> TableFile:
+    """Read a shipped table by name, for the first of ``spaces`` that it ships for, or a file by its path.
 
     Raises:
-        TableError: no such table, or nothing in it that could be read as one. Lesser problems are
-            collected in ``problems``, so that the caller can report them together with its own.
+        TableError: no such table, none for these spaces, or nothing in it that could be read as one. Lesser
+            problems are collected in ``problems``, so that the caller can report them with its own.
     """
     source = str(name_or_path)
-    return parse(_decode(_bytes(source), source), source)
+    ships_for = [space for name, space in shipped_files() if name == source]
+    if not ships_for:
+        return parse(_decode(_bytes(source), source), source)
+    for space in spaces:
+        if space in ships_for:
+            return read_shipped(source, space)
+    raise TableError(
+        f"The table {source} ships for the space(s) {', '.join(ships_for)}, "
+        f"not for {' or '.join(spaces) or 'a space that is not named'}. "
+        "'python -m latency build --help' tells how to make one for another space."
+    )
 
 
 def parse(text: str, source: str) -> TableFile:
@@ -60,18 +84,17 @@ def parse(text: str, source: str) -> TableFile:
     start = _body_start(lines)
     header = parse_header([line[1:].removeprefix(" ") for line in lines[:start]], source)
     problems = [*header_problems(header), *_digest_problems(header, text)]
-    columns = lines[start] if start < len(lines) else ""
-    if tuple(columns.split(",")) != COLUMNS:
-        found = repr(columns) if columns else "the end of the file"
-        raise_all(
-            [*problems, f"line {start + 1}: expected the columns {','.join(COLUMNS)}, found {found}"], source
-        )
+    columns = tuple(lines[start].split(",")) if start < len(lines) else ()
+    if columns not in (COLUMNS, REQUIRED_COLUMNS):
+        found = repr(lines[start]) if columns else "the end of the file"
+        wanted = f"{','.join(COLUMNS)} (the last may be left out)"
+        raise_all([*problems, f"line {start + 1}: expected the columns {wanted}, found {found}"], source)
     rows = lines[start + 1 :]
     if header.get("entries", len(rows)) != len(rows):
         problems.append(
             f"entries: the header promises {header['entries']}, here are {len(rows)}: it was cut or edited"
         )
-    entries, refused, row_problems = _parse_rows(rows, first_line=start + 2)
+    entries, refused, row_problems = _parse_rows(rows, columns, first_line=start + 2)
     return TableFile(
         source,
         header,
@@ -128,8 +151,6 @@ def digest(text: str) -> str:
 
 def _bytes(source: str) -> bytes:
     path = Path(source)
-    if source in shipped_tables():
-        return shipped.read(FOLDER, source, SUFFIX)
     if path.is_dir():
         raise TableError(f"{path} is a directory; give the .csv file of a latency table.")
     if path.is_file():
@@ -168,12 +189,12 @@ def _digest_problems(header: Mapping[str, Any], text: str) -> list[str]:
 
 
 def _parse_rows(
-    lines: list[str], first_line: int
+    lines: list[str], columns: Sequence[str], first_line: int
 ) -> tuple[tuple[Entry, ...], frozenset[tuple[str, ...]], list[str]]:
     entries, refused, problems = [], set(), []
     for number, line in enumerate(lines, start=first_line):
         row = line.split(",")
-        entry, wrong = parse_row(row)
+        entry, wrong = parse_row(row, columns)
         problems += [f"line {number} ({' '.join(row[:2])}): {what}" for what in wrong]
         if entry is None:
             refused.add(tuple(row[:2]))

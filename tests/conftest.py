@@ -14,8 +14,8 @@ import torch
 from dnas.search.masks import TwoPath, UniformPath
 from dnas.search.objective import Objective
 from dnas.space import SearchSpace
-from latency.build_calibrated import build_calibrated
-from latency.calibrated import CalibratedModel
+from latency.calibrated.build import build_calibrated
+from latency.calibrated.model import CalibratedModel
 from lightning_modules.data import Digits
 from lightning_modules.search import DifferentiableSearch
 

@@ -171,7 +171,7 @@ def test_infeasible_bounds_name_the_attainable(run: Run, tmp_path: Path, table: 
         (("--params-above", "inf"), "got inf"),
         (("--sample", "-1"), "--sample must not be negative, got -1"),
         (("--table", "nowhere.csv"), "nowhere.csv"),
-        (("--table", "adreno630_mace_calibrated"), "the table is for 'moga', the search uses 'tiny'"),
+        (("--table", "adreno630_mace_calibrated"), "ships for the space(s) fbnet, moga, not for tiny"),
     ],
 )
 def test_unusable_options(run: Run, options: tuple[str, ...], message: str, tmp_path: Path) -> None:

@@ -179,3 +179,10 @@ def test_the_documented_refusal_is_the_real_one(tmp_path: Path) -> None:
     with pytest.raises(SpaceError) as caught:
         SearchSpace.load(path)
     assert str(caught.value).replace(str(path), "own.yaml") == shown[1].strip()
+
+
+def test_reduced_from_is_told_but_no_part_of_the_identity() -> None:
+    moga = SearchSpace.load("moga")
+    told = SearchSpace.from_dict({**moga.to_dict(), "reduced_from": "moga"})
+    assert (moga.reduced_from, told.reduced_from) == (None, "moga")
+    assert told == moga

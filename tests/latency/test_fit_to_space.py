@@ -11,13 +11,13 @@ from dnas.space import SearchSpace
 from latency import TableError, load_table
 from latency.entry import Entry
 from latency.fit_to_space import fixed_operations, space_problems
-from latency.table_file import read_file, write_file
+from latency.table_file import read_shipped, write_file
 
 SHIPPED = "adreno630_mace_calibrated"
 
 
 def problems(space: SearchSpace) -> list[str]:
-    return space_problems(read_file(SHIPPED), space)
+    return space_problems(read_shipped(SHIPPED, "moga"), space)
 
 
 @pytest.fixture(scope="module")
@@ -117,3 +117,30 @@ def test_fixed_parts_without_words_are_refused(
         TableError, match=r"(?s)'stem' is a required.*only in the space: conv 3x3/2 3>4 at 8, relu"
     ):
         load_table(write_file(tmp_path / "t.csv", header, entries), tiny)
+
+
+def reduced(space: SearchSpace, names: list[str], **changes: Any) -> SearchSpace:
+    layers = [{**layer, "choices": names} for layer in space.to_dict()["layers"]]
+    return changed(space, name="fewer", layers=layers, reduced_from=space.name, **changes)
+
+
+def test_the_table_of_the_full_space_fits_a_reduced_one(moga: SearchSpace) -> None:
+    """Choices in another order than in the full space, too: they are found by name."""
+    names = ["E6K7SE", "E3K3"]
+    full, fewer = load_table(SHIPPED, moga), load_table(SHIPPED, reduced(moga, names))
+    columns = [[choice.name for choice in moga.choices(0)].index(name) for name in names]
+    assert fewer.ms.shape == (14, 2)
+    assert (fewer.ms == full.ms[:, columns]).all()
+    assert (fewer.relative_error == full.relative_error[:, columns]).all()
+    assert fewer.latency_ms(fewer.cheapest()) == full.latency_ms(full.cheapest())
+
+
+def test_a_reduced_space_is_checked_like_any_other(moga: SearchSpace) -> None:
+    wider = {**moga.to_dict()["choices"], "E9K3": {"expansion": 9, "kernel": 3}}
+    with pytest.raises(TableError, match=r"missing entries \(14\): L1 E9K3"):
+        load_table(SHIPPED, reduced(moga, ["E3K3", "E9K3"], choices=wider))
+
+
+def test_without_reduced_from_fewer_choices_do_not_fit(moga: SearchSpace) -> None:
+    with pytest.raises(TableError, match="not for fewer"):
+        load_table(SHIPPED, changed(moga, name="fewer"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,26 @@ def test_numbers_survive_unrounded(tmp_path: Path, header: dict[str, Any], entri
     assert read_file(write_file(tmp_path / "t.csv", header, [odd])).entries == (odd,)
 
 
+def test_parts_may_be_given_or_left_out(
+    file: Path, tmp_path: Path, header: Any, entries: list[Entry]
+) -> None:
+    assert [entry.parts for entry in read_file(file).entries] == [{}] * len(entries)
+    split = dataclasses.replace(entries[0], parts={"conv": 0.75, "pool": 0.25})
+    again = read_file(write_file(tmp_path / "t.csv", header, [split, *entries[1:]]))
+    assert again.problems == ()
+    assert again.entries[0].parts == {"conv": 0.75, "pool": 0.25}
+
+
+def test_the_column_of_parts_may_be_absent(file: Path, entries: list[Entry]) -> None:
+    lines = file.read_text().splitlines()
+    body = next(index for index, line in enumerate(lines) if not line.startswith("#"))
+    rows = [line.rpartition(",")[0] for line in lines[body:]]
+    file.write_text("\n".join([*lines[:body], *rows]) + "\n")
+    seal(file)
+    assert read_file(file).problems == ()
+    assert read_file(file).entries == tuple(entries)
+
+
 def test_line_endings_and_byte_order_mark_do_not_count(file: Path) -> None:
     text = file.read_text()
     file.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
@@ -63,7 +84,7 @@ def test_digest_covers_header_and_entries(header: dict[str, Any], entries: list[
         ),
         (
             b"# format: dnas-latency-table/1\n# unit: us\n# unit: ms\nlayer\n",
-            "given twice in the header: unit",
+            "given twice: unit",
         ),
     ],
 )
@@ -98,9 +119,19 @@ def test_unknown_name_or_path_lists_the_shipped_tables(name: str) -> None:
         ("true,1.0,", "true,0.0,", "(L1 small): ms is 0, which only a skip that keeps its shape may be"),
         ("relu,1,true,1.0", "relu,1,perhaps,1.0", "residual 'perhaps' is neither true nor false"),
         ("L1,small,4,", "L1,small,-4,", "input_size '-4' is not an integer of at least 1"),
+        (
+            "measured,0.01,\nL1,l",
+            "measured,0.01,conv=0.7\nL1,l",
+            "parts: the kernel kinds add up to 0.7 ms, not to 1",
+        ),
+        ("measured,0.01,\nL1,l", "measured,0.01,conv=nan\nL1,l", "parts 'nan' is not a finite number"),
+        ("measured,0.01,\nL1,l", "measured,0.01,conv=-1\nL1,l", "parts '-1' is not a finite number"),
+        ("measured,0.01,\nL1,l", "measured,0.01,conv\nL1,l", "parts '' is not a number"),
+        ("measured,0.01,\nL1,l", "measured,0.01,=1.0\nL1,l", "parts '' is no name"),
+        ("measured,0.01,\nL1,l", "measured,0.01,a=0.5;a=0.5\nL1,l", "parts 'a' is given twice"),
         ("1.0,5,,,measured", "1.0,5,,,guessed", "source 'guessed' is none of measured, assembled"),
         ("L1,small,4,4", 'L1,"small,4,4', "choice '\"small' is no name"),
-        ("L1,small,", "L1,small,7,", "(L1 small): expected 18 values, found 19"),
+        ("L1,small,", "L1,small,7,", "(L1 small): expected 19 values, found 20"),
         ("L1,large", "L1,small", "given twice: L1 small"),
         ("# unit: ms", "# unit: us", "unit: expected 'ms', found 'us'; convert"),
         ("# batch: 1", "# batch: 8", "batch: expected 1, found 8"),

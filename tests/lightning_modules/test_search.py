@@ -19,8 +19,8 @@ from dnas.search.objective import Objective
 from dnas.search.schedules import Linear
 from dnas.space import SearchSpace
 from dnas.space_file import SpaceError
-from latency.build_calibrated import build_calibrated
-from latency.calibrated import CalibratedModel
+from latency.calibrated.build import build_calibrated
+from latency.calibrated.model import CalibratedModel
 from latency.errors import TableError
 from lightning_modules.checks import SearchDiverged
 from lightning_modules.search import DifferentiableSearch

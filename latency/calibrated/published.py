@@ -13,6 +13,7 @@ from dnas.architecture import Architecture
 from dnas.ops import Op, block_ops, head_ops, inverted_residual_ops, stem_ops
 from dnas.space import output_size
 from latency import shipped
+from latency.calibrated.fit import TimedNetwork
 
 FORMAT = "dnas-published-network/1"
 MOGA = ("moga_a", "moga_b", "moga_c")
@@ -36,17 +37,29 @@ class PublishedNetwork:
     assumption: str = ""
 
 
+def names() -> list[str]:
+    """Names of the networks of Table 3, as :func:`load` knows them."""
+    return [*MOGA, *shipped.names("published")]
+
+
 def load_all() -> tuple[PublishedNetwork, ...]:
     """MoGA-A, -B, -C from the zoo, then the networks described in ``latency/published``."""
-    return (*map(_from_zoo, MOGA), *map(load, shipped.names("published")))
+    return tuple(map(load, names()))
 
 
 def load(name: str) -> PublishedNetwork:
-    """A network described block by block in ``latency/published``; raises :class:`TableError` if none is."""
+    """A network of Table 3; raises :class:`TableError` when none is called so."""
+    if name in MOGA:
+        return _from_zoo(name)
     data = shipped.load("published", name, FORMAT)
     return PublishedNetwork(
         data["title"], tuple(_ops(data)), data["published"], assumption=data["assumption"]
     )
+
+
+def timed(column: str) -> list[TimedNetwork]:
+    """The eight networks with their latencies in one column of Table 3: ``mace_ms``, ``snpe_ms``."""
+    return [TimedNetwork(network.name, network.ops, network.published[column]) for network in load_all()]
 
 
 def network_ops(architecture: Architecture) -> tuple[Op, ...]:

@@ -12,20 +12,25 @@ from dnas import zoo
 from dnas.architecture import Architecture
 from dnas.ops import block_ops
 from dnas.space import SearchSpace
-from latency import load_table, shipped_tables
-from latency.build_calibrated import build_calibrated, entry_error
-from latency.calibrated import CalibratedModel
-from latency.published import network_ops
-from latency.table_file import read_file
+from latency import load_table
+from latency.calibrated.build import build_calibrated, entry_error
+from latency.calibrated.model import CalibratedModel
+from latency.calibrated.published import network_ops
+from latency.table_file import read_file, read_shipped, shipped_files
 
-CALIBRATED = [name for name in shipped_tables() if read_file(name).header["kind"] == "calibrated"]
+CALIBRATED = [pair for pair in shipped_files() if read_shipped(*pair).header["kind"] == "calibrated"]
 
 
-@pytest.mark.parametrize("name", CALIBRATED)
-def test_shipped_table_is_rebuilt_byte_for_byte(name: str, tmp_path: Path) -> None:
-    shipped = resources.files("latency").joinpath("tables", f"{name}.csv").read_bytes()
-    header = read_file(name).header
-    model, space = CalibratedModel.load(header["model"]), SearchSpace.load(header["space"])
+def test_both_runtimes_ship_for_both_spaces() -> None:
+    names = ("adreno630_mace_calibrated", "adreno630_snpe_calibrated")
+    assert {(name, space) for name in names for space in ("moga", "fbnet")} <= set(CALIBRATED)
+
+
+@pytest.mark.parametrize(("name", "space_name"), CALIBRATED)
+def test_shipped_table_is_rebuilt_byte_for_byte(name: str, space_name: str, tmp_path: Path) -> None:
+    shipped = resources.files("latency").joinpath("tables", space_name, f"{name}.csv").read_bytes()
+    model = CalibratedModel.load(read_shipped(name, space_name).header["model"])
+    space = SearchSpace.load(space_name)
     assert build_calibrated(model, space, tmp_path / "rebuilt.csv").read_bytes() == shipped
 
 
@@ -54,8 +59,8 @@ def test_kind_and_error_are_stated(tmp_path: Path) -> None:
 
 def test_error_of_an_entry_grows_with_the_number_of_blocks() -> None:
     model = CalibratedModel.load("adreno630_mace")
-    assert entry_error(model, SearchSpace.load("moga")) == 0.086  # 0.023 * sqrt(14)
-    assert entry_error(model, SearchSpace.load("fbnet")) == 0.108  # 0.023 * sqrt(22)
+    assert entry_error(model, SearchSpace.load("moga")) == 0.108  # 0.023 * sqrt(pi / 2) * sqrt(14)
+    assert entry_error(model, SearchSpace.load("fbnet")) == 0.135  # 0.023 * sqrt(pi / 2) * sqrt(22)
 
 
 def test_skip_costs_nothing_where_it_keeps_the_shape(tmp_path: Path) -> None:
@@ -65,6 +70,25 @@ def test_skip_costs_nothing_where_it_keeps_the_shape(tmp_path: Path) -> None:
         skip = table.ms[layer.index, -1]
         assert (skip == 0) == layer.keeps_shape
         assert skip == pytest.approx(model.latency_ms(block_ops(layer, layer.choices[-1])), abs=1e-4)
+
+
+@pytest.mark.parametrize("space_name", ["moga", "fbnet"])
+def test_kernel_kinds_are_those_of_the_runtime(space_name: str) -> None:
+    space = SearchSpace.load(space_name)
+    table = load_table("adreno630_mace_calibrated", space)
+    model = CalibratedModel.load("adreno630_mace")
+    architecture = Architecture.random(space, np.random.default_rng(1))
+    parts = model.parts_ms(network_ops(architecture))
+    shares = table.kernel_shares(architecture)
+    assert {kind: shares.get(kind, 0.0) for kind in parts} == pytest.approx(parts, abs=5e-3)
+    assert sum(shares.values()) == pytest.approx(table.latency_ms(architecture), rel=1e-12)
+    assert {"conv", "depthwise", "linear", "pool"} <= set(shares)
+
+
+def test_what_is_assumed_of_the_space_is_a_weak_spot() -> None:
+    (weak_spot,) = read_shipped("adreno630_mace_calibrated", "fbnet").header["validation"]["weak_spots"]
+    assert weak_spot.startswith("shuffle: assumed")
+    assert "weak_spots" not in read_shipped("adreno630_mace_calibrated", "moga").header["validation"]
 
 
 def test_squeeze_excite_costs_more_than_it_computes() -> None:

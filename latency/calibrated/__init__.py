@@ -1,0 +1,1 @@
+"""Tables from a model of three coefficients, fitted to the published latencies of whole networks."""

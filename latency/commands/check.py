@@ -1,0 +1,41 @@
+"""``latency check``: published latencies beside the table's, or else what its header says of its errors."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.console import Console
+
+from latency import render
+from latency.calibrated import render as render_calibrated
+from latency.calibrated.check import compare, published_model, refit
+from latency.calibrated.model import CalibratedModel
+from latency.commands.options import add_table, load
+from latency.table import LatencyTable
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """A table and its space."""
+    add_table(parser)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> None:
+    """Print published networks, errors, the ranking and what had to be assumed; or the validation figures."""
+    table = load(arguments.table, arguments.space)
+    console.print(table.describe(), "", sep="\n")
+    model = published_model(table)
+    if model is None:
+        console.print("Nothing is published for this table; what its header says of itself:", "", sep="\n")
+        render.print_validation(table, console)
+    else:
+        _print_published(table, model, console)
+
+
+def _print_published(table: LatencyTable, model: CalibratedModel, console: Console) -> None:
+    rows = compare(table, model)
+    console.print(render_calibrated.comparison(rows), "", render_calibrated.errors(refit(model)), sep="\n")
+    console.print(render_calibrated.ranking(rows))
+    assumptions = [row.assumption for row in rows if row.assumption]
+    weak_spots = table.provenance.get("validation", {}).get("weak_spots", [])
+    for assumption in (*assumptions, *weak_spots):
+        console.print(f"assumption: {assumption}")

@@ -1,0 +1,19 @@
+"""``latency list``: the tables that ship with the library."""
+
+from __future__ import annotations
+
+import argparse
+
+from rich.console import Console
+
+from latency import render
+from latency.table_file import read_shipped, shipped_files
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """No options."""
+
+
+def run(arguments: argparse.Namespace, console: Console) -> None:
+    """Print name, kind, space, device and runtime of every shipped table."""
+    console.print(render.list_of_tables([read_shipped(name, space) for name, space in shipped_files()]))
