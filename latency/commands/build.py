@@ -1,0 +1,56 @@
+"""Assemble the table of a space from public measurements of mobile-GPU kernels.
+
+Exact where a kernel was measured, else predicted by a kernel model with an estimated error; calibrated end to
+end on whole networks. Both are tested by leaving out one family of networks at a time; the errors go into the
+header.
+The measurements are public: repository qed-usc/mobile-ml-benchmark, folder 'dataset'.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from dnas.space import SearchSpace
+from latency import render
+from latency.assembled.assembly import Measurements, assemble
+from latency.assembled.build import TableBuilder
+from latency.assembled.dataset import Dataset
+from latency.assembled.settings import load_settings
+from latency.commands.progress import tracker
+from latency.table import load_table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The measurements, what to build, and where."""
+    devices = ", ".join(f"{name} ({facts['gpu']})" for name, facts in Dataset.load().facts["devices"].items())
+    parser.add_argument("--kernels", metavar="FILE", required=True, help="tflite_cnn_ops_gpu.csv")
+    parser.add_argument(
+        "--networks", metavar="FILE", help="tflite_cnn_e2e.csv (default: the one beside --kernels)"
+    )
+    parser.add_argument("--device", required=True, help=devices)
+    parser.add_argument(
+        "--space", required=True, action="append", help="name or .yaml file; repeat it for several tables"
+    )
+    parser.add_argument("--resolution", type=int, help="of the deployed network (default: the space's)")
+    parser.add_argument(
+        "--output", metavar="DIR", required=True, help="folder; tables go to DIR/SPACE/NAME.csv"
+    )
+
+
+def run(arguments: argparse.Namespace, console: Console) -> None:
+    """Fit, validate, and write one table per space."""
+    spaces = [SearchSpace.load(name) for name in arguments.space]
+    if arguments.resolution is not None:
+        spaces = [space.adapt(resolution=arguments.resolution) for space in spaces]
+    dataset = Dataset.load()
+    measurements = Measurements.read(dataset, arguments.device, arguments.kernels, arguments.networks)
+    settings = load_settings(dataset.facts["name"], arguments.device)
+    builder = TableBuilder(assemble(measurements, settings, tracker(console)))
+    for space in spaces:
+        path = builder.build(space, Path(arguments.output) / space.name / f"{builder.name(space)}.csv")
+        table = load_table(path, space)
+        console.print(f"wrote {path}: {table.coverage()}; sha256 {table.sha256[:12]}...", soft_wrap=True)
+        render.print_validation(table, console)
