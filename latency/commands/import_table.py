@@ -1,0 +1,97 @@
+"""``latency import``: make a table of latencies that you have already (docs/latency_import.md).
+
+Nothing is written unless every block of the space, the stem, the head and the overhead are covered.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from dnas.space import SearchSpace
+from latency.importers import facts, table
+from latency.importers.build import Terms, build, notes
+from latency.importers.formats import FORMATS, files, read, unit_problems
+from latency.importers.keys import PARTS
+from latency.importers.reading import MS_PER_UNIT, Importer, ImportResult, amount, merge
+from latency.importers.resolve import Resolved, resolve
+
+KINDS = ("measured", "assembled", "predicted")
+LISTED = 20  # look-up tables hold thousands of blocks of other spaces
+READINGS = {"inference": True, "net": False}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """A format, files, a space, a file to write; what the files do not say; facts for the header."""
+    parser.add_argument("format", metavar="FORMAT", choices=FORMATS, help=", ".join(FORMATS))
+    parser.add_argument("files", metavar="FILE", nargs="+", help="files, or folders of them")
+    parser.add_argument("--space", required=True, help="name of a shipped space, or a .yaml file")
+    parser.add_argument("--output", metavar="FILE", required=True, help="the .csv file to write")
+    parser.add_argument("--unit", choices=MS_PER_UNIT, help="of files that state none")
+    parser.add_argument("--cpu", action="store_true", help="the runs were meant for the CPU")
+    parser.add_argument(
+        "--readings",
+        choices=READINGS,
+        help="inference: each holds the overhead, which is taken off; net: none does (default: by format)",
+    )
+    for part in PARTS:
+        parser.add_argument(f"--{part}-ms", metavar="MS", type=amount, help="where the files do not say")
+    parser.add_argument(
+        "--relative-error", metavar="FRACTION", type=amount, help="of entries without runs and deviation"
+    )
+    parser.add_argument("--kind", choices=KINDS, help="of the entries (default: by format)")
+    parser.add_argument("--header", metavar="FILE", help="YAML with the facts below")
+    for name, text in facts.FACTS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", metavar="TEXT", help=text)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> None:
+    """Read the files, list what could not be read, write the table or raise for all that it lacks."""
+    space, importer = SearchSpace.load(arguments.space), FORMATS[arguments.format]
+    given, problems = facts.collect(vars(arguments), arguments.header)
+    problems += unit_problems(arguments.format, arguments.unit)
+    result = _read_all(arguments, console)
+    resolved = resolve(result.readings, space)
+    _report(result, resolved, console)
+    terms = _terms(arguments, importer)
+    built = build(space, resolved, terms)
+    statistic = importer.STATISTIC + (", less the overhead per inference" if terms.whole_inferences else "")
+    given.setdefault("name", Path(arguments.output).stem)
+    if assumed := notes(resolved):
+        given["notes"] = "; ".join(filter(None, [given.get("notes"), *assumed]))
+    tool = f"python -m latency import {arguments.format}"
+    data = table.header(given, space, built, terms.kind, statistic, tool)
+    path = table.write(arguments.output, space, data, built, problems)
+    console.print(
+        f"wrote {path}: {len(built.entries)} entries from {len(result.readings)} readings", soft_wrap=True
+    )
+
+
+def _terms(arguments: argparse.Namespace, importer: Importer) -> Terms:
+    return Terms(
+        whole_inferences=READINGS.get(arguments.readings, importer.WHOLE_INFERENCES),
+        kind=arguments.kind or importer.KIND,
+        cpu=arguments.cpu,
+        relative_error=arguments.relative_error,
+        fixed_ms={part: getattr(arguments, f"{part}_ms") for part in PARTS},
+    )
+
+
+def _read_all(arguments: argparse.Namespace, console: Console) -> ImportResult:
+    paths = files(arguments.files)
+    progress = track(
+        paths, description="reading", console=console, transient=True, disable=not console.is_terminal
+    )
+    return merge(read(arguments.format, path, arguments.unit) for path in progress)
+
+
+def _report(result: ImportResult, resolved: Resolved, console: Console) -> None:
+    for unread in [*result.unread, *resolved.unread]:
+        console.print(f"not read: {unread}", soft_wrap=True)
+    for reading in resolved.unused[:LISTED]:
+        console.print(f"not used, no block that runs in this space: {reading}", soft_wrap=True)
+    if len(resolved.unused) > LISTED:
+        console.print(f"not used, either: {len(resolved.unused) - LISTED} more readings")
