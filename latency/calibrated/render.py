@@ -16,7 +16,7 @@ def comparison(rows: Sequence[Comparison]) -> Table:
         "network", "kernels", "published ms", "model ms", "error", "left out ms", "error", "table ms"
     )
     for row in rows:
-        inside = "not in the space" if row.table_ms is None else f"{row.table_ms:.2f}"
+        inside = "-" if row.table_ms is None else f"{row.table_ms:.2f}"
         model = (f"{row.model_ms:.2f}", f"{row.error:+.1%}")
         left_out = (f"{row.fitted.left_out_ms:.2f}", f"{row.fitted.left_out_error:+.1%}")
         grid.add_row(row.name, str(row.fitted.kernels), f"{row.published_ms:.1f}", *model, *left_out, inside)

@@ -1,0 +1,1 @@
+"""How differently devices see one search space."""

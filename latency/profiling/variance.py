@@ -1,0 +1,127 @@
+"""Which layers and which attributes decide the latency: exact shares of its variance over a space.
+
+Under uniformly drawn networks the layers of an additive table are independent, so the variance of the
+latency is the sum of the layers' variances over their choices. Within a layer it is split thus:
+
+- ``skip``: variance between skipping and not skipping. The other attributes are meaningless for a skip, so
+  what follows looks at the blocks alone and counts by their share of the choices.
+- ``kernel``, ``expansion``, ``se``, ``groups``: variance of the best additive model, ms ~ sum of one value
+  per level of every attribute. In a full factorial these are the main effects of ANOVA. Where attributes do
+  not cross (FBNet has groups with expansion 1 only) they overlap: each gets the variance that it adds,
+  averaged over all orders of adding attributes (Lindeman, Merenda and Gold 1980; Groemping, Journal of
+  Statistical Software 17, 2006).
+- ``interaction``: the rest, what no additive model of the attributes can say.
+
+All parts are at least 0 and sum to the variance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from math import comb
+
+import numpy as np
+
+from dnas.space import Choice, SearchSpace
+from latency.table import LatencyTable
+
+BLOCK_ATTRIBUTES: dict[str, Callable[[Choice], float]] = {
+    "kernel": lambda choice: choice.kernel,
+    "expansion": lambda choice: choice.expansion,
+    "se": lambda choice: choice.se,
+    "groups": lambda choice: choice.groups,
+}
+PARTS = ("skip", *BLOCK_ATTRIBUTES, "interaction")
+
+
+@dataclass(frozen=True, eq=False)
+class VarianceShares:
+    """``variance_ms2``: (L, 6) squared milliseconds, layers x :data:`PARTS`."""
+
+    space: SearchSpace
+    variance_ms2: np.ndarray
+
+    @cached_property
+    def total_ms2(self) -> float:
+        """Variance of the latency of a uniformly drawn network."""
+        return float(self.variance_ms2.sum())
+
+    @cached_property
+    def shares(self) -> np.ndarray:
+        """(L, 6) fractions that sum to 1; all 0 when every network of the space is equally fast."""
+        return self.variance_ms2 / self.total_ms2 if self.total_ms2 else np.zeros_like(self.variance_ms2)
+
+    @property
+    def layers(self) -> np.ndarray:
+        """(L,) share of every layer."""
+        return self.shares.sum(axis=1)
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """Share of every part over all layers; attributes in which the choices do not differ are left out."""
+        choices = [choice for layer in self.space.layers for choice in layer.choices]
+        varying = {"interaction", *(name for name in PARTS[:-1] if _varies(name, choices))}
+        sums = dict(zip(PARTS, map(float, self.shares.sum(axis=0)), strict=True))
+        return {name: sums[name] for name in PARTS if name in varying}
+
+
+def variance_shares(table: LatencyTable) -> VarianceShares:
+    """Exact, from the table's entries; nothing is sampled."""
+    rows = [
+        _split(table.ms[layer.index, : len(layer.choices)], layer.choices) for layer in table.space.layers
+    ]
+    return VarianceShares(table.space, np.array(rows))
+
+
+def _varies(name: str, choices: Sequence[Choice]) -> bool:
+    if name == "skip":
+        return len({choice.skip for choice in choices}) > 1
+    return len({BLOCK_ATTRIBUTES[name](choice) for choice in choices if not choice.skip}) > 1
+
+
+def _split(ms: np.ndarray, choices: Sequence[Choice]) -> list[float]:
+    """The variance of one layer in the order of :data:`PARTS`."""
+    if np.ptp(ms) == 0:
+        return [0.0] * len(PARTS)  # exactly: the rounding of fits would become shares otherwise
+    is_block = np.array([not choice.skip for choice in choices])
+    blocks = [choice for choice in choices if not choice.skip]
+    between = _explained(ms, [is_block])
+    weight = is_block.mean()
+    found = [between, *(weight * part for part in _attributes(ms[is_block], blocks))]
+    # Rounding may leave a little less than nothing.
+    return [*found, max(0.0, float(ms.var()) - sum(found))]
+
+
+def _attributes(ms: np.ndarray, blocks: Sequence[Choice]) -> list[float]:
+    """Variance of every attribute among the blocks: what it adds, averaged over all orders of adding them."""
+    levels = [np.array([value(block) for block in blocks]) for value in BLOCK_ATTRIBUTES.values()]
+    everyone = range(len(levels))
+    explained = {
+        subset: _explained(ms, [levels[i] for i in subset])
+        for size in range(len(levels) + 1)
+        for subset in combinations(everyone, size)
+    }
+    return [max(0.0, _average_gain(explained, each, len(levels))) for each in everyone]
+
+
+def _average_gain(explained: dict[tuple[int, ...], float], each: int, count: int) -> float:
+    without = [subset for subset in explained if each not in subset]
+    return sum(
+        (explained[tuple(sorted((*subset, each)))] - explained[subset])
+        / (count * comb(count - 1, len(subset)))
+        for subset in without
+    )
+
+
+def _explained(ms: np.ndarray, factors: Sequence[np.ndarray]) -> float:
+    """Variance of the least-squares fit of ``ms`` by one value per level of every factor."""
+    # A factor with one level says nothing; leaving it out spares the rounding of a fit.
+    informative = [factor for factor in factors if len(np.unique(factor)) > 1]
+    if not informative:
+        return 0.0
+    columns = [factor[:, None] == np.unique(factor) for factor in informative]
+    design = np.hstack([np.ones((len(ms), 1)), *columns])
+    return float((design @ np.linalg.lstsq(design, ms, rcond=None)[0]).var())
