@@ -106,7 +106,8 @@ def test_check_says_where_the_ranking_differs(capsys: pytest.CaptureFixture[str]
     out = capsys.readouterr().out
     assert "published MoGA-A > MobileNetV3-Large > MoGA-B" in out
     assert "left out of the fit 6.9% mean, 14.6% max, Kendall tau 0.76" in out
-    assert "11.1     10.95" in out
+    row = ["MoGA-A", "169", "11.8", "11.43", "-3.1%", "11.14", "-5.6%", "-"]  # no network of this space
+    assert row in [line.split() for line in out.splitlines()]
     assert "assumption: shuffle: assumed" in out
 
 

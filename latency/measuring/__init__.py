@@ -1,0 +1,1 @@
+"""Timing the blocks of a search space on a device, and whole networks to test the table."""
