@@ -78,6 +78,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--sample", type=int, default=0, metavar="N", help="also N distinct draws from softmax(alpha)"
     )
+    parser.add_argument(
+        "--uniform",
+        action="store_true",
+        help="draw the samples with every choice equally likely",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the samples (default 0)")
     parser.add_argument("--no-accuracy", action="store_true", help="do not measure one-shot accuracy")
     parser.add_argument(
@@ -193,7 +198,8 @@ def _choose(
         limits, names = [lower], ["bounded" if lower else "argmax"]
     chosen = [most_probable(space, alpha, bounds, name) for bounds, name in zip(limits, names, strict=True)]
     loosest = max(limits, key=lambda bounds: bounds[0].limit if bounds else 0.0)
-    return chosen + sample(space, alpha, options.sample, np.random.default_rng(options.seed), loosest)
+    generator = np.random.default_rng(options.seed)
+    return chosen + sample(space, alpha, options.sample, generator, loosest, options.uniform)
 
 
 def _evaluate(
@@ -226,6 +232,7 @@ def _provenance(
         },
         "search_seed": checkpoint.seed,
         "sample_seed": options.seed,
+        "sampled_uniformly": options.uniform,
         "bounds": {name: value for name, value in bounds.items() if value is not None},
         "versions": dict(checkpoint.versions),
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),

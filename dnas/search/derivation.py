@@ -53,13 +53,15 @@ def sample(
     number: int,
     generator: np.random.Generator,
     bounds: Sequence[Bound] = (),
+    uniform: bool = False,
 ) -> list[Derived]:
     """Up to ``number`` distinct architectures drawn from softmax(alpha), those that break a bound left out.
 
-    Fewer come back when alpha is so sharp, or the bounds so tight, that 10,000 draws in a row bring no new
-    one.
+    With ``uniform`` every choice is equally likely whatever alpha says. Fewer come back when alpha is so
+    sharp, or the bounds so tight, that 10,000 draws in a row bring no new one.
     """
-    rows = [row[:count] for row, count in zip(_probabilities(space, alpha), space.num_choices, strict=True)]
+    likely = _probabilities(space, torch.zeros_like(alpha) if uniform else alpha)
+    rows = [row[:count] for row, count in zip(likely, space.num_choices, strict=True)]
     rows = [row / row.sum() for row in rows]
     found: dict[tuple[int, ...], None] = {}
     idle = 0

@@ -93,6 +93,16 @@ def test_samples_are_seeded_distinct_and_from_softmax(get_space: Get) -> None:
     np.testing.assert_allclose(shares, alpha[2, :2].softmax(0), atol=0.08)
 
 
+def test_uniform_samples_do_not_follow_alpha(get_space: Get) -> None:
+    space = get_space("motley")
+    alpha = random_alpha(space, 1) * 5
+    generators = (np.random.default_rng(seed) for seed in range(400))
+    firsts = [sample(space, alpha, 1, generator, uniform=True)[0] for generator in generators]
+    shares = np.bincount([each.architecture.indices[2] for each in firsts], minlength=2) / 400
+    np.testing.assert_allclose(shares, 0.5, atol=0.08)
+    assert firsts[0].probability == pytest.approx(probability(space, alpha, firsts[0].architecture.indices))
+
+
 def test_samples_keep_bounds_and_stop_when_there_are_no_more(get_space: Get) -> None:
     space = get_space("motley")
     costs, alpha = count(space), torch.zeros(4, 7)

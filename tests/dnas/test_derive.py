@@ -137,6 +137,12 @@ def test_samples(run: Run, capsys: pytest.CaptureFixture[str], table: LatencyTab
     assert [each.derived for each in other] != [each.derived for each in first]
 
 
+def test_uniform_samples(run: Run, tmp_path: Path) -> None:
+    likely, uniform = run("--sample", 20), run("--sample", 20, "--uniform", "--overwrite")
+    assert {each.derived.architecture for each in likely} != {each.derived.architecture for each in uniform}
+    assert json.loads((tmp_path / "out" / "sample_01.json").read_text())["provenance"]["sampled_uniformly"]
+
+
 def test_fewer_samples_than_asked_for_are_said(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(run("--sample", 60)) == 1 + 48
     assert "Samples: 48 of 60" in capsys.readouterr().out
