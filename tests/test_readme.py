@@ -22,12 +22,9 @@ COMMANDS = [
 ]
 SHORT = {
     "fit": [
-        "--trainer.max_epochs",
-        "1",
-        "--trainer.limit_train_batches",
-        "2",
-        "--trainer.limit_val_batches",
-        "1",
+        *("--trainer.max_epochs", "1"),
+        *("--trainer.limit_train_batches", "2"),
+        *("--trainer.limit_val_batches", "1"),
     ],
     "measure": ["--rounds", "2", "--networks", "4", "--repeats", "0", "--visit-ms", "2"],
 }

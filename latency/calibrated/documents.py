@@ -39,13 +39,8 @@ def check(document: dict[str, Any], expected_format: str, source: str) -> None:
         listing = "\n  ".join(problems)
         raise TableError(
             f"{len(problems)} problem(s) in {source} ({expected_format}):\n  {listing}\n"
-            "The format is described in docs/latency_tables.md."
+            "The format is described in docs/latency_calibrated.md."
         )
-
-
-def read_facts(path: Path) -> dict[str, Any]:
-    """A YAML mapping without a format of its own: what a user states of a device."""
-    return parse_document(read_text(path), str(path), "a YAML mapping")
 
 
 def read_text(path: Path) -> str:

@@ -14,21 +14,10 @@ from latency.calibrated import documents
 from latency.calibrated.fit import Fit
 from latency.calibrated.model import FORMAT
 from latency.errors import TableError
+from latency.facts import REQUIRED
 
 DIGITS = 4  # significant ones of a coefficient: far below the error of any fit
-FACTS = (
-    "name",
-    "device",
-    "soc",
-    "gpu",
-    "runtime",
-    "runtime_version",
-    "backend",
-    "precision",
-    "date",
-    "licence",
-    "source",
-)
+FACTS = ("name", *REQUIRED)
 
 
 def write_model(path: Path, result: Fit, runtime: str | dict[str, Any], facts: Mapping[str, Any]) -> Path:

@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console
 
 from dnas.space import SearchSpace
-from latency import shipped
-from latency.calibrated import documents, published, render
+from latency import facts, shipped
+from latency.calibrated import published, render
 from latency.calibrated.fit import TimedNetwork, fit
 from latency.calibrated.measurements import read_measurements
 from latency.calibrated.model import CalibratedModel, runtime_data
@@ -47,14 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> None:
     """Print the networks, the coefficients and their errors; write the model when asked to."""
     _check_usage(arguments)
-    facts = documents.read_facts(arguments.header) if arguments.header else {}
+    stated = facts.read(arguments.header) if arguments.header else {}
     runtime = _runtime(arguments)
     data = runtime_data(runtime)
     result = fit(Runtime.from_dict(data), _networks(arguments))
     console.print(render.networks(result), "", render.coefficients(result), render.errors(result), sep="\n")
     if arguments.output:
         is_shipped = runtime in shipped.names("runtimes")
-        write_model(arguments.output, result, runtime if is_shipped else data, facts)
+        write_model(arguments.output, result, runtime if is_shipped else data, stated)
         console.print(f"wrote {arguments.output}; 'latency build-calibrated' makes a table of it")
 
 

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import track
 
 from dnas.space import SearchSpace
-from latency.importers import facts, table
+from latency import facts
+from latency.importers import table
 from latency.importers.build import Terms, build, notes
 from latency.importers.formats import FORMATS, files, read, unit_problems
 from latency.importers.keys import PARTS

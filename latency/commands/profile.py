@@ -55,7 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=reduction.MARGIN,
         help=f"accuracy, as a fraction, that a dropped choice may cost ({reduction.MARGIN})",
     )
-    parser.add_argument("--facts", metavar="FILE", help="with --measurements: YAML with device, runtime, ...")
+    parser.add_argument(
+        "--header", metavar="FILE", help="with --measurements: YAML (device, ...)"
+    )
     parser.add_argument("--folds", type=int, default=10, help="with --measurements: of cross-validation (10)")
 
 
@@ -82,8 +84,8 @@ def _check(arguments: argparse.Namespace) -> None:
     cells.check_networks(arguments.networks)
     check_confidence(arguments.confidence)
     reduction.check_margin(arguments.margin)
-    if arguments.facts and not arguments.measurements:
-        raise TableError("--facts describes --measurements; a table has its own header.")
+    if arguments.header and not arguments.measurements:
+        raise TableError("--header describes --measurements; a table has its own header.")
 
 
 def _accuracy(arguments: argparse.Namespace, space: SearchSpace, console: Console) -> Effects:
@@ -104,7 +106,7 @@ def _fitted(arguments: argparse.Namespace, space: SearchSpace, console: Console)
     facts = {
         "date": datetime.now(timezone.utc).date().isoformat(),
         "source": f"end-to-end latencies in {file}",
-        **from_networks.read_facts(arguments.facts),
+        **from_networks.header_facts(arguments.header),
     }
     options = f"--measurements {shlex.quote(file)} --space {shlex.quote(Path(arguments.space).name)}"
     path = Path(arguments.output) / TABLE

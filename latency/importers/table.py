@@ -17,7 +17,7 @@ from latency.table_file import parse, render, write_file
 def header(
     facts: Mapping[str, str], space: SearchSpace, built: Built, kind: str, statistic: str, tool: str
 ) -> dict[str, Any]:
-    """The header as plain data; ``facts`` are those of :mod:`latency.importers.facts`."""
+    """The header as plain data; ``facts`` are those of :mod:`latency.facts`."""
     return {
         "format": FORMAT,
         "name": facts.get("name"),

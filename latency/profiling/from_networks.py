@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from dnas.costs import count
 from dnas.files import write_text
@@ -24,27 +23,14 @@ from dnas.ops import head_ops, stem_ops
 from dnas.space import Layer, SearchSpace
 from latency.entry import Entry, Geometry
 from latency.errors import TableError, raise_all
+from latency.facts import REQUIRED, read
 from latency.fit_to_space import fixed_operations
 from latency.header import FORMAT
 from latency.profiling.effects import Effects, cross_validated, fit_effects
 from latency.profiling.samples import Samples
 from latency.table_file import parse, render
 
-FACTS = (
-    "name",
-    "device",
-    "soc",
-    "gpu",
-    "driver",
-    "runtime",
-    "runtime_version",
-    "backend",
-    "precision",
-    "date",
-    "licence",
-    "source",
-)
-OPTIONAL = {"name", "driver", "date", "source"}
+TOLD = {"date", "source"}  # the command knows them
 CONVENTION = (
     "only sums over whole networks and differences within a layer come from the measurements; "
     "assumption: the latency of the fastest choices is shared out by multiply-adds (stem, head, layers)"
@@ -83,27 +69,14 @@ def fit_networks(samples: Samples, space: SearchSpace, folds: int = 10, seed: in
     return NetworkFit(samples, effects, predicted / samples.values - 1, folds)
 
 
-def read_facts(path: str | Path | None) -> dict[str, str]:
-    """Header facts (device, runtime, ...) from a YAML file; what is not given is ``unknown``.
+def header_facts(path: str | Path | None) -> dict[str, str]:
+    """Facts of the device from a YAML file; what a header needs and is not given is ``unknown``.
 
     Raises:
-        TableError: no such file, no YAML mapping, or keys that are no facts.
+        TableError: see :func:`latency.facts.read`.
     """
-    unknown = {key: "unknown" for key in FACTS if key not in OPTIONAL}
-    if path is None:
-        return unknown
-    path = Path(path)
-    if not path.is_file():
-        raise TableError(f"No file {path}. It must be a YAML mapping with any of {', '.join(FACTS)}.")
-    try:
-        facts = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError) as error:
-        raise TableError(f"{path} is not valid YAML: {error}") from error
-    strangers = sorted(set(map(str, facts)) - set(FACTS)) if isinstance(facts, dict) else []
-    if strangers or not isinstance(facts, dict):
-        found = f"the unknown keys {', '.join(strangers)}" if strangers else type(facts).__name__
-        raise TableError(f"{path}: expected a YAML mapping with any of {', '.join(FACTS)}; found {found}.")
-    return {**unknown, **{key: str(value) for key, value in facts.items()}}
+    unknown = {key: "unknown" for key in REQUIRED if key not in TOLD}
+    return unknown | (read(path) if path else {})
 
 
 def write_table(path: str | Path, fit: NetworkFit, facts: Mapping[str, str], tool: str) -> Path:

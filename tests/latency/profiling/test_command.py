@@ -102,7 +102,7 @@ def test_measurements_become_a_table(
     (tmp_path / "facts.yaml").write_text("device: My phone\n")
     out = tmp_path / "out"
     options = ["--space", space_file, "--output", str(out), "--folds", "6"]
-    facts = ["--facts", str(tmp_path / "facts.yaml")]
+    facts = ["--header", str(tmp_path / "facts.yaml")]
     assert main(["profile", "--measurements", measurements, *options, *facts]) == 0
     printed = capsys.readouterr().out
     assert "table fitted to 6 networks (12 rows)" in printed and "assumption" in printed
@@ -130,7 +130,7 @@ def test_mistakes_end_with_one_message_and_nothing_written(
         ([*table, "--networks", "10"], "10 networks per choice are too few"),
         ([*table, "--confidence", "95"], "confidence is a fraction"),
         ([*table, "--margin", "-1"], "margin is a fraction"),
-        ([*table, "--facts", bad], "--facts describes --measurements"),
+        ([*table, "--header", bad], "--header describes --measurements"),
     ):
         assert main([*base, *options]) == 1
         assert message in capsys.readouterr().err

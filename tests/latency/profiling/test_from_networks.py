@@ -12,7 +12,7 @@ from dnas.costs import count
 from dnas.ops import head_ops, stem_ops
 from dnas.space import SearchSpace
 from latency.errors import TableError
-from latency.profiling.from_networks import CONVENTION, fit_networks, read_facts, write_table
+from latency.profiling.from_networks import CONVENTION, fit_networks, header_facts, write_table
 from latency.profiling.samples import Samples
 from latency.table import LatencyTable, load_table
 
@@ -27,7 +27,7 @@ def measured(table: LatencyTable, networks: int, seed: int = 0, noise_ms: float 
 
 
 def facts() -> dict[str, str]:
-    return {**read_facts(None), "date": "2020-02-29", "source": "synthetic"}
+    return {**header_facts(None), "date": "2020-02-29", "source": "synthetic"}
 
 
 @pytest.fixture(scope="module")
@@ -137,33 +137,34 @@ def test_facts_go_into_the_header(moga: SearchSpace, truth: LatencyTable, tmp_pa
         "name: my_npu\ndevice: A phone\nprecision: int8\ndate: 2024-05-06\nruntime_version: 2.10\n"
     )
     fit = fit_networks(measured(truth, 400), moga)
-    given = {**facts(), **read_facts(path)}
+    given = {**facts(), **header_facts(path)}
     table = load_table(write_table(tmp_path / "table.csv", fit, given, "test"), moga)
     found = table.provenance
     assert table.name == "my_npu"
     assert (found["device"], found["precision"], found["date"]) == ("A phone", "int8", "2024-05-06")
+    assert found["runtime_version"] == "2.10"
     assert (found["gpu"], found["licence"]) == ("unknown", "unknown")
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("color: red\n", "any of name, device.*found the unknown keys color"),
-        ("just text\n", "found str"),
-        ("", "found NoneType"),
-        ("a: [1\n", "not valid YAML"),
+        ("color: red\n", "unknown color; known are device"),
+        ("just text\n", "expected a mapping"),
+        ("", "expected a mapping"),
+        ("a: [1\n", "facts.yaml: while parsing"),
     ],
 )
 def test_facts_that_are_none(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "facts.yaml"
     path.write_text(text)
     with pytest.raises(TableError, match=message):
-        read_facts(path)
+        header_facts(path)
 
 
 def test_no_facts_file(tmp_path: Path) -> None:
-    with pytest.raises(TableError, match="No file"):
-        read_facts(tmp_path / "absent.yaml")
+    with pytest.raises(TableError, match=r"No such file.*absent\.yaml"):
+        header_facts(tmp_path / "absent.yaml")
 
 
 def test_an_impossible_fact_is_refused_before_writing(factorial: SearchSpace, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a table says of its device and its making, given as options or in a YAML file."""
+"""What a user states of a device and of how latencies were made: a YAML file, or options."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
+
+from latency.errors import TableError
 
 REQUIRED = {
     "device": "phone or board, e.g. 'Pixel 4'",
@@ -36,6 +38,18 @@ def collect(options: Mapping[str, str | None], path: str | None) -> tuple[dict[s
         asked = "; ".join(f"--{key.replace('_', '-')} ({REQUIRED[key]})" for key in missing)
         problems.append(f"not given, neither as options nor in --header FILE: {asked}")
     return facts, problems
+
+
+def read(path: str | Path) -> dict[str, str]:
+    """The facts of a YAML file, any of :data:`FACTS`, all as texts.
+
+    Raises:
+        TableError: no such file, no YAML mapping, or keys that are no facts.
+    """
+    facts, problems = _read(str(path))
+    if problems:
+        raise TableError("; ".join(problems))
+    return facts
 
 
 def _read(path: str) -> tuple[dict[str, str], list[str]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from latency.importers.facts import REQUIRED, collect
+from latency.facts import REQUIRED, collect
 
 
 def test_everything_missing_is_named_at_once() -> None:
