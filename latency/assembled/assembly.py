@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from latency.assembled.calibration import Calibration, calibrate, sum_ms
+from latency.assembled.calibration import Calibration, calibrate, implausible, sum_ms
 from latency.assembled.dataset import Dataset, MeasuredKernel, MeasuredNetwork
 from latency.assembled.kernel_model import MODELLED, KernelModel
 from latency.assembled.kind_model import Settings
@@ -20,6 +20,7 @@ from latency.assembled.validation import (
     held_out_kernels,
     held_out_networks,
 )
+from latency.errors import TableError
 
 Track = Callable[[Sequence[str], str], Iterator[str]]
 
@@ -104,12 +105,18 @@ def assemble(
         settings: of the kernel model; None tunes.
         track: shows progress over families: ``track(families, what)`` yields them.
         retune: tune anew for every family left out instead of keeping ``settings`` (minutes).
+
+    Raises:
+        TableError: networks with kernels that the measurements do not support, or end-to-end latencies that
+            do not grow with the sums of kernels.
     """
     settings = settings or tuned(measurements)
     model = KernelModel(measurements.kernels, settings)
     fit = fit_with(None if retune else settings)
     networks = measurements.networks
     calibration = calibrate(model, networks)
+    if problem := implausible(calibration):
+        raise TableError(problem)
     families = list(dict.fromkeys(network.family for network in networks))
     return Assembly(
         dataset=measurements.dataset,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,11 @@ from dnas.space import Choice, Layer, SearchSpace
 from latency.assembled.assembly import Assembly, relative_error
 from latency.assembled.kernel_model import MODELLED, Prediction
 from latency.assembled.shape import KernelShape
+from latency.assembled.support import check_support, places, shapes_of
 from latency.assembled.validation import Figures
 from latency.entry import Entry, Geometry
-from latency.errors import TableError
 from latency.fit_to_space import fixed_operations
 from latency.header import FORMAT
-from latency.kernels import Runtime
 from latency.table_file import write_file
 
 DECIMALS = 4  # of a millisecond, and of a relative error: far below the errors, and short in a diff
@@ -36,7 +36,7 @@ class TableBuilder:
     def __init__(self, assembly: Assembly) -> None:
         self.assembly = assembly
         self.facts = assembly.dataset.facts
-        self.runtime = Runtime.load(self.facts["runtime_description"])
+        self.runtime = assembly.dataset.runtime
 
     def build(self, space: SearchSpace, output: str | Path) -> Path:
         """Write the table of ``space`` and return its path.
@@ -44,7 +44,7 @@ class TableBuilder:
         Raises:
             TableError: the space holds kernels that the measurements do not support, every one of them.
         """
-        self._check(space)
+        check_support(space, self.assembly.model, self.runtime, self.assembly.device)
         entries = [self._entry(layer, choice) for layer in space.layers for choice in layer.choices]
         return write_file(output, self._header(space, entries), entries)
 
@@ -53,27 +53,8 @@ class TableBuilder:
         name = str(self.assembly.dataset.device(self.assembly.device)["table"])
         return name if space.resolution == 224 else f"{name}_{space.resolution}px"
 
-    def _check(self, space: SearchSpace) -> None:
-        model = self.assembly.model
-        reasons: dict[str, list[str]] = {}
-        for place, ops in _places(space):
-            for shape in self._shapes(ops):
-                if reason := model.unsupported(shape):
-                    reasons.setdefault(f"{shape}: {reason}", []).append(place)
-        if reasons:
-            lines = [f"{what} (in {_shortened(places)})" for what, places in reasons.items()]
-            raise TableError(
-                f"The measurements of {self.assembly.device} do not support {len(lines)} kernel(s) of the "
-                f"space {space.name} at {space.resolution} px, and nothing is extrapolated that far:\n  "
-                + "\n  ".join(lines)
-                + "\nMeasure these blocks instead: python -m latency measure --help."
-            )
-
-    def _shapes(self, ops: Iterable[Op]) -> list[KernelShape]:
-        return [KernelShape.of(kernel) for kernel in self.runtime.kernels(ops)]
-
     def _times(self, ops: Iterable[Op]) -> tuple[list[KernelShape], list[Prediction]]:
-        shapes = self._shapes(ops)
+        shapes = shapes_of(ops, self.runtime)
         return shapes, self.assembly.model.predict(shapes)
 
     def _entry(self, layer: Layer, choice: Choice) -> Entry:
@@ -131,7 +112,7 @@ class TableBuilder:
             "networks": fitted.n,
             "mape": _short(fitted.mape),
             "max_error": _short(fitted.max_error),
-            "kendall_tau": _short(fitted.kendall_tau),
+            **_rank(fitted),
             "families": ", ".join(self.facts["mbconv"]),
         }
 
@@ -163,24 +144,16 @@ class TableBuilder:
     def _weak_spots(self, space: SearchSpace, entries: list[Entry]) -> Iterator[str]:
         measured = sum(entry.source == "assembled" for entry in entries)
         yield f"{measured} of {len(entries)} blocks consist of measured kernels alone, the rest are predicted"
-        present = {text for _, ops in _places(space) for op in ops for text in (op.type, op.activation)}
+        present = {text for _, ops in places(space) for op in ops for text in (op.type, op.activation)}
         for name, text in self.runtime.assumptions.items():
             if name in present:
                 yield f"{name}: {text}"
-        if any(shape.groups > 1 for _, ops in _places(space) for shape in self._shapes(ops)):
+        if any(shape.groups > 1 for _, ops in places(space) for shape in shapes_of(ops, self.runtime)):
             error = self.assembly.model.extrapolation_error
             yield (
                 "grouped 1x1 convolutions were never measured: extrapolated from grouped 3x3 ones by their "
                 f"work, relative error {error:.0%} (that of dense 1x1 ones extrapolated in the same way)"
             )
-
-
-def _places(space: SearchSpace) -> Iterator[tuple[str, tuple[Op, ...]]]:
-    yield "stem", stem_ops(space)
-    for layer in space.layers:
-        for choice in layer.choices:
-            yield f"{layer.name} {choice.name}", block_ops(layer, choice)
-    yield "head", head_ops(space)
 
 
 def _parts(shapes: Iterable[KernelShape], times: Iterable[Prediction]) -> dict[str, float]:
@@ -195,14 +168,14 @@ def _figures(what: str, figures: Figures) -> dict[str, Any]:
         "what": what,
         "mape": _short(figures.mape),
         "max_error": _short(figures.max_error),
-        "kendall_tau": _short(figures.kendall_tau),
+        **_rank(figures),
         "n": figures.n,
     }
 
 
-def _shortened(places: list[str]) -> str:
-    places = list(dict.fromkeys(places))
-    return ", ".join(places[:4]) + (f" and {len(places) - 4} more" if len(places) > 4 else "")
+def _rank(figures: Figures) -> dict[str, float]:
+    """Nothing for a single kernel, or where all predictions are equal."""
+    return {} if math.isnan(figures.kendall_tau) else {"kendall_tau": _short(figures.kendall_tau)}
 
 
 def _ms(us: float) -> float:

@@ -11,6 +11,9 @@ from scipy.optimize import nnls
 from latency.assembled.dataset import MeasuredNetwork
 from latency.assembled.kernel_model import KernelModel
 
+# Runtimes start the next kernel while one runs, or wait between them; a factor beyond these is a mistake.
+PLAUSIBLE = (0.2, 5.0)
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -28,6 +31,16 @@ def sum_ms(model: KernelModel, network: MeasuredNetwork) -> float:
     """Milliseconds of the kernels of a network, squeeze-excite multiplications included."""
     shapes = [*(kernel.shape for kernel in network.kernels), *network.multiplies()]
     return sum(prediction.us for prediction in model.predict(shapes)) / 1e3
+
+
+def implausible(calibration: Calibration) -> str:
+    """What speaks against a calibration; empty when nothing does."""
+    if PLAUSIBLE[0] <= calibration.slope <= PLAUSIBLE[1]:
+        return ""
+    return (
+        f"End to end grows by {calibration.slope:.3g} ms per millisecond of kernels (plausible are "
+        f"{PLAUSIBLE[0]} to {PLAUSIBLE[1]}): are both files in microseconds, and of the same device?"
+    )
 
 
 def calibrate(model: KernelModel, networks: Sequence[MeasuredNetwork]) -> Calibration:

@@ -17,6 +17,7 @@ from typing import Any
 from latency import shipped
 from latency.assembled.shape import KernelShape
 from latency.errors import TableError
+from latency.kernels import Runtime
 
 FORMAT = "dnas-dataset/1"
 OPERATIONS = {
@@ -74,6 +75,11 @@ class Dataset:
     def load(cls, name: str = "mobile_ml_benchmark") -> Dataset:
         """A shipped description by name; raises :class:`TableError` naming the shipped ones."""
         return cls(shipped.load("datasets", name, FORMAT))
+
+    @property
+    def runtime(self) -> Runtime:
+        """Which kernels run, as far as this data tells."""
+        return Runtime.load(self.facts["runtime_description"])
 
     def device(self, name: str) -> dict[str, str]:
         """Facts of a device; raises :class:`TableError` naming those that are known."""

@@ -18,6 +18,8 @@ from latency.errors import TableError
 MODELLED = ("pointwise", "depthwise", "conv", "grouped", "linear", "pool")
 # A squeeze-excite multiplication was never measured alone: that it takes what copying takes is an assumption.
 ASSUMED_ERROR = 1.0
+# Fewer distinct kernels of a kind say nothing about others: the trend alone has five coefficients.
+LEAST_KERNELS = 10
 # How far a kernel may lie outside the measurements (the estimated error tells the price); maps may not.
 TIMES_CHANNELS = 2
 WIDER = 2  # pixels of the kernel's side: 7x7 from 3x3 and 5x5
@@ -86,11 +88,12 @@ class KernelModel:
         if shape in self._us:
             return ""
         kind = {"multiply": "concat", "copy": "concat"}.get(shape.kind, shape.kind)
-        others = [other for other in self._us if other.kind == kind]
-        if not others:
-            return f"no {kind} kernel was measured"
+        others = list(self._measured(kind))
+        if len(others) < LEAST_KERNELS:
+            return f"{len(others) or 'no'} {kind} kernel(s) measured, {LEAST_KERNELS} are needed"
         if self._beyond(shape):
-            return ""
+            scarce = [dense for dense in ("conv", "pointwise") if not self.knows(dense)]
+            return f"too few {' and '.join(scarce)} kernels to tell its error" if scarce else ""
         sizes = [other.size for other in others]
         if not min(sizes) <= shape.size <= max(sizes):
             return f"measured are maps of {min(sizes)} to {max(sizes)} px"
@@ -129,8 +132,8 @@ class KernelModel:
         return float(np.sqrt(np.mean(np.log(predicted / us) ** 2)))
 
     def knows(self, kind: str) -> bool:
-        """Whether a kernel of this kind was measured."""
-        return bool(self._kernels(kind))
+        """Whether enough kernels of this kind were measured to predict others."""
+        return len(self._measured(kind)) >= LEAST_KERNELS
 
     def settings(self, kind: str) -> Settings:
         """The settings of a kind, tuned if none were given."""

@@ -37,6 +37,7 @@ def render(dataset: str, devices: Mapping[str, Mapping[str, Settings]], tool: st
     }
     heading = (
         "# Settings of the Gaussian processes of the kernel model (latency/assembled/kind_model.py):\n"
-        "# deviations of the logarithm of the time; lengths in octaves (size, channels, groups) or units.\n"
+        "# standard deviations of the logarithm of the time, "
+        "lengths in octaves (size, channels, groups) or units.\n"
     )
     return heading + yaml.safe_dump(document, sort_keys=False, width=110, default_flow_style=None)

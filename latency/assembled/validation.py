@@ -83,7 +83,7 @@ def held_out_kernels(
                 times.setdefault(kernel.shape, []).append(kernel.us)
         for kind in kinds:
             shapes = [shape for shape in times if shape.kind == kind]
-            if shapes:
+            if shapes and model.knows(kind):
                 modelled, built = model.model(shapes), model.predict(shapes)
                 for shape, alone, used in zip(shapes, modelled, built, strict=True):
                     mean = float(np.mean(times[shape]))

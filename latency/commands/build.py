@@ -18,7 +18,9 @@ from latency import render
 from latency.assembled.assembly import Measurements, assemble
 from latency.assembled.build import TableBuilder
 from latency.assembled.dataset import Dataset
+from latency.assembled.kernel_model import KernelModel
 from latency.assembled.settings import load_settings
+from latency.assembled.support import check_support
 from latency.commands.progress import tracker
 from latency.table import load_table
 
@@ -47,6 +49,8 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
         spaces = [space.adapt(resolution=arguments.resolution) for space in spaces]
     dataset = Dataset.load()
     measurements = Measurements.read(dataset, arguments.device, arguments.kernels, arguments.networks)
+    for space in spaces:  # before the work: fitting and its test take a minute
+        check_support(space, KernelModel(measurements.kernels), dataset.runtime, arguments.device)
     settings = load_settings(dataset.facts["name"], arguments.device)
     builder = TableBuilder(assemble(measurements, settings, tracker(console)))
     for space in spaces:
