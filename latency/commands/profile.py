@@ -55,9 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=reduction.MARGIN,
         help=f"accuracy, as a fraction, that a dropped choice may cost ({reduction.MARGIN})",
     )
-    parser.add_argument(
-        "--header", metavar="FILE", help="with --measurements: YAML (device, ...)"
-    )
+    parser.add_argument("--header", metavar="FILE", help="with --measurements: YAML (device, ...)")
     parser.add_argument("--folds", type=int, default=10, help="with --measurements: of cross-validation (10)")
 
 
