@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from latency.assembled.calibration import Calibration, calibrate, implausible, sum_ms
 from latency.assembled.dataset import Dataset, MeasuredKernel, MeasuredNetwork
 from latency.assembled.kernel_model import MODELLED, KernelModel
@@ -134,9 +132,3 @@ def assemble(
             held_out_networks(measurements.kernels, networks, track(families, "networks"), fit)
         ),
     )
-
-
-def relative_error(us: np.ndarray, errors: np.ndarray) -> float:
-    """Relative error of a sum of times with independent relative errors."""
-    total = us.sum()
-    return float(np.sqrt(((us * errors) ** 2).sum()) / total) if total else 0.0

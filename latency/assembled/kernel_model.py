@@ -27,11 +27,18 @@ WIDER = 2  # pixels of the kernel's side: 7x7 from 3x3 and 5x5
 
 @dataclass(frozen=True)
 class Prediction:
-    """Time of one kernel. ``error`` is one standard deviation as a fraction; ``measured`` tells a lookup."""
+    """Time of one kernel.
+
+    Attributes:
+        error: one standard deviation, as a fraction of ``us``.
+        measured: whether it was looked up.
+        shared: whether all kernels of this kind are wrong alike: an assumption or an extrapolation.
+    """
 
     us: float
     error: float
     measured: bool
+    shared: bool = False
 
 
 class KernelModel:
@@ -81,7 +88,8 @@ class KernelModel:
         beyond = np.array([self._beyond(shape) for shape in shapes])
         us = np.where(beyond, model.trend_us(shapes), us)
         error = np.where(beyond, self.extrapolation_error if beyond.any() else 0.0, error)
-        return [Prediction(float(a), float(b), measured=False) for a, b in zip(us, error, strict=True)]
+        columns = zip(us.tolist(), error.tolist(), beyond.tolist(), strict=True)
+        return [Prediction(time, wrong, measured=False, shared=far) for time, wrong, far in columns]
 
     def unsupported(self, shape: KernelShape) -> str:
         """Why the measurements say nothing about a kernel; empty when they do."""
@@ -162,7 +170,7 @@ class KernelModel:
         """Kernels that only move data: bandwidth, and for a copy the start, of concatenations."""
         start, per_mb = self._copying
         us = per_mb * traffic_mb(shape) + (start if shape.kind == "copy" else 0.0)
-        return Prediction(us, ASSUMED_ERROR, measured=False)
+        return Prediction(us, ASSUMED_ERROR, measured=False, shared=True)
 
     @cached_property
     def _copying(self) -> tuple[float, float]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from latency import TableError
-from latency.assembled.assembly import Assembly, Measurements, assemble, relative_error, tuned
+from latency.assembled.assembly import Assembly, Measurements, assemble, tuned
 from latency.assembled.dataset import Dataset
 from latency.assembled.kernel_model import MODELLED
 from latency.assembled.kind_model import Settings
@@ -143,8 +143,3 @@ def test_reading_needs_both_files(dataset: Dataset, kernels_file: Any, tmp_path:
         Measurements.read(dataset, "pixel4", lonely)
     given = Measurements.read(dataset, "pixel4", lonely, kernels_file.with_name("tflite_cnn_e2e.csv"))
     assert len(given.networks) == 8
-
-
-def test_relative_error_of_a_sum() -> None:
-    assert relative_error(np.array([3.0, 4.0]), np.array([0.1, 0.1])) == pytest.approx(0.5 / 7)
-    assert relative_error(np.array([]), np.array([])) == 0.0

@@ -97,8 +97,8 @@ def test_predictions_come_in_the_order_asked_for(model: KernelModel) -> None:
 def test_multiply_and_copy_take_the_bandwidth_of_concatenations(model: KernelModel) -> None:
     multiply, copy = model.predict([KernelShape(kind, 16, 48, 48) for kind in ("multiply", "copy")])
     moved = US_PER_MB * 16 * 16 * 48 * 2 / 1e6
-    assert multiply == Prediction(pytest.approx(moved), ASSUMED_ERROR, measured=False)
-    assert copy == Prediction(pytest.approx(START_US + moved), ASSUMED_ERROR, measured=False)
+    assert multiply == Prediction(pytest.approx(moved), ASSUMED_ERROR, measured=False, shared=True)
+    assert copy == Prediction(pytest.approx(START_US + moved), ASSUMED_ERROR, measured=False, shared=True)
 
 
 def test_bandwidth_is_fitted_to_relative_errors() -> None:
