@@ -33,6 +33,9 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with ``argv`` (default: the process's arguments); returns the exit code."""
     argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv:
+        _overview().print_help()
+        return 0
     name = _overview().parse_args(argv[:1]).command
     module_name, text = COMMANDS[name]
     module = import_module(f"latency.commands.{module_name}")

@@ -14,17 +14,21 @@ from latency.table import LatencyTable
 from latency.table_file import TableFile
 
 
-def list_of_tables(files: list[TableFile]) -> Table:
-    """Shipped tables with what identifies them."""
-    table = Table("table", "kind", "space", "px", "gpu", "runtime", "sha256", box=None, pad_edge=False)
-    for column in (0, 1, 6):
-        table.columns[column].no_wrap = True
+def list_of_tables(files: Iterable[TableFile]) -> Table:
+    """One row per name: nature, spaces, device, and the mean error of whole networks."""
+    grid = Table("table", "kind", "spaces", "device", "error", box=None, pad_edge=False)
+    grid.columns[0].no_wrap = True
+    grid.columns[4].justify = "right"
+    spaces: dict[str, list[str]] = {}
+    heads = {}
     for file in files:
-        head = file.header
-        runtime = f"{head['runtime']} {head['runtime_version']}"
-        row = (head["name"], head["kind"], head["space"], str(head["resolution"]), head["gpu"], runtime)
-        table.add_row(*row, head["sha256"][:12])
-    return table
+        heads[file.header["name"]] = file.header
+        spaces.setdefault(file.header["name"], []).append(file.header["space"])
+    for name, head in heads.items():
+        error = head["error"].get("network_mean")
+        text = "" if error is None else f"{error:.1%}"
+        grid.add_row(name, head["kind"], ", ".join(spaces[name]), head["device"], text)
+    return grid
 
 
 def header(table: LatencyTable) -> Table:

@@ -14,7 +14,7 @@ USAGE = """usage: dnas COMMAND [options]
   validate  one-shot accuracy of a checkpoint on its validation split
   test      the same on the test split
   derive    architectures from a search checkpoint, with bounds on latency and size
-  latency   latency tables: list, show, check, build
+  latency   latency tables: list, show, build, measure, import, check, profile, compare
   configs   list the shipped configs, print or copy them
 
 'dnas COMMAND --help' explains each. Every option of a config can be overridden: --trainer.max_epochs 5"""

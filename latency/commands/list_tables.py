@@ -15,5 +15,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> None:
-    """Print name, kind, space, device and runtime of every shipped table."""
-    console.print(render.list_of_tables([read_shipped(name, space) for name, space in shipped_files()]))
+    """Print name, kind, spaces, device and error of every shipped table."""
+    console.print(render.list_of_tables(read_shipped(name, space) for name, space in shipped_files()))
