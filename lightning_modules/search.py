@@ -71,6 +71,8 @@ class DifferentiableSearch(pl.LightningModule):
         accumulate: batches whose gradients are averaged into one optimiser step.
         clip_weights: maximal gradient norm of the weights.
         clip_alpha: maximal gradient norm of alpha.
+        checkpointing: against running out of memory: keep only the inputs of choices (choice) or of layers
+            (block) and compute the rest again in the backward pass; slower, with the same results.
         recalibration_batches: batches for batch-norm statistics before one-shot accuracy is measured.
         seed: decides the noise of the masks.
     """
@@ -101,6 +103,7 @@ class DifferentiableSearch(pl.LightningModule):
         clip_weights: float | None = None,
         clip_alpha: float | None = None,
         recalibration_batches: int = 8,
+        checkpointing: Literal["none", "choice", "block"] = "none",
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -112,7 +115,12 @@ class DifferentiableSearch(pl.LightningModule):
         self.table = load_table(table, self.space)
         self.relaxation = Relaxation(self.space, count(self.space), self.table, seed)
         self.supernet = Supernet(
-            self.space, sharing, num_classes=num_classes, in_channels=in_channels, stem_stride=stem_stride
+            self.space,
+            sharing,
+            num_classes=num_classes,
+            in_channels=in_channels,
+            stem_stride=stem_stride,
+            checkpointing=checkpointing,
         )
         self.supernet.to(memory_format=torch.channels_last)
         self.objective, self.weight_masks, self.alpha_masks = objective, weight_masks, alpha_masks

@@ -20,15 +20,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dnas.nn.blocks import ConvBNAct, InvertedResidual, SqueezeExcite, build_block, build_skip, pointwise
+from dnas.nn.checkpointing import recomputed
 from dnas.space import Choice, Layer
 
 
 class MixedBlock(nn.Module, ABC):
-    """All choices of one searchable layer."""
+    """All choices of one searchable layer.
+
+    ``checkpointing`` tells what training keeps for the backward pass: everything (``none``), the input of
+    every choice and computes the choice again (``choice``), or the input of the layer alone (``block``).
+    """
 
     def __init__(self, layer: Layer) -> None:
         super().__init__()
         self.layer = layer
+        self.checkpointing = "none"
 
     @abstractmethod
     def run(self, x: Tensor, choice: int) -> Tensor:
@@ -46,13 +52,23 @@ class MixedBlock(nn.Module, ABC):
             weights: (C,) the layer's row of the mask; entries outside ``active`` are not looked at.
             active: the choices to execute, at least one.
         """
+        if self.checkpointing == "block" and torch.is_grad_enabled():
+            return recomputed(self, self._mixture, x, weights, active)
+        return self._mixture(x, weights, active)
+
+    def _mixture(self, x: Tensor, weights: Tensor | None, active: Sequence[int]) -> Tensor:
         if weights is None:
-            return self.run(x, active[0])
+            return self._one(x, active[0])
         weights = weights.to(x.dtype)
-        total = weights[active[0]] * self.run(x, active[0])
+        total = weights[active[0]] * self._one(x, active[0])
         for choice in active[1:]:
-            total = total + weights[choice] * self.run(x, choice)
+            total = total + weights[choice] * self._one(x, choice)
         return total
+
+    def _one(self, x: Tensor, choice: int) -> Tensor:
+        if self.checkpointing == "choice" and torch.is_grad_enabled():
+            return recomputed(self, self.run, x, choice)
+        return self.run(x, choice)
 
 
 class IndependentBlock(MixedBlock):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from dnas.architecture import Architecture, ArchitectureError
 from dnas.nn.blocks import init_weights
+from dnas.nn.checkpointing import PLANS
 from dnas.nn.mixed_block import SHARINGS, MixedBlock
 from dnas.nn.network import Frame, Network
 from dnas.space import SearchSpace
@@ -28,6 +29,12 @@ class Supernet(Frame):
         sharing: ``independent`` (a block per choice: MoGA, FairNAS, FBNet) or ``entangled`` (every choice a
             slice of one block per layer: learns on small budgets).
         num_classes, in_channels, stem_stride: instead of the space's, for another data set.
+        checkpointing: what training keeps for the backward pass: ``none`` keeps everything, ``choice`` the
+            input of every choice, ``block`` the input of every layer; the rest is computed again, with the
+            same result and the same running statistics.
+
+    Raises:
+        ValueError: an unknown ``sharing`` or ``checkpointing``.
     """
 
     def __init__(
@@ -38,7 +45,10 @@ class Supernet(Frame):
         num_classes: int | None = None,
         in_channels: int | None = None,
         stem_stride: int | None = None,
+        checkpointing: str = "none",
     ) -> None:
+        if checkpointing not in PLANS:
+            raise ValueError(f"Unknown checkpointing {checkpointing!r}: expected one of {', '.join(PLANS)}.")
         if sharing not in SHARINGS:
             raise ValueError(f"Unknown sharing {sharing!r}: expected one of {', '.join(SHARINGS)}.")
         self.adaptation = {"num_classes": num_classes, "in_channels": in_channels, "stem_stride": stem_stride}
@@ -46,6 +56,8 @@ class Supernet(Frame):
         super().__init__(adapted)
         self.space, self.sharing = space, sharing
         self.blocks = nn.ModuleList(SHARINGS[sharing](layer) for layer in adapted.layers)
+        for block in self.mixed_blocks():
+            block.checkpointing = checkpointing
         self.apply(init_weights)
 
     def forward(self, images: Tensor, mask: Tensor, active: Active | None = None) -> Tensor:
