@@ -47,7 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kernels", metavar="FILE", help="tflite_cnn_ops_gpu.csv (default: in DNAS_DATA)")
     parser.add_argument("--devices", nargs="*", help="default: all")
     parser.add_argument(
-        "--retune", action="store_true", help="tune the model anew for every family left out (half an hour a phone)"
+        "--retune",
+        action="store_true",
+        help="tune the model anew for every family left out (half an hour a phone)",
     )
     return parser
 
