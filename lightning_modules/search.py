@@ -114,14 +114,8 @@ class DifferentiableSearch(pl.LightningModule):
         self.space = SearchSpace.load(space)
         self.table = load_table(table, self.space)
         self.relaxation = Relaxation(self.space, count(self.space), self.table, seed)
-        self.supernet = Supernet(
-            self.space,
-            sharing,
-            num_classes=num_classes,
-            in_channels=in_channels,
-            stem_stride=stem_stride,
-            checkpointing=checkpointing,
-        )
+        images = {"num_classes": num_classes, "in_channels": in_channels, "stem_stride": stem_stride}
+        self.supernet = Supernet(self.space, sharing, checkpointing=checkpointing, **images)
         self.supernet.to(memory_format=torch.channels_last)
         self.objective, self.weight_masks, self.alpha_masks = objective, weight_masks, alpha_masks
         self.weight_optimizer, self.alpha_optimizer = weight_optimizer, alpha_optimizer

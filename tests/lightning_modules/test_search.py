@@ -361,3 +361,11 @@ def test_one_shot_accuracy_is_that_of_the_argmax_network(
         for images, labels in trainer.datamodule.val_dataloader()
     ]
     assert trainer.callback_metrics["val_top1"].item() == pytest.approx(torch.cat(right).mean().item())
+
+
+@pytest.mark.parametrize("plan", ["none", "choice", "block"])
+def test_checkpointing_reaches_every_layer(
+    make_search: Callable[..., DifferentiableSearch], plan: str
+) -> None:
+    blocks = make_search(checkpointing=plan).supernet.mixed_blocks()
+    assert [block.checkpointing for block in blocks] == [plan] * len(blocks)

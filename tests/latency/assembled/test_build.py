@@ -215,3 +215,17 @@ def test_a_second_build_replaces_the_whole_file(
     TableBuilder(assembly).build(small, target)
     assert target.read_bytes() == path.read_bytes()
     assert [file.name for file in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_errors_that_were_too_small_for_families_left_out_are_widened(
+    assembly: Assembly, entries: dict[tuple[str, str], Entry], small: SearchSpace, tmp_path: Path
+) -> None:
+    """As if the model had claimed a thousandth of its errors: a kernel that it predicts is not trusted so far."""
+    bold = tuple(replace(held, error=held.error / 1000) for held in assembly.held_out_kernels)
+    written = TableBuilder(replace(assembly, held_out_kernels=bold)).build(small, tmp_path / "bold.csv")
+    wider = {(entry.layer, entry.choice): entry for entry in read_file(written).entries}
+    predicted = [key for key, entry in entries.items() if entry.source == "predicted"]
+    grown = [key for key in predicted if wider[key].relative_error > 1.5 * entries[key].relative_error]
+    assert grown
+    for key in entries.keys() - set(predicted):
+        assert wider[key].relative_error == entries[key].relative_error
