@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
@@ -12,12 +13,14 @@ import torch
 from torch.utils.data import DataLoader
 
 from lightning_modules.data.loaders import ResumableLoader, evaluation_loader, recalibration_loader
+from lightning_modules.data.raw import ready
 from lightning_modules.data.sources import Split
 from lightning_modules.data.splits import fraction_problems
 from lightning_modules.data.streams import PairedSteps, SharedSteps, Steps, Stream, SuccessiveSteps
 
 Batches = Literal["search", "plain"]
 Alternate = Literal["step", "epoch"]
+PrepareOn = Literal["auto", "loader", "device"]
 
 
 class ImageDataModule(pl.LightningDataModule, ABC):
@@ -32,7 +35,8 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         fractions: the split fractions, for validation.
         batch_size: images per training batch and process, in the weights and in the alpha split.
         eval_batch_size: images per batch in validation, test and recalibration.
-        num_workers: processes that load; 0 loads in the training process. Batches do not depend on it.
+        num_workers: processes that load; 0 loads in the training process. Batches do not depend on it. None
+            takes 0 where the CPU trains or images are in memory, else one for each CPU core, at most 8.
         seed: decides splits, order and augmentation.
         split_alpha: True keeps the alpha split apart (bilevel search). False merges it into the weights
             split: for single-level search, where both learn from the same batch, and for retraining.
@@ -41,6 +45,9 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         batches: "search" serves dicts {"weights": (images, labels), "alpha": (images, labels)}; "plain"
             serves (images, labels) for ordinary training.
         augment: augment training images.
+        prepare_on: where a trainer's images are augmented and normalised, with equal draws: "loader" before
+            they are handed out; "device" after they were moved there, as bytes; "auto" takes the device
+            unless it is the CPU. Loaders that are used without a trainer always hand out ready images.
 
     Raises:
         ValueError: naming every argument that cannot be used.
@@ -54,12 +61,13 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         fractions: Mapping[str, float],
         batch_size: int = 64,
         eval_batch_size: int = 256,
-        num_workers: int = 0,
+        num_workers: int | None = None,
         seed: int = 0,
         split_alpha: bool = True,
         alternate: Alternate = "step",
         batches: Batches = "search",
         augment: bool = True,
+        prepare_on: PrepareOn = "auto",
     ) -> None:
         super().__init__()
         at_least = {"resolution": 1, "batch_size": 1, "eval_batch_size": 1, "num_workers": 0, "seed": 0}
@@ -67,7 +75,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
             "resolution": resolution,
             "batch_size": batch_size,
             "eval_batch_size": eval_batch_size,
-            "num_workers": num_workers,
+            "num_workers": 0 if num_workers is None else num_workers,
             "seed": seed,
         }
         problems = [
@@ -76,13 +84,17 @@ class ImageDataModule(pl.LightningDataModule, ABC):
             if not isinstance(values[name], int) or values[name] < least
         ]
         problems += fraction_problems(fractions) + _serving_problems(batches, split_alpha, alternate)
+        if prepare_on not in get_args(PrepareOn):
+            problems.append(f"prepare_on must be one of {get_args(PrepareOn)}, got {prepare_on!r}")
         if problems:
             raise ValueError(f"{type(self).__name__}: {'; '.join(problems)}")
         self.resolution, self.in_channels, self.fractions = resolution, in_channels, dict(fractions)
         self.batch_size, self.eval_batch_size, self.num_workers = batch_size, eval_batch_size, num_workers
-        self.seed, self.augment = seed, augment
+        self.seed, self.augment, self.prepare_on = seed, augment, prepare_on
         self.split_alpha, self.alternate, self.batches = split_alpha, alternate, batches
         self._splits: dict[str, Split] = {}
+
+    in_memory = True  # images need no decoding; a subclass that reads files says otherwise
 
     @property
     @abstractmethod
@@ -140,16 +152,30 @@ class ImageDataModule(pl.LightningDataModule, ABC):
 
     def val_dataloader(self) -> DataLoader[Any]:
         """The validation split under the evaluation transform, in a fixed order."""
-        return evaluation_loader(self.splits["val"], self.eval_batch_size, **self._loading())
+        return self._evaluation("val")
 
     def test_dataloader(self) -> DataLoader[Any]:
         """The test split under the evaluation transform, in a fixed order."""
-        return evaluation_loader(self.splits["test"], self.eval_batch_size, **self._loading())
+        return self._evaluation("test")
 
     def recalibration_dataloader(self, batch_size: int | None = None) -> DataLoader[Any]:
-        """What weights learn from, without augmentation: fixed shuffled batches, all on every process."""
+        """What weights learn from, without augmentation: fixed shuffled batches, all on every process.
+
+        They are always ready: recalibration takes them without a trainer's help.
+        """
         size = self.eval_batch_size if batch_size is None else batch_size
         return recalibration_loader(self._weights_split(), size, self.seed, **self._loading())
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Augments and normalises what was moved to the device raw; ready batches pass."""
+        made = ready(batch)
+        # The trainer converts batches to its precision before they are moved, when these were still bytes.
+        return made if self.trainer is None else self.trainer.precision_plugin.convert_input(made)
+
+    def _evaluation(self, name: str) -> DataLoader[Any]:
+        split, loading = self.splits[name], self._loading()
+        loading["persistent_workers"] = loading["num_workers"] > 0
+        return evaluation_loader(split._replace(raw=self._on_device()), self.eval_batch_size, **loading)
 
     def _steps(self) -> Steps:
         weights = self._stream(self._weights_split(), part=0)
@@ -162,6 +188,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
 
     def _stream(self, split: Split, part: int) -> Stream:
         rank, world_size = self._processes()
+        split = split._replace(raw=self._on_device())
         return Stream(split, self.batch_size, self.seed, part=part, rank=rank, world_size=world_size)
 
     def _weights_split(self) -> Split:
@@ -171,8 +198,22 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         return Split(weights.source, np.sort(np.concatenate([weights.indices, alpha.indices])))
 
     def _loading(self) -> dict[str, Any]:
-        on_cuda = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
-        return {"num_workers": self.num_workers, "pin_memory": on_cuda}
+        workers = self._automatic_workers() if self.num_workers is None else self.num_workers
+        return {"num_workers": workers, "pin_memory": self._device_type() == "cuda"}
+
+    def _automatic_workers(self) -> int:
+        """Where the CPU trains, workers would take its cores; fetching from memory needs none."""
+        if self.in_memory or self.trainer is None or self._device_type() == "cpu":
+            return 0
+        return max(1, min(8, cores() // self.trainer.num_devices))
+
+    def _device_type(self) -> str:
+        return "cpu" if self.trainer is None else self.trainer.strategy.root_device.type
+
+    def _on_device(self) -> bool:
+        """Whether batches are handed out raw, because a trainer will have them made ready after the move."""
+        wanted = self.prepare_on == "device" or (self.prepare_on == "auto" and self._device_type() != "cpu")
+        return self.trainer is not None and wanted
 
     def _processes(self) -> tuple[int, int]:
         """(rank, world size) of this process."""
@@ -198,3 +239,10 @@ def _serving_problems(batches: str, split_alpha: bool, alternate: str) -> list[s
     if batches == "search" and alternate == "epoch" and not split_alpha:
         problems.append("alternate='epoch' needs an alpha split of its own, but split_alpha is False")
     return problems
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -9,7 +9,7 @@ from torchvision import datasets
 from torchvision.datasets.utils import check_integrity
 from torchvision.transforms import v2
 
-from lightning_modules.data.augment import random_crop_flip
+from lightning_modules.data.augment import CropFlip
 from lightning_modules.data.base import ImageDataModule
 from lightning_modules.data.locate import DataNotFound, describe_root, resolve_root
 from lightning_modules.data.normalisation import CIFAR10 as STATISTICS
@@ -74,7 +74,7 @@ class CIFAR10(ImageDataModule):
             torch.from_numpy(stored.data).permute(0, 3, 1, 2).contiguous(),
             stored.targets,
             prepare=self._prepare(),
-            augment=random_crop_flip if self.augment else None,
+            augment=CropFlip() if self.augment else None,
         )
 
     def _prepare(self) -> v2.Transform:

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 from torchvision.transforms import v2
 
-from lightning_modules.data.augment import random_affine
+from lightning_modules.data.augment import Affine
 from lightning_modules.data.base import ImageDataModule
 from lightning_modules.data.normalisation import DIGITS
 from lightning_modules.data.sources import ArraySource, Split
@@ -59,7 +59,7 @@ class Digits(ImageDataModule):
             self._enlarge(torch.from_numpy(digits.images)),
             digits.target,
             prepare=v2.Normalize(DIGITS.mean[: self.in_channels], DIGITS.std[: self.in_channels]),
-            augment=random_affine if self.augment else None,
+            augment=Affine() if self.augment else None,
         )
         indices = stratified_splits(digits.target, self.fractions, self.seed)
         return {name: Split(source, chosen) for name, chosen in indices.items()}

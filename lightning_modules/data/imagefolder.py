@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL.Image import Image
+from torch import Tensor
 from torchvision.datasets.folder import IMG_EXTENSIONS, find_classes, make_dataset
 from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional as vision
 
-from lightning_modules.data.base import ImageDataModule
+from lightning_modules.data.augment import Chain
+from lightning_modules.data.augment_photos import ColorJitter, ResizedCropFlip
+from lightning_modules.data.base import ImageDataModule, cores
+from lightning_modules.data.cache import ImageCache
 from lightning_modules.data.locate import DataNotFound, describe_root, resolve_root
 from lightning_modules.data.normalisation import IMAGENET
-from lightning_modules.data.sources import FileSource, Split
+from lightning_modules.data.sources import ArraySource, FileSource, ImageSource, Split
 from lightning_modules.data.splits import stratified_splits
 
 _PLACE = ("imagenet", "data/imagenet")  # folder below DNAS_DATA, and default without it
@@ -25,6 +32,9 @@ class ImageFolder(ImageDataModule):
     Training: random resized crop, mirroring, colour jitter. Evaluation: the shorter side resized to 256/224
     of the resolution, then the centre.
 
+    With `cache`, images are decoded once, into bytes on disk: the centre square of what evaluation resizes
+    to. Evaluation is the same bit for bit; training crops are cut from that square, see docs/data.md.
+
     Args:
         root: folder with `train` and `val`; default `$DNAS_DATA/imagenet` if that variable is set, else
             `data/imagenet`.
@@ -35,8 +45,12 @@ class ImageFolder(ImageDataModule):
         val_fraction: share of the training images held out for validation; 0 validates on the `val` folder.
         min_crop_area: smallest share of the image's area that a training crop covers.
         color_jitter: strength of random brightness, contrast and saturation in training; 0 for none.
+        cache: folder for decoded images, 3 bytes per pixel; None decodes files every time.
+        cache_limit_gb: largest cache of the training or of the validation folder, 10^9 bytes.
         common: see `ImageDataModule`.
     """
+
+    in_memory = False
 
     def __init__(
         self,
@@ -47,14 +61,17 @@ class ImageFolder(ImageDataModule):
         val_fraction: float = 0.0,
         min_crop_area: float = 0.08,
         color_jitter: float = 0.2,
+        cache: str | None = None,
+        cache_limit_gb: float = 32.0,
         **common: Any,
     ) -> None:
         fractions = {"val": val_fraction, "alpha": alpha_fraction}
         super().__init__(resolution=resolution, in_channels=3, fractions=fractions, **common)
-        if problems := _argument_problems(class_subset, min_crop_area, color_jitter):
+        if problems := _argument_problems(class_subset, min_crop_area, color_jitter, cache_limit_gb):
             raise ValueError(f"ImageFolder: {'; '.join(problems)}")
         self.root, self.class_subset = root, class_subset
         self.min_crop_area, self.color_jitter = min_crop_area, color_jitter
+        self.cache, self.cache_limit_gb = cache, cache_limit_gb
         self._classes: list[str] | None = None
         self.save_hyperparameters(logger=False)  # see Digits
 
@@ -76,6 +93,11 @@ class ImageFolder(ImageDataModule):
         if self._classes is None:
             self._classes = self._choose_classes()
         return self._classes
+
+    def prepare_data(self) -> None:
+        """Decodes the images into the cache, if there is to be one; on one process per machine."""
+        if self.cache is not None:
+            self._scan()
 
     def load_splits(self) -> dict[str, Split]:
         """See `ImageDataModule.load_splits`."""
@@ -114,7 +136,7 @@ class ImageFolder(ImageDataModule):
             raise self._not_found([f"no folder {part} with one folder per class" for part in absent])
         return names["train"]
 
-    def _scan(self) -> tuple[FileSource, FileSource]:
+    def _scan(self) -> tuple[ImageSource, ImageSource]:
         """The training and the official validation images of the chosen classes."""
         labels = {name: label for label, name in enumerate(self.classes)}
         found, problems = [], []
@@ -126,21 +148,21 @@ class ImageFolder(ImageDataModule):
             found.append(images)
         if problems:
             raise self._not_found(problems)
-        return self._source(found[0]), self._source(found[1])
+        return self._source("train", found[0]), self._source("val", found[1])
 
-    def _source(self, images: list[tuple[str, int]]) -> FileSource:
+    def _source(self, part: str, images: list[tuple[str, int]]) -> ImageSource:
         files, labels = [file for file, _ in images], [label for _, label in images]
-        return FileSource(files, labels, *self._transforms())
+        # The crop leaves images alone that are of this size already.
+        prepare = v2.Compose(
+            [v2.CenterCrop(self.resolution), v2.ToDtype(torch.float32, scale=True), v2.Normalize(*IMAGENET)]
+        )
+        if self.cache is None:
+            return FileSource(files, labels, *self._transforms(), prepare)
+        return ArraySource(self._cache(part, files).images(), labels, prepare, self._augmentation())
 
     def _transforms(self) -> tuple[v2.Transform, v2.Transform]:
-        """(training, evaluation) transforms of a PIL image to (3, R, R) float32."""
-        finish = [
-            v2.ToImage(),
-            v2.ToDtype(torch.float32, scale=True),
-            v2.Normalize(*IMAGENET),
-            v2.ToPureTensor(),
-        ]
-        evaluate = [v2.Resize(round(self.resolution * 256 / 224)), v2.CenterCrop(self.resolution)]
+        """(training, evaluation) transforms of a PIL image to (3, R, R) bytes."""
+        evaluate = [v2.Resize(self._side), v2.CenterCrop(self.resolution)]
         random: list[Any] = [
             v2.RandomResizedCrop(self.resolution, scale=(self.min_crop_area, 1.0)),
             v2.RandomHorizontalFlip(),
@@ -148,7 +170,33 @@ class ImageFolder(ImageDataModule):
         if self.color_jitter:
             random.append(v2.ColorJitter(self.color_jitter, self.color_jitter, self.color_jitter))
         train = random if self.augment else evaluate
-        return v2.Compose([*train, *finish]), v2.Compose([*evaluate, *finish])
+        return v2.Compose([*train, v2.PILToTensor()]), v2.Compose([*evaluate, v2.PILToTensor()])
+
+    def _augmentation(self) -> Chain | None:
+        """The same random changes, of images from the cache."""
+        if not self.augment:
+            return None
+        crop = ResizedCropFlip(self._side, self.resolution, self.min_crop_area)
+        return Chain((crop, ColorJitter(self.color_jitter)) if self.color_jitter else (crop,))
+
+    def _cache(self, part: str, files: list[str]) -> ImageCache:
+        assert self.cache is not None
+        return ImageCache(
+            folder=Path(self.cache).expanduser(),
+            name=f"{part}-{self.resolution}px",
+            root=self._folder(part),
+            files=files,
+            decode=partial(_centre_square, side=self._side, resolution=self.resolution),
+            facts={"resolution": self.resolution},
+            side=self._side,
+            limit_gb=self.cache_limit_gb,
+            num_workers=min(8, cores()) if self.num_workers is None else self.num_workers,
+        )
+
+    @property
+    def _side(self) -> int:
+        """Shorter side of images for evaluation before the centre is cut out, pixels."""
+        return round(self.resolution * 256 / 224)
 
     def _not_found(self, problems: list[str]) -> DataNotFound:
         return DataNotFound(
@@ -157,6 +205,16 @@ class ImageFolder(ImageDataModule):
             " the command line --data.init_args.root) or DNAS_DATA. ImageNet is had by registering at"
             " https://image-net.org/download.php"
         )
+
+
+def _centre_square(image: Image, side: int, resolution: int) -> Tensor:
+    """A PIL image with its shorter side resized to `side`, cut to a square: (3, side, side) bytes.
+
+    The cut is made such that the centre of the square is, to the pixel, the centre of the whole image.
+    """
+    resized = vision.resize(image, [side])
+    left, top = (round((length - resolution) / 2) - round((side - resolution) / 2) for length in resized.size)
+    return vision.pil_to_tensor(vision.crop(resized, top, left, side, side))
 
 
 def _class_names(folder: Path) -> list[str]:
@@ -168,7 +226,7 @@ def _class_names(folder: Path) -> list[str]:
 
 
 def _argument_problems(
-    subset: int | list[str] | None, min_crop_area: float, color_jitter: float
+    subset: int | list[str] | None, min_crop_area: float, color_jitter: float, cache_limit_gb: float
 ) -> list[str]:
     problems = []
     if isinstance(subset, int) and subset < 1:
@@ -182,4 +240,6 @@ def _argument_problems(
         problems.append(f"min_crop_area must be in (0, 1], got {min_crop_area!r}")
     if not 0.0 <= color_jitter <= 1.0:
         problems.append(f"color_jitter must be in [0, 1], got {color_jitter!r}")
+    if not cache_limit_gb > 0.0:
+        problems.append(f"cache_limit_gb must be above 0, got {cache_limit_gb!r}")
     return problems

@@ -24,7 +24,8 @@ class ResumableLoader:
 
     Args:
         steps: the batches, by (epoch, step).
-        num_workers: processes that assemble batches; 0 assembles them in this process.
+        num_workers: processes that assemble batches, ahead of their use and for all epochs; 0 assembles each
+            in this process when it is asked for.
         pin_memory: put batches into page-locked memory, from which copies to a CUDA device are faster.
         progress: tells how far training has come, if anyone knows: the epoch, and the number of its batches
             whose training step has ended. A batch that was handed out but whose step was interrupted is then
@@ -39,6 +40,16 @@ class ResumableLoader:
         self._progress = progress
         self._handed_out = 0
         self._start = 0
+        # One list for good: workers that stay alive go through what it holds when an epoch begins.
+        self._keys: list[tuple[int, int]] = []
+        self._loader = _loader(
+            steps,
+            sampler=self._keys,
+            batch_size=None,
+            num_workers=num_workers,
+            pin_memory=pin_memory,
+            persistent_workers=num_workers > 0,
+        )
 
     def __len__(self) -> int:
         """Steps of a whole epoch, also when the next one resumes in its middle: Lightning counts on it."""
@@ -61,10 +72,9 @@ class ResumableLoader:
             # Where a fit with max_steps resumes from the end of an epoch, Lightning sets an epoch too many.
             self.set_epoch(self._progress()[0])
         start, self._start = self._start, 0
-        keys = [(self.epoch, step) for step in range(start, len(self))]
+        self._keys[:] = [(self.epoch, step) for step in range(start, len(self))]
         self._handed_out = start
-        options = {"num_workers": self.num_workers, "pin_memory": self.pin_memory}
-        for batch in _loader(self.steps, sampler=keys, batch_size=None, **options):
+        for batch in self._loader:
             self._handed_out += 1
             yield batch
 
@@ -91,9 +101,9 @@ class ResumableLoader:
 
 
 def evaluation_loader(split: Split, batch_size: int, **options: Any) -> DataLoader[Any]:
-    """All images of a split in a fixed order under the evaluation transform, as (images, labels).
+    """All images of a split in a fixed order under the evaluation transform, as (images, labels) or raw.
 
-    `options` (num_workers, pin_memory) go to torch's DataLoader.
+    `options` (num_workers, pin_memory, ...) go to torch's DataLoader.
     """
     return _loader(EvaluationSet(split), batch_size=batch_size, **options)
 

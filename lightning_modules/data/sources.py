@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -12,7 +12,16 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from torchvision.datasets.folder import default_loader
 
-Batch = tuple[Tensor, Tensor]
+from lightning_modules.data.augment import Augmentation
+from lightning_modules.data.raw import Batch, Prepare, RawBatch
+
+Indices = Sequence[int] | np.ndarray
+
+
+class Images(Protocol):
+    """What `ArraySource` needs of its images: a tensor has it, and so have images on disk."""
+
+    def __getitem__(self, rows: Tensor, /) -> Tensor: ...
 
 
 class ImageSource(ABC):
@@ -24,42 +33,46 @@ class ImageSource(ABC):
         return len(self.labels)
 
     @abstractmethod
-    def batch(self, indices: Sequence[int] | np.ndarray, generator: torch.Generator | None = None) -> Batch:
-        """Images (B, C, H, W) float32, normalised, and labels (B,) int64.
+    def raw(self, indices: Indices, generator: torch.Generator | None = None) -> RawBatch:
+        """The B images as they are stored, and all that is random about them, on the CPU.
 
         Args:
             indices: numbers of the B images.
             generator: decides the random augmentation, wholly; None gives the evaluation transform.
         """
 
+    def batch(self, indices: Indices, generator: torch.Generator | None = None) -> Batch:
+        """The same batch, ready: images (B, C, H, W) float32, normalised, and labels (B,) int64."""
+        return self.raw(indices, generator).ready()
+
 
 class ArraySource(ImageSource):
-    """Images held in memory; augmented and prepared a batch at a time.
+    """Images held in memory, or mapped from a file; augmented and prepared a batch at a time.
 
     Args:
-        images: (N, C, H, W) tensor.
+        images: (N, C, H, W) tensor, or anything that gives such a tensor for a tensor of numbers.
         labels: (N,) classes.
         prepare: deterministic transform of a batch (scaling, normalisation), used always.
-        augment: random transform of a batch given a generator, applied before `prepare` in training only.
+        augment: random transform of a batch, applied before `prepare` in training only.
     """
 
     def __init__(
         self,
-        images: Tensor,
+        images: Images,
         labels: Sequence[int] | np.ndarray,
-        prepare: Callable[[Tensor], Tensor],
-        augment: Callable[[Tensor, torch.Generator], Tensor] | None = None,
+        prepare: Prepare,
+        augment: Augmentation | None = None,
     ) -> None:
         self.images, self.labels = images, torch.as_tensor(np.asarray(labels), dtype=torch.int64)
         self.prepare, self.augment = prepare, augment
 
-    def batch(self, indices: Sequence[int] | np.ndarray, generator: torch.Generator | None = None) -> Batch:
-        """See `ImageSource.batch`."""
+    def raw(self, indices: Indices, generator: torch.Generator | None = None) -> RawBatch:
+        """See `ImageSource.raw`."""
         rows = torch.as_tensor(np.asarray(indices))
-        images = self.images[rows]
+        draws = None
         if generator is not None and self.augment is not None:
-            images = self.augment(images, generator)
-        return self.prepare(images), self.labels[rows]
+            draws = self.augment.draw(len(rows), generator)
+        return RawBatch(self.images[rows], self.labels[rows], self.prepare, self.augment, draws)
 
 
 class FileSource(ImageSource):
@@ -68,8 +81,9 @@ class FileSource(ImageSource):
     Args:
         files: N paths.
         labels: (N,) classes.
-        train: torchvision transform of a PIL image to (C, H, W) for training; it may be random.
+        train: torchvision transform of a PIL image to a (C, H, W) tensor for training; it may be random.
         evaluate: the same for evaluation; deterministic.
+        prepare: deterministic transform of a batch of such tensors (scaling, normalisation), used always.
     """
 
     def __init__(
@@ -78,12 +92,14 @@ class FileSource(ImageSource):
         labels: Sequence[int],
         train: Callable[..., Tensor],
         evaluate: Callable[..., Tensor],
+        prepare: Prepare | None = None,
     ) -> None:
         self.files, self.labels = files, torch.as_tensor(np.asarray(labels), dtype=torch.int64)
         self.train, self.evaluate = train, evaluate
+        self.prepare: Prepare = torch.nn.Identity() if prepare is None else prepare
 
-    def batch(self, indices: Sequence[int] | np.ndarray, generator: torch.Generator | None = None) -> Batch:
-        """See `ImageSource.batch`."""
+    def raw(self, indices: Indices, generator: torch.Generator | None = None) -> RawBatch:
+        """See `ImageSource.raw`."""
         transform = self.evaluate if generator is None else self.train
         # torchvision draws from torch's global CPU generator: lend it our seed, and put its own state back
         # after.
@@ -91,17 +107,23 @@ class FileSource(ImageSource):
             if generator is not None:
                 torch.default_generator.manual_seed(int(torch.randint(2**62, (), generator=generator)))
             images = torch.stack([transform(default_loader(self.files[index])) for index in indices])
-        return images, self.labels[torch.as_tensor(np.asarray(indices))]
+        return RawBatch(images, self.labels[torch.as_tensor(np.asarray(indices))], self.prepare)
 
 
 class Split(NamedTuple):
-    """Some images of a source, by number."""
+    """Some images of a source, by number, and whether their batches are handed out raw or ready."""
 
     source: ImageSource
     indices: np.ndarray
+    raw: bool = False
+
+    def batch(self, indices: Indices, generator: torch.Generator | None = None) -> Batch | RawBatch:
+        """Images of the source, by their numbers there; see `ImageSource`."""
+        fetch = self.source.raw if self.raw else self.source.batch
+        return fetch(indices, generator)
 
 
-class EvaluationSet(Dataset[Batch]):
+class EvaluationSet(Dataset[Any]):
     """A split under the evaluation transform, as a map-style data set for `torch.utils.data.DataLoader`."""
 
     def __init__(self, split: Split) -> None:
@@ -111,12 +133,12 @@ class EvaluationSet(Dataset[Batch]):
         return len(self.split.indices)
 
     def __getitem__(self, item: int) -> Batch:
-        images, labels = self.__getitems__([item])
+        images, labels = self.split.source.batch(self.split.indices[[item]])
         return images[0], labels[0]
 
-    def __getitems__(self, items: list[int]) -> Batch:
+    def __getitems__(self, items: list[int]) -> Batch | RawBatch:
         """A whole batch at once: torch's loader asks for it where it exists; collate with `as_is`."""
-        return self.split.source.batch(self.split.indices[items])
+        return self.split.batch(self.split.indices[items])
 
 
 def as_is(batch: Any) -> Any:

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from lightning_modules.data.sources import Batch, Split
+from lightning_modules.data.raw import Batch, RawBatch
+from lightning_modules.data.sources import Split
 
 _ORDER, _AUGMENTATION = 0, 1  # independent random streams
 
@@ -60,10 +61,13 @@ class Stream:
         own = self._order(epoch, cycle)[self.rank :: self.world_size]
         return own[position * self.batch_size : (position + 1) * self.batch_size]
 
-    def batch(self, epoch: int, number: int) -> Batch:
-        """Images (B, C, H, W) and labels (B,) of that batch; (seed, epoch, number, rank) decide all."""
+    def batch(self, epoch: int, number: int) -> Batch | RawBatch:
+        """Images (B, C, H, W) and labels (B,) of that batch; (seed, epoch, number, rank) decide all.
+
+        Raw where the split is, with everything random drawn already.
+        """
         key = _words(self.seed, self.part, _AUGMENTATION, epoch, number, self.rank)
-        return self.split.source.batch(self.indices(epoch, number), torch.Generator().manual_seed(key))
+        return self.split.batch(self.indices(epoch, number), torch.Generator().manual_seed(key))
 
     def identity(self) -> dict[str, int]:
         """What must be equal for two streams to give the same batches, rank apart."""
@@ -104,7 +108,7 @@ class Steps(Dataset[Any]):
 class SharedSteps(Steps):
     """Single-level search: both learn from the same batch, {"weights": batch, "alpha": batch}."""
 
-    def __getitem__(self, key: tuple[int, int]) -> dict[str, Batch]:
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Batch | RawBatch]:
         batch = self.weights.batch(*key)
         return {"weights": batch, "alpha": batch}
 
@@ -119,7 +123,7 @@ class PairedSteps(Steps):
         super().__init__(weights)
         self.alpha = alpha
 
-    def __getitem__(self, key: tuple[int, int]) -> dict[str, Batch]:
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Batch | RawBatch]:
         return {"weights": self.weights.batch(*key), "alpha": self.alpha.batch(*key)}
 
     def identity(self) -> dict[str, Any]:
@@ -134,7 +138,7 @@ class SuccessiveSteps(PairedSteps):
         """Steps per epoch, of both kinds together."""
         return len(self.weights) + len(self.alpha)
 
-    def __getitem__(self, key: tuple[int, int]) -> dict[str, Batch]:
+    def __getitem__(self, key: tuple[int, int]) -> dict[str, Batch | RawBatch]:
         epoch, step = key
         if step < len(self.weights):
             return {"weights": self.weights.batch(epoch, step)}

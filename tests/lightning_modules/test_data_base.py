@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ import torch
 from jsonargparse import ArgumentParser
 from pytorch_lightning.cli import LightningCLI
 
-from lightning_modules.data import CIFAR10, Digits, ImageDataModule, ImageFolder
+from lightning_modules.data import CIFAR10, Digits, ImageDataModule, ImageFolder, base
+from lightning_modules.data.raw import RawBatch
 from lightning_modules.data.streams import PairedSteps, SharedSteps, Steps, SuccessiveSteps
 
 
@@ -27,7 +29,15 @@ def ready(**options: Any) -> Digits:
 
 def test_every_bad_argument_is_named_at_once() -> None:
     with pytest.raises(ValueError) as error:
-        Digits(resolution=0, batch_size=0, num_workers=-1, seed=-3, alpha_fraction=1.5, batches="pairs")  # type: ignore[arg-type]
+        Digits(
+            resolution=0,
+            batch_size=0,
+            num_workers=-1,
+            seed=-3,
+            alpha_fraction=1.5,
+            batches="pairs",  # type: ignore[arg-type]
+            prepare_on="gpu",  # type: ignore[arg-type]
+        )
     for part in (
         "Digits: ",
         "resolution must be an integer >= 1, got 0",
@@ -36,6 +46,7 @@ def test_every_bad_argument_is_named_at_once() -> None:
         "seed must be an integer >= 0, got -3",
         "alpha_fraction must be in [0, 1), got 1.5",
         "batches must be one of ('search', 'plain'), got 'pairs'",
+        "prepare_on must be one of ('auto', 'loader', 'device'), got 'gpu'",
     ):
         assert part in str(error.value)
     assert "eval_batch_size" not in str(error.value)
@@ -113,6 +124,124 @@ def test_recalibration_uses_what_weights_learn_from() -> None:
     assert sum(len(labels) for _, labels in data.recalibration_dataloader()) == 1347 // 50 * 50
 
 
+class Idle(pl.LightningModule):
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        return None
+
+    def configure_optimizers(self) -> None:
+        return None
+
+
+def quiet(root: Path, **options: Any) -> dict[str, Any]:
+    off = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
+    return {"accelerator": "cpu", "default_root_dir": str(root), **dict.fromkeys(off, False), **options}
+
+
+class Seen(Idle):
+    """Keeps what the steps of a fit are given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = torch.nn.Linear(1, 1)
+        self.trained: list[Any] = []
+        self.validated: list[Any] = []
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        self.trained += batch.values()
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        self.validated.append(batch)
+
+
+def seen(root: Path, trainer: dict[str, Any] | None = None, **options: Any) -> Seen:
+    module, data = Seen(), Digits(resolution=8, in_channels=1, **options)
+    trainer = {"max_epochs": 1, "limit_train_batches": 3, "limit_val_batches": 1, **(trainer or {})}
+    pl.Trainer(num_sanity_val_steps=0, **quiet(root, **trainer)).fit(module, data)
+    return module
+
+
+@pytest.mark.parametrize("options", [{}, {"split_alpha": False}, {"num_workers": 1}], ids=str)
+def test_steps_get_equal_batches_wherever_they_are_prepared(tmp_path: Path, options: dict[str, Any]) -> None:
+    loader, device = (seen(tmp_path, prepare_on=place, **options) for place in ("loader", "device"))
+    assert len(loader.trained) == 6 and len(loader.validated) == 1
+    for one, other in zip(loader.trained + loader.validated, device.trained + device.validated, strict=True):
+        assert all(map(torch.equal, one, other))
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("64-true", torch.float64), ("bf16-true", torch.bfloat16)])
+def test_prepared_batches_have_the_trainers_precision(
+    tmp_path: Path, precision: str, dtype: torch.dtype
+) -> None:
+    expected = seen(tmp_path, prepare_on="device")
+    found = seen(tmp_path, {"precision": precision}, prepare_on="device")
+    for (images, _), (other, _) in zip(
+        expected.trained + expected.validated, found.trained + found.validated, strict=True
+    ):
+        assert other.dtype == dtype
+        assert torch.equal(images.to(dtype), other)
+
+
+def on(device: str, devices: int = 1) -> Any:
+    """Stands for a trainer on a device that the machine of the tests may not have."""
+    strategy = SimpleNamespace(root_device=torch.device(device))
+    return SimpleNamespace(strategy=strategy, num_devices=devices, global_rank=0, world_size=1)
+
+
+@pytest.mark.parametrize(
+    ("device", "prepare_on", "raw"),
+    [
+        ("cpu", "auto", False),
+        ("cpu", "device", True),
+        ("cuda", "auto", True),
+        ("cuda", "loader", False),
+        ("mps", "auto", True),
+    ],
+)
+def test_batches_are_handed_out_raw_only_to_a_trainer_that_will_prepare_them(
+    device: str, prepare_on: str, raw: bool
+) -> None:
+    data = ready(prepare_on=prepare_on)
+    data.trainer = on(device)
+    data._progress = lambda: (0, 0)  # type: ignore[method-assign]
+    expected = RawBatch if raw else tuple
+    assert data._loading()["pin_memory"] is (device == "cuda")
+    assert type(data._steps()[0, 0]["alpha"]) is expected
+    data._loading = lambda: {"num_workers": 0}  # type: ignore[method-assign]  # nothing can be pinned here
+    for loader in (data.val_dataloader(), data.test_dataloader()):
+        assert type(next(iter(loader))) is expected
+    assert type(next(iter(data.recalibration_dataloader()))) is tuple
+    data.trainer = None
+    for loader in (data.val_dataloader(), data.test_dataloader()):
+        assert type(next(iter(loader))) is tuple
+
+
+@pytest.mark.parametrize(
+    ("kind", "device", "devices", "given", "expected"),
+    [
+        (ImageFolder, None, 1, None, 0),
+        (ImageFolder, "cpu", 1, None, 0),
+        (ImageFolder, "cuda", 1, None, 8),
+        (ImageFolder, "cuda", 4, None, 3),
+        (ImageFolder, "cuda", 64, None, 1),
+        (ImageFolder, "cuda", 1, 0, 0),
+        (Digits, "cuda", 1, None, 0),
+        (Digits, "cpu", 1, 3, 3),
+    ],
+)
+def test_workers(
+    monkeypatch: pytest.MonkeyPatch,
+    kind: type[ImageDataModule],
+    device: str | None,
+    devices: int,
+    given: int | None,
+    expected: int,
+) -> None:
+    monkeypatch.setattr(base, "cores", lambda: 12)
+    data = kind(num_workers=given)
+    data.trainer = None if device is None else on(device, devices)
+    assert data._loading()["num_workers"] == expected
+
+
 def processes(*arguments: str) -> subprocess.Popen[bytes]:
     script = Path(__file__).with_name("process_shares.py")
     return subprocess.Popen([sys.executable, str(script), *arguments])
@@ -127,19 +256,6 @@ def test_processes_of_a_group_get_disjoint_equal_shares(tmp_path: Path) -> None:
 def test_processes_of_a_trainer_get_disjoint_equal_shares(tmp_path: Path) -> None:
     assert processes("trainer", str(tmp_path)).wait(timeout=300) == 0
     assert_disjoint_equal_shares(tmp_path)
-
-
-class Idle(pl.LightningModule):
-    def training_step(self, batch: Any, batch_idx: int) -> None:
-        return None
-
-    def configure_optimizers(self) -> None:
-        return None
-
-
-def quiet(root: Path, **options: Any) -> dict[str, Any]:
-    off = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
-    return {"accelerator": "cpu", "default_root_dir": str(root), **dict.fromkeys(off, False), **options}
 
 
 def assert_disjoint_equal_shares(folder: Path) -> None:

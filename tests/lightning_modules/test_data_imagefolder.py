@@ -114,6 +114,63 @@ def test_evaluation_resizes_by_256_224_and_takes_the_centre(tmp_path: Path) -> N
     torch.testing.assert_close(images[0], (centre - mean) / std)
 
 
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two classes of noise of all sizes and both orientations, larger and smaller than what is trained on."""
+    folder, random = tmp_path_factory.mktemp("photos"), np.random.default_rng(0)
+    for part, count in (("train", 12), ("val", 6)):
+        for name in ("a", "b"):
+            (folder / part / name).mkdir(parents=True)
+            for number in range(count):
+                pixels = random.integers(0, 256, (*random.integers(20, 90, 2), 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / part / name / f"{number}.png")
+    return folder
+
+
+def batches(data: ImageFolder, name: str) -> torch.Tensor:
+    data.serve("plain")
+    return torch.cat([images for images, _ in getattr(data, f"{name}_dataloader")()])
+
+
+@pytest.mark.parametrize("resolution", [32, 33, 37])
+def test_evaluation_from_the_cache_is_the_same_bit_for_bit(
+    photos: Path, tmp_path: Path, resolution: int
+) -> None:
+    decoded = ready(photos, resolution=resolution)
+    cached = ready(photos, resolution=resolution, cache=str(tmp_path))
+    for name in ("val", "test", "recalibration"):
+        assert torch.equal(batches(cached, name), batches(decoded, name))
+    plain = [ready(photos, augment=False, **options) for options in ({}, {"cache": str(tmp_path)})]
+    assert torch.equal(*(batches(data, "train") for data in plain))
+
+
+def test_training_from_the_cache_is_augmented_alike_on_average(photos: Path, tmp_path: Path) -> None:
+    def epoch(**options: Any) -> torch.Tensor:
+        return batches(ready(photos, resolution=16, **options), "train")
+
+    cached = epoch(cache=str(tmp_path))
+    assert cached.shape[1:] == (3, 16, 16)
+    assert torch.equal(cached, epoch(cache=str(tmp_path), num_workers=2))
+    assert not torch.equal(cached, epoch(cache=str(tmp_path), augment=False))
+    still = epoch(cache=str(tmp_path), color_jitter=0.0)
+    assert not torch.equal(cached, still)
+    means = [images.mean((0, 2, 3)) for images in (still, epoch(color_jitter=0.0))]
+    torch.testing.assert_close(*means, atol=0.05, rtol=0)
+
+
+def test_the_cache_is_made_when_data_is_prepared_and_per_resolution(photos: Path, tmp_path: Path) -> None:
+    ImageFolder(root=str(photos), resolution=8).prepare_data()
+    assert not list(tmp_path.iterdir())
+    ImageFolder(root=str(photos), resolution=8, cache=str(tmp_path)).prepare_data()
+    made = {path for path in tmp_path.iterdir() if path.is_dir()}
+    assert {path.name.rpartition("-")[0] for path in made} == {"train-8px", "val-8px"}
+    times = {path: path.stat().st_mtime_ns for path in made}
+    ready(photos, cache=str(tmp_path))
+    assert {path: path.stat().st_mtime_ns for path in made} == times
+    ready(photos, resolution=9, cache=str(tmp_path))
+    assert len([path for path in tmp_path.iterdir() if path.is_dir()]) == 4
+
+
 def test_absent_folders_say_where_and_what_is_expected(tmp_path: Path) -> None:
     with pytest.raises(DataNotFound) as error:
         ImageFolder(root=str(tmp_path)).setup()
@@ -160,6 +217,7 @@ def test_classes_that_are_not_there(root: Path, subset: Any, message: str) -> No
         ({"class_subset": []}, ["class_subset names no class"]),
         ({"class_subset": ["a", "b", "a"]}, ["names classes twice: a"]),
         ({"color_jitter": 2.0}, ["color_jitter must be in [0, 1], got 2.0"]),
+        ({"cache_limit_gb": 0.0}, ["cache_limit_gb must be above 0, got 0.0"]),
         ({"alpha_fraction": 1.0}, ["alpha_fraction must be in [0, 1), got 1.0"]),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,23 @@ import pytest
 import torch
 from torch import Tensor
 
+from lightning_modules.data.augment import Augmentation
 from lightning_modules.data.loaders import ResumableLoader, evaluation_loader, recalibration_loader
 from lightning_modules.data.sources import ArraySource, Split
 from lightning_modules.data.streams import PairedSteps, Steps, Stream, SuccessiveSteps
 
 
-def noise(images: Tensor, generator: torch.Generator) -> Tensor:
-    return images + torch.rand(len(images), 1, 1, 1, generator=generator)
+class Noise(Augmentation):
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        return torch.rand(count, 1, 1, 1, generator=generator)
+
+    def apply(self, images: Tensor, draws: Tensor) -> Tensor:
+        return images + draws
 
 
 def split(first: int, last: int) -> Split:
     numbers = torch.arange(60)
-    source = ArraySource(numbers.float().view(-1, 1, 1, 1), numbers.numpy(), torch.nn.Identity(), noise)
+    source = ArraySource(numbers.float().view(-1, 1, 1, 1), numbers.numpy(), torch.nn.Identity(), Noise())
     return Split(source, np.arange(first, last))
 
 
@@ -58,6 +64,19 @@ def test_resumes_after_any_batch(kind: type[Steps], num_workers: int) -> None:
         second.load_state_dict(state)
         assert epoch_of(second, 1) == expected[1][done:]
         assert epoch_of(second, 2) == expected[2]
+
+
+def test_workers_stay_for_all_epochs_and_an_epoch_that_was_left() -> None:
+    expected = [epoch_of(ResumableLoader(steps()), epoch) for epoch in range(3)]
+    loader = ResumableLoader(steps(), num_workers=2)
+    assert epoch_of(loader, 0) == expected[0]
+    workers = {process.pid for process in multiprocessing.active_children()}
+    iterator = iter(loader)
+    loader.set_epoch(1)
+    assert values(next(iterator)) == expected[1][0]
+    assert epoch_of(loader, 2) == expected[2]
+    assert epoch_of(loader, 1) == expected[1]
+    assert workers == {process.pid for process in multiprocessing.active_children()}
 
 
 def test_epochs_differ_and_repeat() -> None:

@@ -140,6 +140,18 @@ def test_resumed_run_is_the_uninterrupted_run(
     assert_same_end(second, whole)
 
 
+@pytest.mark.parametrize("options", [{"prepare_on": "device"}, {"num_workers": 2}], ids=str)
+def test_where_and_by_whom_batches_are_made_changes_nothing(tmp_path: Path, options: dict[str, Any]) -> None:
+    whole = fit(recorder(False), [], digits(), tmp_path)
+    path = tmp_path / "stopped.ckpt"
+    first = recorder(False)
+    with pytest.raises(Interrupted):
+        fit(first, [SaveAndStop("on_train_batch_end", 1, 1, path)], digits(**options), tmp_path)
+    second = fit(recorder(False), [], digits(**options), tmp_path, ckpt_path=path)
+    assert first.seen + second.seen == whole.seen
+    assert_same_end(second, whole)
+
+
 @pytest.mark.parametrize("automatic", [True, False], ids=["automatic", "manual"])
 def test_a_batch_whose_step_did_not_end_is_trained_on_again(tmp_path: Path, automatic: bool) -> None:
     whole = fit(recorder(automatic), [], digits(), tmp_path)

@@ -12,16 +12,21 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
+from lightning_modules.data.augment import Augmentation
 from lightning_modules.data.sources import ArraySource, EvaluationSet, FileSource, ImageSource, Split, as_is
 
 
-def shift(images: Tensor, generator: torch.Generator) -> Tensor:
-    return images + torch.rand(len(images), 1, 1, 1, generator=generator)
+class Shift(Augmentation):
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        return torch.rand(count, 1, 1, 1, generator=generator)
+
+    def apply(self, images: Tensor, draws: Tensor) -> Tensor:
+        return images + draws
 
 
 def arrays() -> ArraySource:
     images = torch.arange(5.0).view(5, 1, 1, 1).expand(-1, 1, 4, 4)
-    return ArraySource(images, [4, 3, 2, 1, 0], prepare=lambda batch: batch * 10, augment=shift)
+    return ArraySource(images, [4, 3, 2, 1, 0], prepare=lambda batch: batch * 10, augment=Shift())
 
 
 @pytest.fixture

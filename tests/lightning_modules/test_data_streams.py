@@ -9,18 +9,23 @@ import pytest
 import torch
 from torch import Tensor
 
+from lightning_modules.data.augment import Augmentation
 from lightning_modules.data.sources import ArraySource, Split
 from lightning_modules.data.streams import PairedSteps, SharedSteps, Steps, Stream, SuccessiveSteps
 
 
-def noise(images: Tensor, generator: torch.Generator) -> Tensor:
-    return images + torch.rand(len(images), 1, 1, 1, generator=generator)
+class Noise(Augmentation):
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        return torch.rand(count, 1, 1, 1, generator=generator)
+
+    def apply(self, images: Tensor, draws: Tensor) -> Tensor:
+        return images + draws
 
 
 def split(first: int, last: int) -> Split:
     """Images first..last-1; the value and the label of an image are its number."""
     numbers = torch.arange(100)
-    source = ArraySource(numbers.float().view(-1, 1, 1, 1), numbers.numpy(), torch.nn.Identity(), noise)
+    source = ArraySource(numbers.float().view(-1, 1, 1, 1), numbers.numpy(), torch.nn.Identity(), Noise())
     return Split(source, np.arange(first, last))
 
 
