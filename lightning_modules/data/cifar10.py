@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 from torchvision import datasets
 from torchvision.datasets.utils import check_integrity
 from torchvision.transforms import v2
@@ -70,12 +72,12 @@ class CIFAR10(ImageDataModule):
             stored = datasets.CIFAR10(str(resolve_root(self.root, *_PLACE)), train=train)
         except RuntimeError as error:  # torchvision's word for absent or failing its checksums
             raise DataNotFound(self._what_is_wrong()) from error
-        return ArraySource(
-            torch.from_numpy(stored.data).permute(0, 3, 1, 2).contiguous(),
-            stored.targets,
-            prepare=self._prepare(),
-            augment=CropFlip() if self.augment else None,
-        )
+        images = torch.from_numpy(stored.data).permute(0, 3, 1, 2).contiguous()
+        return self._source(images, stored.targets)
+
+    def _source(self, images: Tensor, labels: Sequence[int]) -> ArraySource:
+        """Bytes (N, 3, 32, 32) and their classes, as they are served."""
+        return ArraySource(images, labels, self._prepare(), CropFlip() if self.augment else None)
 
     def _prepare(self) -> v2.Transform:
         resize = [] if self.resolution == 32 else [v2.Resize([self.resolution] * 2, antialias=True)]
