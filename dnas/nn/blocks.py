@@ -8,20 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dnas.nn.activations import activation
+from dnas.nn.depthwise import DepthwiseConv2d
 from dnas.space import Choice, FixedOp, Layer
-
-ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "relu": nn.ReLU,
-    "relu6": nn.ReLU6,
-    "hswish": nn.Hardswish,
-    "swish": nn.SiLU,
-    "none": nn.Identity,
-}
-
-
-def activation(name: str) -> nn.Module:
-    """The activation of that name; it may overwrite its input, which is always a fresh batch-norm output."""
-    return nn.Identity() if name == "none" else ACTIVATIONS[name](inplace=True)
 
 
 def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None, groups: int = 1) -> Tensor:
@@ -51,6 +40,8 @@ def conv2d(in_channels: int, out_channels: int, kernel: int, stride: int, groups
     """A convolution without bias, padded by kernel // 2."""
     if kernel == stride == 1:
         return PointwiseConv2d(in_channels, out_channels, groups=groups, bias=False)
+    if groups == in_channels == out_channels:
+        return DepthwiseConv2d(in_channels, kernel, stride)
     return nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, groups=groups, bias=False)
 
 
@@ -73,6 +64,12 @@ class ConvBNAct(nn.Sequential):
         self.bn = nn.BatchNorm2d(out_channels) if norm else nn.Identity()
         self.act = activation(activation_name)
 
+    @property
+    def norm(self) -> nn.BatchNorm2d:
+        """The batch normalisation; only for those that have one."""
+        assert isinstance(self.bn, nn.BatchNorm2d)
+        return self.bn
+
 
 class SqueezeExcite(nn.Module):
     """Scale channels by a gate made from their means: pool, 1x1, activation, 1x1, hard-sigmoid, multiply."""
@@ -87,6 +84,19 @@ class SqueezeExcite(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         gate = self.gate(self.expand(self.act(self.reduce(x.mean((2, 3), keepdim=True)))))
         return x * gate
+
+    def gates(self, means: Tensor, squeezed: int | None = None) -> Tensor:
+        """The gates alone: (N, C) from means (N, C).
+
+        They are those of a slice: the first C channels, and the first ``squeezed`` in between.
+        """
+        channels = means.shape[1]
+        reduce, expand = self.reduce.weight.flatten(1), self.expand.weight.flatten(1)
+        assert self.reduce.bias is not None and self.expand.bias is not None
+        parts = reduce[:squeezed, :channels], self.reduce.bias[:squeezed]
+        means = self.act(F.linear(means, *(part.to(means.dtype) for part in parts)))
+        parts = expand[:channels, :squeezed], self.expand.bias[:channels]
+        return self.gate(F.linear(means, *(part.to(means.dtype) for part in parts)))
 
 
 class InvertedResidual(nn.Module):

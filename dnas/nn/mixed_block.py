@@ -2,33 +2,45 @@
 
 ``forward`` takes the layer's row of the mask and computes sum_i mask_i block_i(x) over the choices that are
 active; ``extract`` gives one choice as a plain block. How choices share weights is the subclass's business:
+:mod:`dnas.nn.independent`, :mod:`dnas.nn.entangled`.
 
-* :class:`IndependentBlock`: one block per choice, as MoGA, FairNAS and FBNet have it;
-* :class:`EntangledBlock`: every choice is a slice of one largest block, as in single-path NAS (arXiv
-  1904.02877), Once-for-All (arXiv 1908.09791) and BigNAS (arXiv 2003.11142).
+In training, choices that have a mask are computed together (docs/performance.md); everything else runs choice
+by choice: evaluation, single paths, grouped convolutions, skips, batch norms that somebody exchanged.
 """
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dnas.nn.blocks import ConvBNAct, InvertedResidual, SqueezeExcite, build_block, build_skip, pointwise
 from dnas.nn.checkpointing import recomputed
-from dnas.space import Choice, Layer
+from dnas.nn.rows import Shape, without_autocast, working_dtype
+from dnas.nn.statistics import Norm, Running, Statistics, mix
+from dnas.space import Layer, output_size
+
+
+class Projections(NamedTuple):
+    """Several choices up to the batch normalisation of their projections.
+
+    rows: (M, K * out), the projections side by side.
+    order: the K choices they belong to.
+    tracked: running statistics so far, each with this batch's.
+    """
+
+    rows: Tensor
+    order: list[int]
+    tracked: list[tuple[Running, Statistics]]
 
 
 class MixedBlock(nn.Module, ABC):
     """All choices of one searchable layer.
 
     ``checkpointing`` tells what training keeps for the backward pass: everything (``none``), the input of
-    every choice and computes the choice again (``choice``), or the input of the layer alone (``block``).
+    the layer and the projections of every choice (``choice``), or the input of the layer alone (``block``).
     """
 
     def __init__(self, layer: Layer) -> None:
@@ -43,6 +55,14 @@ class MixedBlock(nn.Module, ABC):
     @abstractmethod
     def extract(self, choice: int) -> nn.Module:
         """A plain block with the choice's weights and statistics; it computes what :meth:`run` does."""
+
+    @abstractmethod
+    def project(self, x: Tensor, choices: Sequence[int]) -> Projections:
+        """Several ungrouped choices at once, up to their projections; x is (N, in, h, w), channels last."""
+
+    @abstractmethod
+    def projection_norm(self, choice: int) -> tuple[nn.BatchNorm2d, Running]:
+        """The batch normalisation after a choice's projection, and the running statistics it moves."""
 
     def forward(self, x: Tensor, weights: Tensor | None, active: Sequence[int]) -> Tensor:
         """sum over ``active`` of weights[i] * block_i(x); with ``weights`` None, the one active block itself.
@@ -59,140 +79,53 @@ class MixedBlock(nn.Module, ABC):
     def _mixture(self, x: Tensor, weights: Tensor | None, active: Sequence[int]) -> Tensor:
         if weights is None:
             return self._one(x, active[0])
-        weights = weights.to(x.dtype)
-        total = weights[active[0]] * self._one(x, active[0])
-        for choice in active[1:]:
-            total = total + weights[choice] * self._one(x, choice)
-        return total
+        together = self._computed_together(x, active)
+        parts = [
+            weights[choice].to(x.dtype) * self._one(x, choice) for choice in active if choice not in together
+        ]
+        if together:
+            parts.append(self._together(x, weights, together))
+        return sum(parts[1:], parts[0])
 
     def _one(self, x: Tensor, choice: int) -> Tensor:
+        return self._recomputed_choice(self.run, x, choice)
+
+    def _recomputed_choice(self, function: Callable[..., Any], *inputs: Any) -> Any:
+        """``function(*inputs)``, computed again in the backward pass if choices are checkpointed."""
         if self.checkpointing == "choice" and torch.is_grad_enabled():
-            return recomputed(self, self.run, x, choice)
-        return self.run(x, choice)
+            return recomputed(self, function, *inputs)
+        return function(*inputs)
 
+    def _computed_together(self, x: Tensor, active: Sequence[int]) -> list[int]:
+        choices = self.layer.choices
+        dense = [choice for choice in active if not choices[choice].skip and choices[choice].groups == 1]
+        # A single value per channel has no variance: the plain path refuses it.
+        many = x.numel() // x.shape[1] // self.layer.stride**2 > 1
+        plain = all(
+            type(norm) is nn.BatchNorm2d and norm.momentum is not None and norm.track_running_stats
+            for norm in self.modules()
+            if isinstance(norm, nn.modules.batchnorm._NormBase)
+        )
+        return dense if self.training and len(dense) > 1 and many and plain else []
 
-class IndependentBlock(MixedBlock):
-    """Each choice has weights and batch-norm statistics of its own."""
-
-    def __init__(self, layer: Layer) -> None:
-        super().__init__(layer)
-        self.blocks = nn.ModuleList(build_block(layer, choice) for choice in layer.choices)
-
-    def run(self, x: Tensor, choice: int) -> Tensor:
-        return self.blocks[choice](x)
-
-    def extract(self, choice: int) -> nn.Module:
-        return copy.deepcopy(self.blocks[choice])
-
-
-class EntangledBlock(MixedBlock):
-    """Every choice is a slice of one largest block.
-
-    It is the centre of the largest kernel, the first hidden channels and the first squeezed channels.
-
-    Batch norms: scale and shift are shared slices like the weights; running statistics are kept per choice,
-    because kernels of different size have different output distributions. Choices with grouped 1x1
-    convolutions share only with choices of equal groups and expansion, since slicing channels would cut
-    through the groups. A skip has its own weights, if any.
-    """
-
-    def __init__(self, layer: Layer) -> None:
-        super().__init__(layer)
-        self.family = [_family(choice) for choice in layer.choices]
-        self.shared = nn.ModuleDict({name: _largest(layer, name) for name in dict.fromkeys(self.family)})
-        for index, choice in enumerate(layer.choices):
-            if not choice.skip:
-                self._add_statistics(index, layer.hidden_channels(choice))
-
-    def _add_statistics(self, choice: int, hidden: int) -> None:
-        sizes = {"expand": hidden, "depthwise": hidden, "project": self.layer.out_channels}
-        for part, size in sizes.items():
-            self.register_buffer(f"{part}_mean_{choice}", torch.zeros(size))
-            self.register_buffer(f"{part}_var_{choice}", torch.ones(size))
-
-    def run(self, x: Tensor, choice: int) -> Tensor:
-        block, spec = self.shared[self.family[choice]], self.layer.choices[choice]
-        if not isinstance(block, InvertedResidual):
-            return block(x)
-        hidden, groups = self.layer.hidden_channels(spec), spec.groups
-        y = pointwise(x, block.expand.conv.weight[:hidden], groups=groups)
-        y = self._norm("expand", choice, block.expand, y)
-        kernel = _cut(block.depthwise.conv.weight, (hidden, 1, spec.kernel, spec.kernel))
-        y = F.conv2d(block.shuffle(y), kernel, None, self.layer.stride, spec.kernel // 2, groups=hidden)
-        y = self._norm("depthwise", choice, block.depthwise, y)
-        if spec.se:
-            y = _sliced_squeeze_excite(block.se, y, self.layer.squeezed_channels(spec))
-        y = pointwise(y, block.project.conv.weight[:, : hidden // groups], groups=groups)
-        y = self._norm("project", choice, block.project, y)
-        return x + y if block.residual else y
-
-    def _norm(self, part: str, choice: int, conv: ConvBNAct, y: Tensor) -> Tensor:
-        channels, bn = y.shape[1], conv.bn
-        assert isinstance(bn, nn.BatchNorm2d) and bn.momentum is not None
-        mean, var = self.get_buffer(f"{part}_mean_{choice}"), self.get_buffer(f"{part}_var_{choice}")
-        scale, shift = bn.weight[:channels], bn.bias[:channels]
-        return conv.act(F.batch_norm(y, mean, var, scale, shift, self.training, bn.momentum, bn.eps))
-
-    @torch.no_grad()
-    def extract(self, choice: int) -> nn.Module:
-        block, spec = self.shared[self.family[choice]], self.layer.choices[choice]
-        if spec.skip:
-            return copy.deepcopy(block)
-        # On the meta device nothing is initialised, so that no random numbers are drawn.
-        with torch.device("meta"):
-            target = build_block(self.layer, spec)
-        whole = block.state_dict()
-        for part in ("expand", "depthwise", "project"):
-            for statistic in ("mean", "var"):
-                whole[f"{part}.bn.running_{statistic}"] = self.get_buffer(f"{part}_{statistic}_{choice}")
-        cut = {name: _cut(whole[name], value.shape).clone() for name, value in target.state_dict().items()}
-        target.load_state_dict(cut, assign=True)
-        return target.train(self.training)
-
-
-def _family(choice: Choice) -> str:
-    if choice.skip:
-        return "skip"
-    if choice.groups == 1:
-        return "dense"
-    return f"groups{choice.groups}_expansion{choice.expansion}".replace(".", "_")
-
-
-def _largest(layer: Layer, family: str) -> nn.Module:
-    members = [choice for choice in layer.choices if _family(choice) == family]
-    if family == "skip":
-        return build_skip(layer)
-    largest = replace(
-        members[0],
-        expansion=max(choice.expansion for choice in members),
-        kernel=max(choice.kernel for choice in members),
-        se=0.0,
-    )
-    block = build_block(layer, largest)
-    assert isinstance(block, InvertedResidual)
-    squeezed = max(layer.squeezed_channels(choice) for choice in members)
-    if squeezed:
-        # Wide enough for every member: with unequal ratios the widest squeeze need not be the widest block's.
-        block.se = SqueezeExcite(layer.hidden_channels(largest), squeezed, layer.activation)
-    return block
-
-
-def _sliced_squeeze_excite(se: nn.Module, y: Tensor, squeezed: int) -> Tensor:
-    assert isinstance(se, SqueezeExcite)
-    channels, reduce, expand = y.shape[1], se.reduce, se.expand
-    assert reduce.bias is not None and expand.bias is not None
-    gate = y.mean((2, 3), keepdim=True)
-    gate = se.act(pointwise(gate, reduce.weight[:squeezed, :channels], reduce.bias[:squeezed]))
-    gate = pointwise(gate, expand.weight[:channels, :squeezed], expand.bias[:channels])
-    return y * se.gate(gate)
-
-
-def _cut(whole: Tensor, shape: Sequence[int]) -> Tensor:
-    """The part of a larger tensor that a choice uses: first channels, centre of the kernel."""
-    channels = [slice(0, size) for size in shape[:2]]
-    margins = [(large - small) // 2 for large, small in zip(whole.shape[2:], shape[2:], strict=True)]
-    centre = [slice(margin, margin + size) for margin, size in zip(margins, shape[2:], strict=True)]
-    return whole[(*channels, *centre)]
-
-
-SHARINGS: dict[str, type[MixedBlock]] = {"independent": IndependentBlock, "entangled": EntangledBlock}
+    def _together(self, x: Tensor, weights: Tensor, choices: Sequence[int]) -> Tensor:
+        dtype = working_dtype(x)
+        with without_autocast(x):
+            x = x.to(dtype, memory_format=torch.channels_last)
+            rows, order, tracked = self.project(x, choices)
+            each = weights.unbind()
+            chosen = torch.stack([each[choice] for choice in order])
+            norms, running = zip(*map(self.projection_norm, order), strict=True)
+            scale, shift = (
+                torch.stack([getattr(norm, part) for norm in norms]) for part in ("weight", "bias")
+            )
+            height, width = (output_size(size, self.layer.stride) for size in x.shape[2:])
+            shape = Shape(len(x), height, width)
+            y, batch = mix(rows, Norm(scale, shift, norms[0].eps), chosen, shape)
+            out = self.layer.out_channels
+            tracked += [
+                (each, batch.channels(index * out, (index + 1) * out)) for index, each in enumerate(running)
+            ]
+            for average, statistics in tracked:
+                average.update(statistics)
+            return y + x * chosen.sum() if self.layer.keeps_shape else y

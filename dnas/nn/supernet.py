@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from dnas.architecture import Architecture, ArchitectureError
 from dnas.nn.blocks import init_weights
 from dnas.nn.checkpointing import PLANS
-from dnas.nn.mixed_block import SHARINGS, MixedBlock
+from dnas.nn.mixed_block import MixedBlock
 from dnas.nn.network import Frame, Network
+from dnas.nn.sharing import SHARINGS
 from dnas.space import SearchSpace
 
 Active = Sequence[Sequence[int]]

@@ -7,19 +7,19 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from dnas.nn.activations import ACTIVATIONS, activation
 from dnas.nn.blocks import (
-    ACTIVATIONS,
     ConvBNAct,
     InvertedResidual,
     PointwiseConv2d,
     SqueezeExcite,
-    activation,
     build_block,
     build_fixed,
     build_skip,
     init_weights,
     pointwise,
 )
+from dnas.nn.depthwise import DepthwiseConv2d
 from dnas.space import Choice, FixedOp, Layer
 
 
@@ -61,7 +61,7 @@ def test_activations(name: str, expected: list[float]) -> None:
 
 def test_every_activation_of_the_schema_exists() -> None:
     for name in ("relu", "relu6", "hswish", "swish", "none"):
-        assert isinstance(activation(name), ACTIVATIONS[name])
+        assert isinstance(activation(name), ACTIVATIONS[name].module)
 
 
 def test_squeeze_excite_by_formula() -> None:
@@ -115,7 +115,7 @@ def test_skip(stride: int, out: int, kind: type[nn.Module]) -> None:
 
 def test_separable_and_unnormalised_fixed_operations() -> None:
     separable = build_fixed(FixedOp("separable", 4, 6, 8, kernel=3, stride=2, activation="relu"))
-    assert [type(m) for m in separable[0]] == [nn.Conv2d, nn.BatchNorm2d, nn.ReLU]
+    assert [type(m) for m in separable[0]] == [DepthwiseConv2d, nn.BatchNorm2d, nn.ReLU]
     assert separable[0].conv.groups == 4 and separable[0].conv.stride == (2, 2)
     assert [type(m) for m in separable[1]] == [PointwiseConv2d, nn.BatchNorm2d, nn.Identity]
     plain = build_fixed(FixedOp("conv", 4, 6, 8, norm=False, activation="hswish"))

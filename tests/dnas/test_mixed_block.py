@@ -9,7 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from dnas.nn.blocks import InvertedResidual, init_weights
-from dnas.nn.mixed_block import SHARINGS, EntangledBlock, IndependentBlock, MixedBlock
+from dnas.nn.entangled import EntangledBlock
+from dnas.nn.independent import IndependentBlock
+from dnas.nn.mixed_block import MixedBlock
+from dnas.nn.sharing import SHARINGS
 from dnas.space import Choice, Layer, SearchSpace
 
 Get = Callable[[str], SearchSpace]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from dnas.architecture import Architecture, ArchitectureError
 from dnas.costs import count
-from dnas.nn.mixed_block import MixedBlock
+from dnas.nn.mixed_block import MixedBlock, Projections
 from dnas.nn.supernet import Supernet
 from dnas.search.masks import HardGumbel, MaskStrategy, SoftGumbel, StrictlyFair, TwoPath, UniformPath
 from dnas.space import SearchSpace
@@ -113,29 +112,35 @@ def test_extracting_draws_no_random_numbers_and_leaves_nothing_empty(get_space: 
 
 
 class Executed:
-    """Counts, per layer, which choices ran and how many depthwise convolutions that took."""
+    """Counts, per layer, which choices ran, and the channels of all depthwise convolutions."""
 
     def __init__(self, supernet: Supernet, monkeypatch: pytest.MonkeyPatch) -> None:
         self.choices: list[list[int]] = [[] for _ in supernet.space.layers]
-        self.convolutions: Counter[str] = Counter()
+        self.filtered = 0
         for blocks, ran in zip(supernet.mixed_blocks(), self.choices, strict=True):
             self._count(blocks, ran, monkeypatch)
         original = torch.conv2d
 
         def conv2d(x: Tensor, weight: Tensor, *args: Any, **options: Any) -> Tensor:
-            self.convolutions["depthwise" if weight.shape[1] == 1 and weight.shape[-1] > 1 else "other"] += 1
+            if weight.shape[1] == 1 and weight.shape[-1] > 1:
+                self.filtered += len(weight)
             return original(x, weight, *args, **options)
 
         monkeypatch.setattr(torch.nn.functional, "conv2d", conv2d)
 
     def _count(self, blocks: MixedBlock, ran: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-        original = blocks.run
+        alone, together = blocks.run, blocks.project
 
         def run(x: Tensor, choice: int) -> Tensor:
             ran.append(choice)
-            return original(x, choice)
+            return alone(x, choice)
+
+        def project(x: Tensor, choices: Sequence[int]) -> Projections:
+            ran.extend(choices)
+            return together(x, choices)
 
         monkeypatch.setattr(blocks, "run", run)
+        monkeypatch.setattr(blocks, "project", project)
 
 
 @pytest.mark.parametrize("sharing", SHARINGS)
@@ -166,8 +171,16 @@ def test_only_the_chosen_paths_run(
         assert [len(ran) for ran in executed.choices] == [per_layer] * 14
         for ran, weights in zip(executed.choices, sample.mask, strict=True):
             assert len(set(ran)) == per_layer and set(weights.nonzero().flatten().tolist()) <= set(ran)
-        # The stem has one depthwise convolution of its own.
-        assert executed.convolutions["depthwise"] == 14 * per_layer + 1
+        widths = [
+            layer.hidden_channels(layer.choices[choice])
+            for layer, ran in zip(supernet.space.layers, executed.choices, strict=True)
+            for choice in ran
+        ]
+        stem = supernet.space.stem[1].in_channels
+        if sharing == "independent" or per_layer == 1:
+            assert executed.filtered == sum(widths) + stem
+        else:
+            assert executed.filtered <= sum(widths) + stem, "slices of one kernel are computed once"
 
 
 def test_a_path_runs_with_its_own_kernel(get_space: Get, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,80 @@
+"""Expansion, activation and depthwise convolution in one function that keeps its input only.
+
+The expanded maps are the widest of a network, and cheap: the matrix product that makes them is done again in
+the backward pass, instead of writing them to memory and reading them back.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from dnas.nn.activations import ACTIVATIONS
+from dnas.nn.depthwise import input_gradient, weight_gradient
+from dnas.nn.rows import Shape, to_maps, to_rows, without_autocast
+
+
+def expand_depthwise(
+    rows: Tensor, weight: Tensor, bias: Tensor, kernels: Tensor, shape: Shape, stride: int, activation: str
+) -> Tensor:
+    """Depthwise convolution of activation(rows W^T + b).
+
+    Args:
+        rows: (M, C), the rows of maps of ``shape``.
+        weight, bias: (H, C) and (H,), batch normalisation included (:func:`dnas.nn.statistics.fold`).
+        kernels: (H, 1, k, k), padded by k // 2.
+
+    Returns:
+        (N, H, h', w') maps, channels last.
+    """
+    result: Tensor = _ExpandDepthwise.apply(rows, weight, bias, kernels, shape, stride, activation)
+    return result
+
+
+class _ExpandDepthwise(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        rows: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        kernels: Tensor,
+        shape: Shape,
+        stride: int,
+        activation: str,
+    ) -> Tensor:
+        ctx.save_for_backward(rows, weight, bias, kernels)
+        ctx.options = shape, stride, activation
+        expanded = ACTIVATIONS[activation].apply_(torch.addmm(bias, rows, weight.t()))
+        return F.conv2d(
+            to_maps(expanded, shape), kernels, None, stride, kernels.shape[-1] // 2, groups=len(weight)
+        )
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        with without_autocast(dy):
+            return (*_gradients(ctx, dy.contiguous(memory_format=torch.channels_last)), None, None, None)
+
+
+def _gradients(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+    rows, weight, bias, kernels = ctx.saved_tensors
+    shape, stride, name = ctx.options
+    wants_rows, wants_weight, wants_bias, wants_kernels, *_ = ctx.needs_input_grad
+    activation = ACTIVATIONS[name]
+    before = torch.addmm(bias, rows, weight.t())
+    after = activation.apply_(before if activation.from_output else before.clone())
+    expanded = to_maps(after, shape)
+    d_kernels = weight_gradient(expanded, dy, kernels, stride) if wants_kernels else None
+    d_after = to_rows(input_gradient(expanded, dy, kernels, stride))
+    d_before = activation.gradient(d_after, before)
+    return (
+        d_before @ weight if wants_rows else None,
+        d_before.t() @ rows if wants_weight else None,
+        d_before.sum(0) if wants_bias else None,
+        d_kernels,
+    )

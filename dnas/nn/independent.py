@@ -1,0 +1,122 @@
+"""One block per choice, as MoGA, FairNAS and FBNet have it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from dnas.nn.activations import ACTIVATIONS
+from dnas.nn.blocks import ConvBNAct, InvertedResidual, SqueezeExcite, build_block
+from dnas.nn.expand_depthwise import expand_depthwise
+from dnas.nn.mixed_block import MixedBlock, Projections
+from dnas.nn.project import Member, project
+from dnas.nn.rows import Shape, to_rows
+from dnas.nn.statistics import Moments, Norm, Running, Statistics, fold, moments, normalise
+from dnas.space import Layer
+
+# On a CPU the expanded maps of choices that are computed together should stay in its last cache; larger ones
+# would also be given back to the system after every use, and asked for again page by page.
+TILE_BYTES = 12 * 2**20
+
+
+class IndependentBlock(MixedBlock):
+    """Each choice has weights and batch-norm statistics of its own."""
+
+    def __init__(self, layer: Layer) -> None:
+        super().__init__(layer)
+        self.blocks = nn.ModuleList(build_block(layer, choice) for choice in layer.choices)
+
+    def run(self, x: Tensor, choice: int) -> Tensor:
+        return self.blocks[choice](x)
+
+    def extract(self, choice: int) -> nn.Module:
+        return copy.deepcopy(self.blocks[choice])
+
+    def projection_norm(self, choice: int) -> tuple[nn.BatchNorm2d, Running]:
+        norm = self._block(choice).project.norm
+        return norm, _running(norm)
+
+    def project(self, x: Tensor, choices: Sequence[int]) -> Projections:
+        rows = to_rows(x)
+        inputs = moments(rows)
+        projected, order, tracked = [], [], []
+        for tile in self._tiles(x, choices):
+            y, expanded, filtered = self._recomputed_choice(self._tile, rows, inputs, Shape.of(x), tile)
+            projected.append(y)
+            order += tile
+            for choice, start, stop in self._spans(tile):
+                block = self._block(choice)
+                for part, batch in ((block.expand, expanded), (block.depthwise, filtered)):
+                    tracked.append((_running(part.norm), batch.channels(start, stop)))
+        return Projections(torch.cat(projected, 1), order, tracked)
+
+    def _tile(
+        self, rows: Tensor, inputs: Moments, shape: Shape, choices: list[int]
+    ) -> tuple[Tensor, Statistics, Statistics]:
+        """Projections of choices of one kernel, all with squeeze-excite or all without."""
+        blocks = [self._block(choice) for choice in choices]
+        weight = torch.cat([block.expand.conv.weight.flatten(1) for block in blocks])
+        kernels = torch.cat([block.depthwise.conv.weight for block in blocks])
+        *folded, expanded = fold(weight, _norm([block.expand for block in blocks]), inputs, len(rows))
+        weight, bias, kernels = (part.to(rows.dtype) for part in (*folded, kernels))
+        activation = self.layer.activation
+        maps = expand_depthwise(rows, weight, bias, kernels, shape, self.layer.stride, activation)
+        maps, filtered = normalise(maps, _norm([block.depthwise for block in blocks]))
+        maps = ACTIVATIONS[activation].apply_(maps)
+        return project(maps, self._members(maps, choices)), expanded, filtered
+
+    def _members(self, maps: Tensor, choices: list[int]) -> list[Member]:
+        means = None
+        if self.layer.squeezed_channels(self.layer.choices[choices[0]]):
+            means = to_rows(maps).view(len(maps), -1, maps.shape[1]).mean(1)
+        members = []
+        for choice, start, stop in self._spans(choices):
+            block, gate = self._block(choice), None
+            if means is not None:
+                assert isinstance(block.se, SqueezeExcite)
+                gate = block.se.gates(means[:, start:stop])
+            members.append(Member(start, stop, gate, block.project.conv.weight.flatten(1).to(maps.dtype)))
+        return members
+
+    def _block(self, choice: int) -> InvertedResidual:
+        block = self.blocks[choice]
+        assert isinstance(block, InvertedResidual)
+        return block
+
+    def _spans(self, choices: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+        """(choice, start, stop) of hidden channels side by side."""
+        start = 0
+        for choice in choices:
+            stop = start + self.layer.hidden_channels(self.layer.choices[choice])
+            yield choice, start, stop
+            start = stop
+
+    def _tiles(self, x: Tensor, choices: Sequence[int]) -> list[list[int]]:
+        """The choices in groups of one kernel, with or without squeeze-excite, on a CPU of limited size."""
+        tiles: dict[tuple[int, bool], list[list[int]]] = {}
+        limit = TILE_BYTES if x.device.type == "cpu" else float("inf")
+        per_channel = x.numel() // x.shape[1] * x.element_size()
+        for choice in choices:
+            spec = self.layer.choices[choice]
+            group = tiles.setdefault((spec.kernel, self.layer.squeezed_channels(spec) > 0), [[]])
+            hidden = sum(
+                self.layer.hidden_channels(self.layer.choices[each]) for each in [*group[-1], choice]
+            )
+            if group[-1] and hidden * per_channel > limit:
+                group.append([])
+            group[-1].append(choice)
+        return [tile for group in tiles.values() for tile in group]
+
+
+def _norm(parts: Sequence[ConvBNAct]) -> Norm:
+    norms = [part.norm for part in parts]
+    scale, shift = (torch.cat([getattr(norm, name) for norm in norms]) for name in ("weight", "bias"))
+    return Norm(scale, shift, norms[0].eps)
+
+
+def _running(norm: nn.BatchNorm2d) -> Running:
+    assert norm.running_mean is not None and norm.running_var is not None and norm.momentum is not None
+    return Running(norm.running_mean, norm.running_var, norm.momentum, norm.num_batches_tracked)
