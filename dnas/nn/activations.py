@@ -1,4 +1,4 @@
-"""Activations by name: as modules, as functions, and the derivatives that backward passes by hand need."""
+"""Activations by name: as modules, as functions, and their derivatives for backward passes by hand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Activation(NamedTuple):
 
     module: f as a class of modules.
     apply_: f, overwriting its argument.
-    gradient: of the loss with respect to x, from that with respect to f(x) and from x.
+    gradient: of the loss with respect to x, from that with respect to f(x), which it may overwrite, and x.
     from_output: whether ``gradient`` takes f(x) as well as x.
     """
 
@@ -28,11 +28,16 @@ class Activation(NamedTuple):
 
 
 ACTIVATIONS = {
-    "relu": Activation(nn.ReLU, torch.relu_, lambda g, x: _BACKWARD.threshold_backward(g, x, 0), True),
+    "relu": Activation(
+        nn.ReLU,
+        torch.relu_,
+        lambda g, x: _BACKWARD.threshold_backward.grad_input(g, x, 0, grad_input=g),
+        True,
+    ),
     "relu6": Activation(
         nn.ReLU6,
         lambda x: F.hardtanh_(x, 0.0, 6.0),
-        lambda g, x: _BACKWARD.hardtanh_backward(g, x, 0.0, 6.0),
+        lambda g, x: _BACKWARD.hardtanh_backward.grad_input(g, x, 0.0, 6.0, grad_input=g),
         True,
     ),
     "hswish": Activation(
@@ -44,7 +49,7 @@ ACTIVATIONS = {
     "swish": Activation(
         nn.SiLU,
         lambda x: F.silu(x, inplace=True),
-        lambda g, x: _BACKWARD.silu_backward(g, x),
+        lambda g, x: _BACKWARD.silu_backward.grad_input(g, x, grad_input=g),
         False,
     ),
     "none": Activation(nn.Identity, lambda x: x, lambda g, x: g, True),

@@ -18,7 +18,7 @@ from dnas.nn.depthwise import depthwise
 from dnas.nn.expand_depthwise import expand_depthwise
 from dnas.nn.mixed_block import MixedBlock, Projections
 from dnas.nn.project import Member, project
-from dnas.nn.rows import Shape, to_maps, to_rows
+from dnas.nn.rows import Shape, to_maps, to_rows, with_ones
 from dnas.nn.statistics import Norm, Running, Statistics, fold, moments, normalise
 from dnas.space import Choice, Layer
 
@@ -91,28 +91,27 @@ class EntangledBlock(MixedBlock):
             tiles.setdefault(self.layer.choices[choice].kernel, []).append(choice)
         widths = {kernel: self._width(tile) for kernel, tile in tiles.items()}
         block, rows, width = self._dense(), to_rows(x), max(widths.values())
-        folded = fold(
-            block.expand.conv.weight[:width].flatten(1), _norm(block.expand, width), moments(rows), len(rows)
-        )
-        weight, bias = (part.to(x.dtype) for part in folded[:2])
+        weight = block.expand.conv.weight[:width].flatten(1)
+        weight, statistics = fold(weight, _norm(block.expand, width), moments(rows), len(rows))
+        weight, rows = weight.to(x.dtype), with_ones(rows)
         expanded = None
         if len(tiles) > 1 and len(set(widths.values())) == 1:
             # One expansion serves all kernels; otherwise each makes the channels that it needs.
             activate_ = ACTIVATIONS[self.layer.activation].apply_
-            expanded = to_maps(activate_(torch.addmm(bias, rows, weight.t())), Shape.of(x))
+            expanded = to_maps(activate_(rows @ weight.t()), Shape.of(x))
         projected, filtered = [], {}
         for kernel, tile in tiles.items():
             hidden = widths[kernel]
             kernels = _cut(block.depthwise.conv.weight, (hidden, 1, kernel, kernel)).to(x.dtype)
             if expanded is None:
-                parts = rows, weight[:hidden], bias[:hidden], kernels, Shape.of(x)
-                maps = expand_depthwise(*parts, self.layer.stride, self.layer.activation)
+                stride, activation = self.layer.stride, self.layer.activation
+                maps = expand_depthwise(rows, weight[:hidden], kernels, Shape.of(x), stride, activation)
             else:
                 maps = depthwise(expanded, kernels, self.layer.stride)
             maps, filtered[kernel] = normalise(maps, _norm(block.depthwise, hidden))
             maps = ACTIVATIONS[self.layer.activation].apply_(maps)
             projected.append(project(maps, self._members(maps, tile)))
-        return torch.cat(projected, 1), folded[2], filtered
+        return torch.cat(projected, 1), statistics, filtered
 
     def _members(self, maps: Tensor, choices: list[int]) -> list[Member]:
         block, specs = self._dense(), [self.layer.choices[choice] for choice in choices]

@@ -19,19 +19,19 @@ from dnas.nn.rows import Shape, to_maps, to_rows, without_autocast
 
 
 def expand_depthwise(
-    rows: Tensor, weight: Tensor, bias: Tensor, kernels: Tensor, shape: Shape, stride: int, activation: str
+    rows: Tensor, weight: Tensor, kernels: Tensor, shape: Shape, stride: int, activation: str
 ) -> Tensor:
-    """Depthwise convolution of activation(rows W^T + b).
+    """Depthwise convolution of activation(rows W^T).
 
     Args:
-        rows: (M, C), the rows of maps of ``shape``.
-        weight, bias: (H, C) and (H,), batch normalisation included (:func:`dnas.nn.statistics.fold`).
+        rows: (M, C), the rows of maps of ``shape``, with a column of ones.
+        weight: (H, C), batch normalisation and bias included (:func:`dnas.nn.statistics.fold`).
         kernels: (H, 1, k, k), padded by k // 2.
 
     Returns:
         (N, H, h', w') maps, channels last.
     """
-    result: Tensor = _ExpandDepthwise.apply(rows, weight, bias, kernels, shape, stride, activation)
+    result: Tensor = _ExpandDepthwise.apply(rows, weight, kernels, shape, stride, activation)
     return result
 
 
@@ -41,15 +41,14 @@ class _ExpandDepthwise(torch.autograd.Function):
         ctx: Any,
         rows: Tensor,
         weight: Tensor,
-        bias: Tensor,
         kernels: Tensor,
         shape: Shape,
         stride: int,
         activation: str,
     ) -> Tensor:
-        ctx.save_for_backward(rows, weight, bias, kernels)
+        ctx.save_for_backward(rows, weight, kernels)
         ctx.options = shape, stride, activation
-        expanded = ACTIVATIONS[activation].apply_(torch.addmm(bias, rows, weight.t()))
+        expanded = ACTIVATIONS[activation].apply_(rows @ weight.t())
         return F.conv2d(
             to_maps(expanded, shape), kernels, None, stride, kernels.shape[-1] // 2, groups=len(weight)
         )
@@ -62,11 +61,11 @@ class _ExpandDepthwise(torch.autograd.Function):
 
 
 def _gradients(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-    rows, weight, bias, kernels = ctx.saved_tensors
+    rows, weight, kernels = ctx.saved_tensors
     shape, stride, name = ctx.options
-    wants_rows, wants_weight, wants_bias, wants_kernels, *_ = ctx.needs_input_grad
+    wants_rows, wants_weight, wants_kernels, *_ = ctx.needs_input_grad
     activation = ACTIVATIONS[name]
-    before = torch.addmm(bias, rows, weight.t())
+    before = rows @ weight.t()
     after = activation.apply_(before if activation.from_output else before.clone())
     expanded = to_maps(after, shape)
     d_kernels = weight_gradient(expanded, dy, kernels, stride) if wants_kernels else None
@@ -75,6 +74,5 @@ def _gradients(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
     return (
         d_before @ weight if wants_rows else None,
         d_before.t() @ rows if wants_weight else None,
-        d_before.sum(0) if wants_bias else None,
         d_kernels,
     )

@@ -13,7 +13,7 @@ from dnas.nn.blocks import ConvBNAct, InvertedResidual, SqueezeExcite, build_blo
 from dnas.nn.expand_depthwise import expand_depthwise
 from dnas.nn.mixed_block import MixedBlock, Projections
 from dnas.nn.project import Member, project
-from dnas.nn.rows import Shape, to_rows
+from dnas.nn.rows import Shape, to_rows, with_ones
 from dnas.nn.statistics import Moments, Norm, Running, Statistics, fold, moments, normalise
 from dnas.space import Layer
 
@@ -41,10 +41,10 @@ class IndependentBlock(MixedBlock):
 
     def project(self, x: Tensor, choices: Sequence[int]) -> Projections:
         rows = to_rows(x)
-        inputs = moments(rows)
+        ones, inputs = with_ones(rows), moments(rows)
         projected, order, tracked = [], [], []
         for tile in self._tiles(x, choices):
-            y, expanded, filtered = self._recomputed_choice(self._tile, rows, inputs, Shape.of(x), tile)
+            y, expanded, filtered = self._recomputed_choice(self._tile, ones, inputs, Shape.of(x), tile)
             projected.append(y)
             order += tile
             for choice, start, stop in self._spans(tile):
@@ -60,10 +60,10 @@ class IndependentBlock(MixedBlock):
         blocks = [self._block(choice) for choice in choices]
         weight = torch.cat([block.expand.conv.weight.flatten(1) for block in blocks])
         kernels = torch.cat([block.depthwise.conv.weight for block in blocks])
-        *folded, expanded = fold(weight, _norm([block.expand for block in blocks]), inputs, len(rows))
-        weight, bias, kernels = (part.to(rows.dtype) for part in (*folded, kernels))
+        weight, expanded = fold(weight, _norm([block.expand for block in blocks]), inputs, len(rows))
+        weight, kernels = weight.to(rows.dtype), kernels.to(rows.dtype)
         activation = self.layer.activation
-        maps = expand_depthwise(rows, weight, bias, kernels, shape, self.layer.stride, activation)
+        maps = expand_depthwise(rows, weight, kernels, shape, self.layer.stride, activation)
         maps, filtered = normalise(maps, _norm([block.depthwise for block in blocks]))
         maps = ACTIVATIONS[activation].apply_(maps)
         return project(maps, self._members(maps, choices)), expanded, filtered

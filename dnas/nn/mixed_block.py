@@ -20,7 +20,11 @@ from torch import Tensor, nn
 from dnas.nn.checkpointing import recomputed
 from dnas.nn.rows import Shape, without_autocast, working_dtype
 from dnas.nn.statistics import Norm, Running, Statistics, mix
+from dnas.nn.weighted_sum import weighted_sum
 from dnas.space import Layer, output_size
+
+# Two choices are as fast one after the other.
+FEWEST_TOGETHER = 3
 
 
 class Projections(NamedTuple):
@@ -79,12 +83,13 @@ class MixedBlock(nn.Module, ABC):
     def _mixture(self, x: Tensor, weights: Tensor | None, active: Sequence[int]) -> Tensor:
         if weights is None:
             return self._one(x, active[0])
+        each = weights.unbind()
         together = self._computed_together(x, active)
-        parts = [
-            weights[choice].to(x.dtype) * self._one(x, choice) for choice in active if choice not in together
-        ]
-        if together:
-            parts.append(self._together(x, weights, together))
+        alone = [choice for choice in active if choice not in together]
+        parts = [self._together(x, each, together)] if together else []
+        if alone:
+            maps = [self._one(x, choice) for choice in alone]
+            parts.append(weighted_sum(maps, [each[choice] for choice in alone]))
         return sum(parts[1:], parts[0])
 
     def _one(self, x: Tensor, choice: int) -> Tensor:
@@ -106,15 +111,14 @@ class MixedBlock(nn.Module, ABC):
             for norm in self.modules()
             if isinstance(norm, nn.modules.batchnorm._NormBase)
         )
-        return dense if self.training and len(dense) > 1 and many and plain else []
+        return dense if self.training and len(dense) >= FEWEST_TOGETHER and many and plain else []
 
-    def _together(self, x: Tensor, weights: Tensor, choices: Sequence[int]) -> Tensor:
+    def _together(self, x: Tensor, weights: Sequence[Tensor], choices: Sequence[int]) -> Tensor:
         dtype = working_dtype(x)
         with without_autocast(x):
             x = x.to(dtype, memory_format=torch.channels_last)
             rows, order, tracked = self.project(x, choices)
-            each = weights.unbind()
-            chosen = torch.stack([each[choice] for choice in order])
+            chosen = torch.stack([weights[choice] for choice in order])
             norms, running = zip(*map(self.projection_norm, order), strict=True)
             scale, shift = (
                 torch.stack([getattr(norm, part) for norm in norms]) for part in ("weight", "bias")

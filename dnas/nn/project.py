@@ -13,7 +13,7 @@ from dnas.nn.rows import to_rows, without_autocast
 
 
 class Member(NamedTuple):
-    """A choice: hidden channels [start, stop), gates (N, stop - start) if any, (out, stop - start) weights."""
+    """A choice: hidden channels [start, stop), gates (N, stop - start) if any, weights (out, ...)."""
 
     start: int
     stop: int

@@ -38,6 +38,19 @@ def without_autocast(tensor: Tensor) -> AbstractContextManager[None]:
     return torch.autocast(tensor.device.type, enabled=False)
 
 
+def with_ones(rows: Tensor) -> Tensor:
+    """(M, C) to (M, C + 8): a column of ones, so that a bias is one more column of weights, and seven of zeros.
+
+    Adding a bias costs a pass over the product, and its gradient another; eight keep rows aligned.
+    """
+    return torch.cat([rows, rows.new_ones(len(rows), 1), rows.new_zeros(len(rows), 7)], 1)
+
+
+def with_bias(weight: Tensor, bias: Tensor) -> Tensor:
+    """(H, C) and (H,) to (H, C + 8) weights of :func:`with_ones` rows."""
+    return torch.cat([weight, bias[:, None], weight.new_zeros(len(weight), 7)], 1)
+
+
 def working_dtype(tensor: Tensor) -> torch.dtype:
     """The precision in which convolutions of ``tensor`` are computed here: autocast's, or its own."""
     device = tensor.device.type

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from dnas.nn.rows import Shape, to_maps, to_rows
+from dnas.nn.rows import Shape, to_maps, to_rows, with_bias
 
 
 class Moments(NamedTuple):
@@ -64,7 +64,7 @@ def moments(rows: Tensor) -> Moments:
     return Moments(mean, centred.t() @ centred / len(rows))
 
 
-def fold(weight: Tensor, norm: Norm, inputs: Moments, count: int) -> tuple[Tensor, Tensor, Statistics]:
+def fold(weight: Tensor, norm: Norm, inputs: Moments, count: int) -> tuple[Tensor, Statistics]:
     """Batch normalisation of x W^T as part of weights and bias, known before anything is multiplied.
 
     If m and S are the moments of x, those of x W^T are W m and diag(W S W^T).
@@ -76,13 +76,13 @@ def fold(weight: Tensor, norm: Norm, inputs: Moments, count: int) -> tuple[Tenso
         count: number of rows of x.
 
     Returns:
-        (H, C) weights and (H,) bias that convolve and normalise; the statistics of x W^T.
+        weights that convolve and normalise rows with a column of ones; the statistics of x W^T.
     """
     mean = weight @ inputs.mean
     var = ((weight @ inputs.covariance) * weight).sum(1)
     factor = norm.scale * torch.rsqrt(var + norm.eps)
     statistics = Statistics(mean.detach(), var.detach() * (count / (count - 1)))
-    return weight * factor[:, None], norm.shift - factor * mean, statistics
+    return with_bias(weight * factor[:, None], norm.shift - factor * mean), statistics
 
 
 def normalise(maps: Tensor, norm: Norm) -> tuple[Tensor, Statistics]:
