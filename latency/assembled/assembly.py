@@ -10,6 +10,7 @@ from latency.assembled.calibration import Calibration, calibrate, implausible, s
 from latency.assembled.dataset import Dataset, MeasuredKernel, MeasuredNetwork
 from latency.assembled.kernel_model import MODELLED, KernelModel
 from latency.assembled.kind_model import Settings
+from latency.assembled.launch import Gpu
 from latency.assembled.validation import (
     Figures,
     HeldOutKernel,
@@ -83,6 +84,11 @@ class Measurements:
         return cls(dataset, device, tuple(rows), tuple(dataset.networks(networks, device, rows)))
 
     @property
+    def gpu(self) -> Gpu:
+        """What is known of how the device launches kernels."""
+        return self.dataset.gpu(self.device)
+
+    @property
     def families(self) -> list[str]:
         """All families of networks, sorted."""
         return sorted({kernel.family for kernel in self.kernels})
@@ -90,7 +96,7 @@ class Measurements:
 
 def tuned(measurements: Measurements) -> dict[str, Settings]:
     """Settings of every kind, tuned on all kernels of the device (tens of seconds)."""
-    model = KernelModel(measurements.kernels)
+    model = KernelModel(measurements.kernels, gpu=measurements.gpu)
     return {kind: model.settings(kind) for kind in MODELLED if model.knows(kind)}
 
 
@@ -109,8 +115,8 @@ def assemble(
             do not grow with the sums of kernels.
     """
     settings = settings or tuned(measurements)
-    model = KernelModel(measurements.kernels, settings)
-    fit = fit_with(None if retune else settings)
+    model = KernelModel(measurements.kernels, settings, measurements.gpu)
+    fit = fit_with(None if retune else settings, measurements.gpu)
     networks = measurements.networks
     calibration = calibrate(model, networks)
     if problem := implausible(calibration):

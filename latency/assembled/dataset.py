@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from latency import shipped
+from latency.assembled.launch import Gpu
 from latency.assembled.shape import KernelShape
 from latency.errors import TableError
 from latency.kernels import Runtime
@@ -87,6 +88,10 @@ class Dataset:
             known = ", ".join(f"{key} ({facts['gpu']})" for key, facts in self.facts["devices"].items())
             raise TableError(f"Unknown device {name!r}. The measurements are of {known}.")
         return dict(self.facts["devices"][name])
+
+    def gpu(self, device: str) -> Gpu:
+        """How a known device launches kernels."""
+        return Gpu.from_dict(self.facts["gpus"][device])
 
     def family(self, network: str) -> str:
         """The family of a network; one that the data file does not know is a family of its own."""

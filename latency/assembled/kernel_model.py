@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +12,7 @@ from scipy.optimize import nnls
 from latency.assembled.dataset import MeasuredKernel
 from latency.assembled.features import traffic_mb, work
 from latency.assembled.kind_model import KindModel, Settings, trend, tune
+from latency.assembled.launch import Gpu
 from latency.assembled.shape import KernelShape
 from latency.errors import TableError
 
@@ -47,11 +48,16 @@ class KernelModel:
     Args:
         kernels: measured ones; equal shapes are averaged.
         settings: of the model of every kind; a kind without is tuned, which takes seconds.
+        gpu: what is known of how the device launches kernels.
     """
 
     def __init__(
-        self, kernels: Iterable[MeasuredKernel], settings: Mapping[str, Settings] | None = None
+        self,
+        kernels: Iterable[MeasuredKernel],
+        settings: Mapping[str, Settings] | None = None,
+        gpu: Gpu | None = None,
     ) -> None:
+        self._gpu = gpu
         repeats: dict[KernelShape, list[float]] = {}
         for kernel in kernels:
             repeats.setdefault(kernel.shape, []).append(kernel.us)
@@ -147,13 +153,17 @@ class KernelModel:
         """The settings of a kind, tuned if none were given."""
         if kind not in self._settings:
             known = self._measured(kind)
-            self._settings[kind] = tune([*known], np.array([*known.values()]))
+            self._settings[kind] = tune([*known], np.array([*known.values()]), self._gpu)
         return self._settings[kind]
 
     def _model(self, kind: str) -> KindModel:
         if kind not in self._models:
             known = self._measured(kind)
-            self._models[kind] = KindModel([*known], np.array([*known.values()]), self.settings(kind))
+            us = np.array([*known.values()])
+            settings = self.settings(kind)
+            # Repeats of one kernel differ by this much: less noise would be fitted to what does not repeat.
+            settings = replace(settings, noise=max(settings.noise, self.repeatability[kind]))
+            self._models[kind] = KindModel([*known], us, settings, self._gpu)
         return self._models[kind]
 
     def _measured(self, kind: str) -> dict[KernelShape, float]:

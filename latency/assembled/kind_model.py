@@ -1,9 +1,9 @@
 """The time of one kind of kernel: a trend in the work it does, and a Gaussian process for the rest.
 
 Trend: non-negative least squares on relative errors. The process explains the logarithm of measured / trend
-by the shape, with a smooth and a rough component: times of mobile-GPU kernels jump where the delegate changes
-its tiling. Its standard deviation is the estimated relative error: small beside measured kernels, large far
-off.
+by shape and launch, with a smooth and a rough component: times of mobile-GPU kernels jump where the
+delegate changes its tiling. Its standard deviation is the estimated relative error: small beside measured
+kernels, large far off.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Kernel, Matern, WhiteKernel
 
 from latency.assembled.features import AXES, coordinates, work
+from latency.assembled.launch import Gpu
 from latency.assembled.shape import KernelShape
 
 DIGITS = 3  # of tuned settings: they are not known better, and short numbers read well in a diff
 # Kinds whose times follow the halvings of their slices; the others were predicted worse with that axis.
 HALVED = ("depthwise", "pool")
-# One kernel takes 2 to 10 % longer in one network than in another: less noise than that is overfitting.
+# Least noise that is tuned; repeats of a device's kernels may show that there is more.
 LEAST_NOISE = 0.02
 RESTARTS = 1  # besides the fixed start: the likelihood has several maxima
 
@@ -71,13 +72,17 @@ class KindModel:
     Args:
         shapes, us: distinct kernels and their times.
         settings: hyper-parameters (:func:`tune` finds them).
+        gpu: whose launches are known; None where they are not.
     """
 
-    def __init__(self, shapes: Sequence[KernelShape], us: np.ndarray, settings: Settings) -> None:
-        self._axes = [list(AXES).index(axis) for axis in settings.smooth_scale]
-        self._coefficients = trend(shapes, us)
+    def __init__(
+        self, shapes: Sequence[KernelShape], us: np.ndarray, settings: Settings, gpu: Gpu | None = None
+    ) -> None:
+        self._gpu = gpu
+        self._axes = [AXES.index(axis) for axis in settings.smooth_scale]
+        self._coefficients = trend(shapes, us, gpu)
         self._process = GaussianProcessRegressor(settings.kernel(), optimizer=None)
-        self._process.fit(self._coordinates(shapes), _residual(shapes, us, self._coefficients))
+        self._process.fit(self._coordinates(shapes), np.log(us / self.trend_us(shapes)))
 
     def predict(self, shapes: Sequence[KernelShape]) -> tuple[np.ndarray, np.ndarray]:
         """(n,) microseconds and (n,) estimated relative errors (one standard deviation)."""
@@ -86,30 +91,31 @@ class KindModel:
 
     def trend_us(self, shapes: Sequence[KernelShape]) -> np.ndarray:
         """(n,) microseconds of the trend alone."""
-        return work(shapes) @ self._coefficients
+        return work(shapes, self._gpu) @ self._coefficients
 
     def _coordinates(self, shapes: Sequence[KernelShape]) -> np.ndarray:
-        return coordinates(shapes)[:, self._axes]
+        return coordinates(shapes, self._gpu)[:, self._axes]
 
 
-def tune(shapes: Sequence[KernelShape], us: np.ndarray) -> Settings:
+def tune(shapes: Sequence[KernelShape], us: np.ndarray, gpu: Gpu | None = None) -> Settings:
     """Settings of the largest marginal likelihood (Rasmussen and Williams 2006, eq. 5.8)."""
-    axes = _varying(shapes)
+    axes = _varying(shapes, gpu)
     start = Settings(0.2, 0.1, 0.03, dict.fromkeys(axes, 2.0), dict.fromkeys(axes, 0.5))
-    columns = [list(AXES).index(axis) for axis in axes]
+    columns = [AXES.index(axis) for axis in axes]
     process = GaussianProcessRegressor(start.kernel(), n_restarts_optimizer=RESTARTS, random_state=0)
     with warnings.catch_warnings():
         # A scale at its bound is no fault: the axis does not matter, or no two of its values are alike.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        process.fit(coordinates(shapes)[:, columns], _residual(shapes, us, trend(shapes, us)))
+        residual = np.log(us / (work(shapes, gpu) @ trend(shapes, us, gpu)))
+        process.fit(coordinates(shapes, gpu)[:, columns], residual)
     return _settings(process.kernel_, axes)
 
 
-def _varying(shapes: Sequence[KernelShape]) -> list[str]:
+def _varying(shapes: Sequence[KernelShape], gpu: Gpu | None) -> list[str]:
     """Axes whose values differ, without those that repeat another (output channels of a depthwise kernel)."""
     axes: list[str] = []
     columns: list[np.ndarray] = []
-    for axis, column in zip(AXES, coordinates(shapes).T, strict=True):
+    for axis, column in zip(AXES, coordinates(shapes, gpu).T, strict=True):
         if axis == "halvings" and shapes[0].kind not in HALVED:
             continue
         if np.ptp(column) > 0 and not any(np.array_equal(column, other) for other in columns):
@@ -118,14 +124,10 @@ def _varying(shapes: Sequence[KernelShape]) -> list[str]:
     return axes
 
 
-def trend(shapes: Sequence[KernelShape], us: np.ndarray) -> np.ndarray:
-    """(5,) non-negative microseconds per unit of :func:`~latency.assembled.features.work`."""
-    coefficients, _ = nnls(work(shapes) / us[:, None], np.ones(len(us)))
+def trend(shapes: Sequence[KernelShape], us: np.ndarray, gpu: Gpu | None = None) -> np.ndarray:
+    """(6,) non-negative microseconds per unit of :func:`~latency.assembled.features.work`."""
+    coefficients, _ = nnls(work(shapes, gpu) / us[:, None], np.ones(len(us)))
     return coefficients
-
-
-def _residual(shapes: Sequence[KernelShape], us: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-    return np.log(us / (work(shapes) @ coefficients))
 
 
 def _settings(kernel: Kernel, axes: Sequence[str]) -> Settings:

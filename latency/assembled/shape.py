@@ -7,6 +7,13 @@ from dataclasses import dataclass
 from dnas.space import output_size
 from latency.kernels import Kernel
 
+SLICE = 4  # channels that mobile-GPU delegates compute and move together: five cost as much as eight
+
+
+def slices(channels: int) -> int:
+    """Slices that hold so many channels."""
+    return -(-channels // SLICE)
+
 
 @dataclass(frozen=True)
 class KernelShape:

@@ -12,6 +12,7 @@ from latency.assembled.calibration import calibrate, sum_ms
 from latency.assembled.dataset import MeasuredKernel, MeasuredNetwork
 from latency.assembled.kernel_model import KernelModel
 from latency.assembled.kind_model import Settings
+from latency.assembled.launch import Gpu
 from latency.assembled.shape import KernelShape
 
 Fit = Callable[[Sequence[MeasuredKernel]], KernelModel]
@@ -62,9 +63,9 @@ class HeldOutNetwork:
     measured_ms: float
 
 
-def fit_with(settings: Mapping[str, Settings] | None) -> Fit:
+def fit_with(settings: Mapping[str, Settings] | None, gpu: Gpu | None = None) -> Fit:
     """Kernel models with these settings; None tunes anew for every family left out, which takes minutes."""
-    return lambda kernels: KernelModel(kernels, settings)
+    return lambda kernels: KernelModel(kernels, settings, gpu)
 
 
 def held_out_kernels(

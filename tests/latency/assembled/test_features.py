@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from latency.assembled.dataset import Dataset
 from latency.assembled.features import AXES, coordinates, halvings, padded, traffic_mb, work
+from latency.assembled.launch import launch
 from latency.assembled.shape import KernelShape
 
 
@@ -36,12 +38,41 @@ def test_halvings_of_the_number_of_slices(channels: int, expected: int) -> None:
     ],
 )
 def test_work(shape: KernelShape, madds: int, read: int, written: int, weights: int) -> None:
-    expected = [1, madds / 1e8, read / 1e6, written / 1e6, weights / 1e6]
+    expected = [1, madds / 1e8, read / 1e6, written / 1e6, weights / 1e6, 0]
     np.testing.assert_allclose(work([shape]), [expected], rtol=1e-12)
 
 
 def test_no_kernels_is_no_work() -> None:
-    assert work([]).shape == (0, 5)
+    assert work([]).shape == (0, 6)
+
+
+@pytest.mark.parametrize(
+    ("shape", "per_output"),
+    [(KernelShape("pointwise", 7, 5, 16), 8), (KernelShape("depthwise", 7, 16, 16, 5), 25)],
+)
+def test_issued_work_counts_idle_threads(shape: KernelShape, per_output: int) -> None:
+    gpu = Dataset.load().gpu("pixel4")
+    (alone,), (launched,) = work([shape]), work([shape], gpu)
+    np.testing.assert_array_equal(launched[:5], alone[:5])
+    assert launched[5] == pytest.approx(launch(shape, gpu).issued(gpu.wave) * per_output / 1e8)
+    assert launched[5] > launched[1]
+
+
+def test_only_known_launches_count() -> None:
+    gpu = Dataset.load().gpu("pixel4")
+    for kind in ("conv", "grouped", "linear", "pool"):
+        shape = KernelShape(kind, 7, 16, 16)
+        np.testing.assert_array_equal(work([shape], gpu), work([shape]))
+        np.testing.assert_array_equal(coordinates([shape], gpu), coordinates([shape]))
+
+
+def test_coordinates_of_a_launch() -> None:
+    gpu = Dataset.load().gpu("pixel4")
+    generic, constant = KernelShape("pointwise", 56, 64, 64), KernelShape("pointwise", 56, 8, 8)
+    for shape, block, held in ((generic, 3.0, 0.0), (constant, 0.0, 1.0)):
+        values = dict(zip(AXES, coordinates([shape], gpu)[0], strict=True))
+        assert (values["block"], values["constant"]) == (block, held)
+        assert values["idle"] == launch(shape, gpu).idle(shape, gpu.wave)
 
 
 def test_traffic_is_the_output_map_in_fp16() -> None:
@@ -59,4 +90,7 @@ def test_coordinates() -> None:
         "stride": 2.0,
         "adds": 1.0,
         "halvings": 4.0,
+        "idle": 0.0,
+        "block": 0.0,
+        "constant": 0.0,
     }

@@ -16,7 +16,7 @@ from latency.assembled.kernel_model import ASSUMED_ERROR, LEAST_KERNELS, KernelM
 from latency.assembled.kind_model import Settings, trend
 from latency.assembled.shape import KernelShape
 
-LAW = np.array([8.0, 20000.0, 5000.0, 4000.0, 10000.0])
+LAW = np.array([8.0, 20000.0, 5000.0, 4000.0, 10000.0, 0.0])
 SIZES, CHANNELS = (4, 8, 16, 32), (16, 32, 64, 128)
 POINTWISE = [KernelShape("pointwise", size, channels, 64) for size in SIZES for channels in CHANNELS]
 DEPTHWISE = [
@@ -82,6 +82,23 @@ def test_the_error_of_a_lookup_is_that_of_a_mean_of_repeats() -> None:
     twice, once = model.predict([POINTWISE[0], POINTWISE[5]])
     assert twice.error == pytest.approx(pooled / 2**0.5)
     assert once.error == pytest.approx(pooled)
+
+
+def test_a_model_has_no_less_noise_than_repeats_show() -> None:
+    """Settings may have been tuned to less: then neighbours are believed too much, errors are too small."""
+    pairs = [
+        replace(kernel, us=kernel.us * factor)
+        for kernel in measured(POINTWISE)
+        for factor in (exp(-0.2), exp(0.2))
+    ]
+    steady, shaky = (
+        KernelModel(measured(POINTWISE), settings("pointwise")),
+        KernelModel(pairs, settings("pointwise")),
+    )
+    asked = [KernelShape("pointwise", 8, 48, 64)]
+    assert steady.model(asked)[0].error < 0.1
+    assert shaky.repeatability["pointwise"] == pytest.approx(0.08**0.5)
+    assert shaky.model(asked)[0].error > 0.08**0.5
 
 
 def test_predictions_come_in_the_order_asked_for(model: KernelModel) -> None:

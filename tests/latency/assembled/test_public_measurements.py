@@ -77,16 +77,16 @@ def test_a_shipped_table_is_rebuilt_byte_for_byte(name: str, space: str, tmp_pat
 @needs_data
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("device", "pointwise", "depthwise", "networks"),
+    ("device", "pointwise", "depthwise", "networks", "tau"),
     [
-        ("pixel4", 0.08, 0.05, 0.045),
-        ("mi8se", 0.08, 0.05, 0.045),
-        ("s10", 0.08, 0.10, 0.045),
-        ("a03s", 0.08, 0.10, 0.05),
+        ("pixel4", 0.06, 0.04, 0.04, 0.95),
+        ("mi8se", 0.03, 0.03, 0.025, 0.95),
+        ("s10", 0.07, 0.095, 0.035, 0.91),
+        ("a03s", 0.04, 0.05, 0.045, 0.91),
     ],
 )
 def test_errors_of_families_left_out(
-    device: str, pointwise: float, depthwise: float, networks: float
+    device: str, pointwise: float, depthwise: float, networks: float, tau: float
 ) -> None:
     assembly = assembled(device)
     for kind, most, least_n in (("pointwise", pointwise, 1000), ("depthwise", depthwise, 300)):
@@ -94,7 +94,7 @@ def test_errors_of_families_left_out(
         assert figures is not None
         assert figures.mape <= most and figures.n >= least_n
     assert assembly.end_to_end.mape <= networks
-    assert assembly.end_to_end.kendall_tau >= 0.9
+    assert assembly.end_to_end.kendall_tau >= tau
     assert assembly.end_to_end.n == 26
 
 
