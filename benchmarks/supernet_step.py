@@ -1,9 +1,13 @@
 """Time and memory of one supernet training step (forward, backward, update), variants interleaved in one run.
 
     python benchmarks/supernet_step.py --resolution 32 --batch 64
+    python benchmarks/supernet_step.py --resolution 224 --batch 4 --stem-stride 2
+    python benchmarks/supernet_step.py --device cuda --resolution 224 --batch 128 --stem-stride 2 --precision bf16
 
-The ratio is to the plain loop: twelve independent blocks of ordinary convolutions per layer, maps in NCHW, as
-published FBNet code has it. Medians; the bytes are what autograd keeps of one forward pass.
+The ratio is to the plain loop: stock modules, twelve independent blocks per layer one after the other, maps in
+NCHW, as published FBNet code has it. Medians. "kept" are the bytes that autograd keeps of one forward pass.
+The share of the peak counts the multiply-adds that a step needs (three times those of its forward pass, nothing
+that is computed again) against what a large matrix product reaches on the same machine.
 """
 
 from __future__ import annotations
@@ -13,9 +17,12 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from plain_loop import PlainLoop
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -23,95 +30,136 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dnas import Network, SearchSpace, Supernet, zoo
-from dnas.search.masks import MaskStrategy, SoftGumbel, TwoPath, UniformPath
+from dnas.costs import count
+from dnas.search.masks import MaskStrategy, SoftGumbel, StrictlyFair, TwoPath, UniformPath
 
-Draw = Callable[[int], tuple]
-DENSE, ONE, TWO = SoftGumbel(), UniformPath(), TwoPath()
+# Arithmetic, not a measurement: images of 100 classes of ImageNet (about), epochs, GPU-hours of the paper.
+FBNET_IMAGES, FBNET_EPOCHS, FBNET_HOURS = 100 * 1281, 90, 216
+DTYPES = {"fp32": None, "bf16": torch.bfloat16}
+Draw = Callable[[int], list[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A model, how its mask is drawn, and the layout of its maps."""
+    """A model, the arguments of its passes in a step, its layout, and the paths that a step computes."""
 
     model: nn.Module
     draw: Draw
+    madds: float
     layout: torch.memory_format = torch.channels_last
 
 
+class PlainSupernet(Supernet):
+    """The supernet with plain loops for layers."""
+
+    def __init__(self, space: SearchSpace, **facts: Any) -> None:
+        super().__init__(space, "independent", **facts)
+        self.blocks = nn.ModuleList(PlainLoop(block.layer) for block in self.mixed_blocks())
+
+
 def main() -> None:
-    options = _parser().parse_args()
+    options = parser().parse_args()
+    device = torch.device(options.device)
     variants = make_variants(SearchSpace.load("moga"), options)
-    images = torch.randn(options.batch, 3, options.resolution, options.resolution)
-    labels = torch.randint(10, (options.batch,))
-    steps = {name: _step(variant, images, labels) for name, variant in variants.items()}
+    images = torch.randn(options.batch, 3, options.resolution, options.resolution, device=device)
+    labels = torch.randint(10, (options.batch,), device=device)
+    steps = {name: make_step(variant, images, labels, options) for name, variant in variants.items()}
     times: dict[str, list[float]] = {name: [] for name in steps}
     for index in track(range(options.warmup + options.steps), "Timing", transient=True):
         for name, step in steps.items():
-            started = time.perf_counter()
-            step(index)
+            seconds = timed(lambda step=step, index=index: step(index), device)
             if index >= options.warmup:
-                times[name].append(time.perf_counter() - started)
-    saved = {name: saved_bytes(variant, images) for name, variant in variants.items()}
-    report(times, saved, options)
+                times[name].append(seconds)
+    kept = {name: kept_bytes(variant, images, options) for name, variant in variants.items()}
+    report(variants, times, kept, gemm_peak(device, options), options)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    result = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--resolution", type=int, default=32, help="side of the images in pixels")
-    parser.add_argument("--batch", type=int, default=64, help="images per step")
-    parser.add_argument("--stem-stride", type=int, default=1, help="2 for images of 224 pixels")
-    parser.add_argument("--steps", type=int, default=7, help="timed steps of every variant")
-    parser.add_argument("--warmup", type=int, default=2, help="untimed steps of every variant")
-    return parser
+    result.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    result.add_argument("--precision", choices=sorted(DTYPES), default="fp32", help="bf16: autocast")
+    result.add_argument("--resolution", type=int, default=32, help="side of the images in pixels")
+    result.add_argument("--batch", type=int, default=64, help="images per step")
+    result.add_argument("--stem-stride", type=int, default=1, help="2 for images of 224 pixels")
+    result.add_argument("--steps", type=int, default=7, help="timed steps of every variant")
+    result.add_argument("--warmup", type=int, default=2, help="untimed steps of every variant")
+    return result
 
 
 def make_variants(space: SearchSpace, options: argparse.Namespace) -> dict[str, Variant]:
     """The plain loop first: the ratios are to it."""
     facts = {"num_classes": 10, "stem_stride": options.stem_stride}
+    device, arch = torch.device(options.device), zoo.load("moga_a")
+    costs = count(space.adapt(resolution=options.resolution, **facts))
+    dense = float(costs.madds.sum() + costs.fixed_madds)
+    mean = float(costs.madds.mean(1).sum() + costs.fixed_madds)
+    path = float(costs.madds[range(len(space)), arch.indices].sum() + costs.fixed_madds)
 
-    def supernet(sharing: str, plan: str = "none") -> Supernet:
-        return Supernet(space, sharing, checkpointing=plan, **facts)
+    def masked(model: nn.Module, strategy: MaskStrategy, madds: float, **more: Any) -> Variant:
+        return Variant(model.to(device), drawn(strategy, space, device), madds, **more)
 
-    # On NCHW maps a supernet's 1x1 convolutions are ordinary ones: that is the plain loop.
-    variants = {
-        "plain loop, NCHW": Variant(supernet("independent"), _drawn(DENSE, space), torch.contiguous_format)
-    }
-    for plan in ("none", "choice", "block"):
-        name = "dense" if plan == "none" else f"dense, checkpointing {plan}"
-        variants[name] = Variant(supernet("independent", plan), _drawn(DENSE, space))
-    variants["two paths"] = Variant(supernet("independent"), _drawn(TWO, space))
-    variants["one path"] = Variant(supernet("independent"), _drawn(ONE, space))
-    for name, strategy in {"dense": DENSE, "two paths": TWO, "one path": ONE}.items():
-        variants[f"entangled, {name}"] = Variant(supernet("entangled"), _drawn(strategy, space))
-    network = Network(zoo.load("moga_a"), **facts)
-    return variants | {"plain network (MoGA-A)": Variant(network, lambda index: ())}
+    loop = PlainSupernet(space, **facts)
+    variants = {"plain loop, NCHW": masked(loop, SoftGumbel(), dense, layout=torch.contiguous_format)}
+    chosen = torch.tensor(arch.indices)
+    for sharing in ("independent", "entangled"):
+        for plan in ("none", "choice", "block"):
+            model = Supernet(space, sharing, checkpointing=plan, **facts)
+            variants[f"{sharing}, dense, {plan}"] = masked(model, SoftGumbel(), dense)
+        model = Supernet(space, sharing, **facts)
+        variants[f"{sharing}, two paths"] = masked(model, TwoPath(), 2 * mean)
+        variants[f"{sharing}, one path"] = masked(model, UniformPath(), mean)
+        variants[f"{sharing}, fair"] = masked(model, StrictlyFair(), 12 * mean)
+        variants[f"{sharing}, MoGA-A's path"] = Variant(model, lambda index: [(chosen,)], path)
+    network = Network(arch, **facts).to(device)
+    return variants | {"plain network, MoGA-A": Variant(network, lambda index: [()], path)}
 
 
-def _drawn(strategy: MaskStrategy, space: SearchSpace) -> Draw:
-    alpha = torch.zeros(len(space), space.max_choices, requires_grad=strategy.trains_alpha)
+def drawn(strategy: MaskStrategy, space: SearchSpace, device: torch.device) -> Draw:
+    alpha = torch.zeros(len(space), space.max_choices, device=device, requires_grad=strategy.trains_alpha)
 
-    def draw(index: int) -> tuple:
-        return tuple(strategy.draw(alpha, tau=1.0, generator=torch.Generator().manual_seed(index))[0])
+    def draw(index: int) -> list[tuple[Any, ...]]:
+        generator = torch.Generator().manual_seed(index)
+        return [tuple(sample) for sample in strategy.draw(alpha, tau=1.0, generator=generator)]
 
     return draw
 
 
-def _step(variant: Variant, images: Tensor, labels: Tensor) -> Callable[[int], None]:
+def precision(options: argparse.Namespace) -> AbstractContextManager[Any]:
+    dtype = DTYPES[options.precision]
+    return nullcontext() if dtype is None else torch.autocast(options.device, dtype=dtype)
+
+
+def make_step(
+    variant: Variant, images: Tensor, labels: Tensor, options: argparse.Namespace
+) -> Callable[[int], None]:
     model = variant.model.to(memory_format=variant.layout)  # type: ignore[call-overload]
     images = images.contiguous(memory_format=variant.layout)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
 
     def step(index: int) -> None:
-        F.cross_entropy(model(images, *variant.draw(index)), labels).backward()
+        for arguments in variant.draw(index):
+            with precision(options):
+                loss = F.cross_entropy(model(images, *arguments).float(), labels)
+            loss.backward()
         optimizer.step()
         optimizer.zero_grad()
 
     return step
 
 
-def saved_bytes(variant: Variant, images: Tensor) -> int:
+def timed(step: Callable[[], None], device: torch.device) -> float:
+    """Seconds of one step, with all that it has set going on the device."""
+    finish = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    finish()
+    started = time.perf_counter()
+    step()
+    finish()
+    return time.perf_counter() - started
+
+
+def kept_bytes(variant: Variant, images: Tensor, options: argparse.Namespace) -> int:
     """Bytes of the distinct storages that autograd keeps of one forward pass, parameters not counted."""
     own = {parameter.untyped_storage().data_ptr() for parameter in variant.model.parameters()}
     kept: dict[int, int] = {}
@@ -122,26 +170,56 @@ def saved_bytes(variant: Variant, images: Tensor) -> int:
             kept[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        output = variant.model(images.contiguous(memory_format=variant.layout), *variant.draw(0))
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), precision(options):
+        output = variant.model(images.contiguous(memory_format=variant.layout), *variant.draw(0)[0])
     assert output.grad_fn is not None  # alive until here, so no storage was counted, freed and counted again
     return sum(kept.values())
 
 
-def report(times: dict[str, list[float]], saved: dict[str, int], options: argparse.Namespace) -> None:
-    title = f"{options.resolution} px, batch {options.batch}, {options.steps} interleaved steps"
-    table = Table("variant", title=title)
-    for heading in ("median ms", "times faster", "saved MB", "share"):
+def gemm_peak(device: torch.device, options: argparse.Namespace) -> float:
+    """Multiply-adds per second of a large matrix product in the benchmark's precision."""
+    size = 2048 if device.type == "cpu" else 8192
+    matrix = torch.randn(size, size, device=device, dtype=DTYPES[options.precision])
+    seconds = min(timed(lambda: matrix @ matrix, device) for _ in range(10))
+    return size**3 / seconds
+
+
+def report(
+    variants: dict[str, Variant],
+    times: dict[str, list[float]],
+    kept: dict[str, int],
+    peak: float,
+    options: argparse.Namespace,
+) -> None:
+    size = f"{options.resolution} px, batch {options.batch}, {options.precision}"
+    table = Table("variant", title=f"{size}, {options.steps} interleaved steps")
+    for heading in ("median ms", "times faster", "kept MB", "share", "of the peak"):
         table.add_column(heading, justify="right")
     first = next(iter(times))
-    baseline = statistics.median(times[first])
-    for name, values in times.items():
-        median = statistics.median(values)
-        memory = (f"{saved[name] / 1e6:.0f}", f"{saved[name] / saved[first]:.3f}")
-        table.add_row(name, f"{1000 * median:.0f}", f"{baseline / median:.2f}", *memory)
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    for name, median in medians.items():
+        useful = 3 * variants[name].madds * options.batch / median / peak
+        speed = (f"{1000 * median:.0f}", f"{medians[first] / median:.2f}")
+        memory = (f"{kept[name] / 1e6:.0f}", f"{kept[name] / kept[first]:.3f}")
+        table.add_row(name, *speed, *memory, f"{100 * useful:.0f} %")
     console = Console()
     console.print(table)
-    console.print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {platform.machine()}, CPU")
+    console.print(
+        f"torch {torch.__version__}, {where(options)}; largest matrix product "
+        f"{2 * peak / 1e9:.0f} GFLOP/s; dense steps of FBNet's protocol (100 classes, {FBNET_EPOCHS} epochs): "
+        f"{fbnet_hours(medians['independent, dense, none'], options):.0f} hours of this device "
+        f"(the paper says {FBNET_HOURS} GPU-hours, on other hardware and in another space)"
+    )
+
+
+def where(options: argparse.Namespace) -> str:
+    if options.device == "cuda":
+        return torch.cuda.get_device_name()
+    return f"{torch.get_num_threads()} threads, {platform.machine()} CPU"
+
+
+def fbnet_hours(seconds: float, options: argparse.Namespace) -> float:
+    return FBNET_IMAGES * FBNET_EPOCHS / options.batch * seconds / 3600
 
 
 if __name__ == "__main__":

@@ -70,14 +70,13 @@ class EntangledBlock(MixedBlock):
 
     def project(self, x: Tensor, choices: Sequence[int]) -> Projections:
         order = sorted(choices, key=lambda choice: self.layer.choices[choice].kernel)
-        rows, expanded, filtered = self._recomputed_choice(self._tiles, x, order)
+        rows, expanded, filtered = self._unless_kept(self._tiles, x, order)
         tracked = []
         for choice in order:
             hidden = self.layer.hidden_channels(self.layer.choices[choice])
             batch = {"expand": expanded, "depthwise": filtered[self.layer.choices[choice].kernel]}
             tracked += [
-                (self._running(part, choice), statistics.channels(0, hidden))
-                for part, statistics in batch.items()
+                (self._running(part, choice), statistics.first(hidden)) for part, statistics in batch.items()
             ]
         return Projections(rows, order, tracked)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -42,15 +42,18 @@ class IndependentBlock(MixedBlock):
     def project(self, x: Tensor, choices: Sequence[int]) -> Projections:
         rows = to_rows(x)
         ones, inputs = with_ones(rows), moments(rows)
-        projected, order, tracked = [], [], []
+        projected, order = [], []
+        tracked: list[tuple[Running, Statistics]] = []
         for tile in self._tiles(x, choices):
-            y, expanded, filtered = self._recomputed_choice(self._tile, ones, inputs, Shape.of(x), tile)
+            y, expanded, filtered = self._unless_kept(self._tile, ones, inputs, Shape.of(x), tile)
             projected.append(y)
             order += tile
-            for choice, start, stop in self._spans(tile):
-                block = self._block(choice)
-                for part, batch in ((block.expand, expanded), (block.depthwise, filtered)):
-                    tracked.append((_running(part.norm), batch.channels(start, stop)))
+            blocks, hidden = [self._block(choice) for choice in tile], self._hidden(tile)
+            for norms, batch in (
+                ([block.expand.norm for block in blocks], expanded),
+                ([block.depthwise.norm for block in blocks], filtered),
+            ):
+                tracked += zip(map(_running, norms), batch.split(hidden), strict=True)
         return Projections(torch.cat(projected, 1), order, tracked)
 
     def _tile(
@@ -69,16 +72,18 @@ class IndependentBlock(MixedBlock):
         return project(maps, self._members(maps, choices)), expanded, filtered
 
     def _members(self, maps: Tensor, choices: list[int]) -> list[Member]:
-        means = None
+        hidden, start, members = self._hidden(choices), 0, []
+        means: Sequence[Tensor | None] = [None] * len(choices)
         if self.layer.squeezed_channels(self.layer.choices[choices[0]]):
-            means = to_rows(maps).view(len(maps), -1, maps.shape[1]).mean(1)
-        members = []
-        for choice, start, stop in self._spans(choices):
+            means = to_rows(maps).view(len(maps), -1, maps.shape[1]).mean(1).split(hidden, 1)
+        for choice, mean, channels in zip(choices, means, hidden, strict=True):
             block, gate = self._block(choice), None
-            if means is not None:
+            if mean is not None:
                 assert isinstance(block.se, SqueezeExcite)
-                gate = block.se.gates(means[:, start:stop])
-            members.append(Member(start, stop, gate, block.project.conv.weight.flatten(1).to(maps.dtype)))
+                gate = block.se.gates(mean)
+            projection = block.project.conv.weight.flatten(1).to(maps.dtype)
+            members.append(Member(start, start + channels, gate, projection))
+            start += channels
         return members
 
     def _block(self, choice: int) -> InvertedResidual:
@@ -86,13 +91,8 @@ class IndependentBlock(MixedBlock):
         assert isinstance(block, InvertedResidual)
         return block
 
-    def _spans(self, choices: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-        """(choice, start, stop) of hidden channels side by side."""
-        start = 0
-        for choice in choices:
-            stop = start + self.layer.hidden_channels(self.layer.choices[choice])
-            yield choice, start, stop
-            start = stop
+    def _hidden(self, choices: Sequence[int]) -> list[int]:
+        return [self.layer.hidden_channels(self.layer.choices[choice]) for choice in choices]
 
     def _tiles(self, x: Tensor, choices: Sequence[int]) -> list[list[int]]:
         """The choices in groups of one kernel, with or without squeeze-excite, on a CPU of limited size."""
@@ -102,10 +102,7 @@ class IndependentBlock(MixedBlock):
         for choice in choices:
             spec = self.layer.choices[choice]
             group = tiles.setdefault((spec.kernel, self.layer.squeezed_channels(spec) > 0), [[]])
-            hidden = sum(
-                self.layer.hidden_channels(self.layer.choices[each]) for each in [*group[-1], choice]
-            )
-            if group[-1] and hidden * per_channel > limit:
+            if group[-1] and sum(self._hidden([*group[-1], choice])) * per_channel > limit:
                 group.append([])
             group[-1].append(choice)
         return [tile for group in tiles.values() for tile in group]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from dnas.nn.checkpointing import recomputed
 from dnas.nn.rows import Shape, without_autocast, working_dtype
-from dnas.nn.statistics import Norm, Running, Statistics, mix
+from dnas.nn.statistics import Norm, Running, Statistics, mix, update
 from dnas.nn.weighted_sum import weighted_sum
 from dnas.space import Layer, output_size
 
@@ -43,8 +43,9 @@ class Projections(NamedTuple):
 class MixedBlock(nn.Module, ABC):
     """All choices of one searchable layer.
 
-    ``checkpointing`` tells what training keeps for the backward pass: everything (``none``), the input of
-    the layer and the projections of every choice (``choice``), or the input of the layer alone (``block``).
+    ``checkpointing`` tells what training keeps for the backward pass: everything (``none``), the input of the
+    layer and the projections of every choice (``choice``), or the input of the layer alone (``block``; when
+    the layer is computed again it is with ``choice``, so that it never holds all its choices at a time).
     """
 
     def __init__(self, layer: Layer) -> None:
@@ -93,11 +94,13 @@ class MixedBlock(nn.Module, ABC):
         return sum(parts[1:], parts[0])
 
     def _one(self, x: Tensor, choice: int) -> Tensor:
-        return self._recomputed_choice(self.run, x, choice)
-
-    def _recomputed_choice(self, function: Callable[..., Any], *inputs: Any) -> Any:
-        """``function(*inputs)``, computed again in the backward pass if choices are checkpointed."""
         if self.checkpointing == "choice" and torch.is_grad_enabled():
+            return recomputed(self, self.run, x, choice)
+        return self.run(x, choice)
+
+    def _unless_kept(self, function: Callable[..., Any], *inputs: Any) -> Any:
+        """``function(*inputs)`` of some choices, computed again in the backward pass unless everything is kept."""
+        if self.checkpointing != "none" and torch.is_grad_enabled():
             return recomputed(self, function, *inputs)
         return function(*inputs)
 
@@ -126,10 +129,6 @@ class MixedBlock(nn.Module, ABC):
             height, width = (output_size(size, self.layer.stride) for size in x.shape[2:])
             shape = Shape(len(x), height, width)
             y, batch = mix(rows, Norm(scale, shift, norms[0].eps), chosen, shape)
-            out = self.layer.out_channels
-            tracked += [
-                (each, batch.channels(index * out, (index + 1) * out)) for index, each in enumerate(running)
-            ]
-            for average, statistics in tracked:
-                average.update(statistics)
+            split = batch.split([self.layer.out_channels] * len(order))
+            update([*tracked, *zip(running, split, strict=True)])
             return y + x * chosen.sum() if self.layer.keeps_shape else y

@@ -39,7 +39,7 @@ def without_autocast(tensor: Tensor) -> AbstractContextManager[None]:
 
 
 def with_ones(rows: Tensor) -> Tensor:
-    """(M, C) to (M, C + 8): a column of ones, so that a bias is one more column of weights, and seven of zeros.
+    """(M, C) to (M, C + 8): a column of ones, so that a bias is a column of weights, and seven of zeros.
 
     Adding a bias costs a pass over the product, and its gradient another; eight keep rows aligned.
     """

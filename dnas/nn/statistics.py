@@ -5,6 +5,7 @@ docs/performance.md derives the formulas.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -34,9 +35,15 @@ class Statistics(NamedTuple):
     mean: Tensor
     var: Tensor
 
-    def channels(self, start: int, stop: int) -> Statistics:
-        """Those of the channels [start, stop)."""
-        return Statistics(self.mean[start:stop], self.var[start:stop])
+    def split(self, sizes: Sequence[int]) -> list[Statistics]:
+        """Those of consecutive groups of channels."""
+        return [
+            Statistics(*parts) for parts in zip(self.mean.split(sizes), self.var.split(sizes), strict=True)
+        ]
+
+    def first(self, channels: int) -> Statistics:
+        """Those of the first channels."""
+        return Statistics(self.mean[:channels], self.var[:channels])
 
 
 class Running(NamedTuple):
@@ -47,13 +54,18 @@ class Running(NamedTuple):
     momentum: float
     batches: Tensor | None
 
-    @torch.no_grad()
-    def update(self, batch: Statistics) -> None:
-        """Move towards a batch's statistics."""
-        self.mean.lerp_(batch.mean.to(self.mean.dtype), self.momentum)
-        self.var.lerp_(batch.var.to(self.var.dtype), self.momentum)
-        if self.batches is not None:
-            self.batches.add_(1)
+
+@torch.no_grad()
+def update(tracked: Sequence[tuple[Running, Statistics]]) -> None:
+    """Move all running statistics towards their batch's, in a handful of operations."""
+    for momentum in {running.momentum for running, _ in tracked}:
+        pairs = [(running, batch) for running, batch in tracked if running.momentum == momentum]
+        averages = [average for running, _ in pairs for average in (running.mean, running.var)]
+        values = [value for _, batch in pairs for value in (batch.mean, batch.var)]
+        torch._foreach_lerp_(averages, values, momentum)
+    counts = [running.batches for running, _ in tracked if running.batches is not None]
+    if counts:
+        torch._foreach_add_(counts, 1)
 
 
 def moments(rows: Tensor) -> Moments:
