@@ -15,6 +15,7 @@ USAGE = """usage: dnas COMMAND [options]
   test      the same on the test split
   derive    architectures from a search checkpoint, with bounds on latency and size
   latency   latency tables: list, show, build, measure, import, check, profile, compare
+  memory    memory of a training step, by plan of checkpointing, and the largest batch that fits
   configs   list the shipped configs, print or copy them
 
 'dnas COMMAND --help' explains each. Every option of a config can be overridden: --trainer.max_epochs 5"""
@@ -25,6 +26,7 @@ MODULES = {
     "demo": "lightning_modules.demo",
     "derive": "dnas.derive",
     "latency": "latency.__main__",
+    "memory": "dnas.memory.__main__",
     "configs": "lightning_modules.configs_command",
 }
 

@@ -1,0 +1,172 @@
+"""Which checkpointing and which batch fit into memory, known before training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from dnas.costs import count
+from dnas.memory.rehearsal import Footprint, Rehearsal, Setting
+from dnas.nn.checkpointing import PLANS
+from dnas.space import Layer
+
+# Of the memory that is free: the rest is for data loading, libraries' workspaces and fragmentation.
+USABLE = 0.9
+# Batches are multiples of it, which keeps products aligned.
+STEP = 8
+# Images below which a batch is too small to be preferred: batch norms and gradients become noisy.
+WANTED = 64
+_MOST = 2**16
+# Maps of one choice that training can hold, at the resolution of its input and of its output: before and
+# after each of convolution, norm, activation and gate, twice for their gradients.
+_MAPS = 6
+
+
+class DoesNotFit(ValueError):
+    """No plan fits into the memory that is free; the message says what each would need."""
+
+
+class MemoryPlan(NamedTuple):
+    """A batch under a plan of checkpointing, and what its step takes."""
+
+    checkpointing: str
+    batch: int
+    footprint: Footprint
+
+    @property
+    def peak(self) -> int:
+        """Bytes at the worst moment of a step."""
+        return self.footprint.peak
+
+
+def estimate(setting: Setting, batch: int, checkpointing: str = "none") -> MemoryPlan:
+    """What one training step takes; some seconds for a large space.
+
+    Raises:
+        ValueError: a batch below 1, an unknown plan.
+    """
+    if batch < 1 or checkpointing not in PLANS:
+        raise ValueError(
+            f"Expected a batch of at least 1 and one of {', '.join(PLANS)}, got {batch} and "
+            f"{checkpointing!r}."
+        )
+    return MemoryPlan(checkpointing, batch, Rehearsal(setting).measure(batch, checkpointing))
+
+
+def choose(
+    setting: Setting,
+    free: int,
+    *,
+    wanted: int = WANTED,
+    most: int | None = None,
+    first: str = "none",
+    rehearsal: Rehearsal | None = None,
+    tell: Callable[[str], object] = lambda text: None,
+) -> MemoryPlan:
+    """The largest batch, under the cheapest plan with which a batch of ``wanted`` images fits.
+
+    Plans are tried from ``first`` on, in the order none, choice, block, which is that of their time. If none
+    of them takes ``wanted`` images, it is the one with the largest batch. Batches are multiples of 8, unless
+    ``most`` is smaller, and fit into 90 % of ``free``.
+
+    Args:
+        free: bytes, those of the parameters included, see :func:`dnas.memory.available.free_bytes`.
+        most: images that a batch may have.
+        rehearsal: of ``setting``, if there is one already.
+        tell: is told what is being tried.
+
+    Raises:
+        DoesNotFit: not even the smallest batch fits with any plan.
+    """
+    rehearsal = rehearsal or Rehearsal(setting)
+    most = _rounded(min(most or _MOST, _MOST))
+    found: list[MemoryPlan] = []
+    for plan in PLANS[PLANS.index(first) :]:
+        batch = largest_batch(rehearsal, plan, free, most, tell)
+        if batch:
+            found.append(MemoryPlan(plan, batch, rehearsal.measure(batch, plan)))
+            if batch >= min(wanted, most):
+                return found[-1]
+    if found:
+        return max(found, key=lambda each: each.batch)
+    raise DoesNotFit(_explain(rehearsal, free, first, min(STEP, most)))
+
+
+def largest_batch(
+    rehearsal: Rehearsal,
+    checkpointing: str,
+    free: int,
+    most: int = _MOST,
+    tell: Callable[[str], object] = lambda text: None,
+) -> int:
+    """The most images, a multiple of 8 or ``most``, whose step fits into 90 % of ``free``; 0 if none do."""
+
+    def peak(batch: int) -> int:
+        tell(f"checkpointing {checkpointing}, {batch} images")
+        return rehearsal.measure(batch, checkpointing).peak
+
+    budget, least = USABLE * free, min(STEP, most)
+    if peak(least) > budget:
+        return 0
+    if most == least:
+        return most
+    return _search(peak, budget, (least, min(4 * STEP, most)), most)
+
+
+def _search(peak: Callable[[int], int], budget: float, points: tuple[int, int], most: int) -> int:
+    """Memory is almost affine in the batch: straight lines through the last two batches tried."""
+    fits, too_many = points[0], most + STEP
+    before, last = points
+    while too_many - fits > STEP:
+        if peak(last) <= budget:
+            fits = max(fits, last)
+        else:
+            too_many = min(too_many, last)
+        slope = (peak(last) - peak(before)) / (last - before)
+        room = (budget - peak(last)) / slope if slope > 0 else float(most)
+        guess = _rounded(int(min(max(last + room, 0), most)))
+        # Never outside of what is known; then the neighbour of the answer, which proves it.
+        guess = min(max(guess, fits), too_many - STEP)
+        if guess == fits:
+            guess = fits + STEP
+        if guess >= too_many:
+            break
+        before, last = last, guess
+    return min(fits, most)
+
+
+def upper_bound(setting: Setting, batch: int) -> int:
+    """More bytes than a step can need, at once: every map of every active choice, many times over."""
+    space = setting.space.adapt(**setting.adaptation, resolution=setting.side)
+    wide = max(
+        sum(_map_values(layer, range(len(layer.choices)) if each.active is None else each.active[index])
+            for index, layer in enumerate(space.layers))
+        for each in setting.passes
+    )  # fmt: skip
+    fixed = sum(op.out_channels * op.input_size**2 for op in (*space.stem, *space.head))
+    costs = count(space)
+    parameters = int(costs.params.sum()) + costs.fixed_params
+    # Weights, gradients and two numbers of the optimiser; all of 4 bytes.
+    return 4 * (_MAPS * batch * (wide + fixed) + 4 * parameters)
+
+
+def _map_values(layer: Layer, choices: range | tuple[int, ...]) -> int:
+    pixels = layer.input_size**2 + layer.output_size**2
+    hidden = sum(layer.hidden_channels(layer.choices[choice]) for choice in choices)
+    return pixels * (hidden + len(choices) * (layer.in_channels + layer.out_channels))
+
+
+def _rounded(batch: int) -> int:
+    return batch // STEP * STEP if batch >= STEP else batch
+
+
+def _explain(rehearsal: Rehearsal, free: int, first: str, least: int) -> str:
+    needs = ", ".join(
+        f"{rehearsal.measure(least, plan).peak / 1e9:.2f} GB with {plan}"
+        for plan in PLANS[PLANS.index(first) :]
+    )
+    return (
+        f"Not even {least} images fit into 90 % of the {free / 1e9:.2f} GB that are free: a step needs "
+        f"{needs}. Lower the resolution, draw fewer paths at a time (TwoPath, UniformPath), share weights "
+        "(sharing: entangled), or free memory."
+    )
