@@ -32,6 +32,7 @@ from lightning_modules.callbacks import (
     AnnealLearningRates,
     ClipGradients,
     GracefulInterrupt,
+    PlanMemory,
     RandomState,
     SearchFigures,
     SearchMonitor,
@@ -72,7 +73,8 @@ class DifferentiableSearch(pl.LightningModule):
         clip_weights: maximal gradient norm of the weights.
         clip_alpha: maximal gradient norm of alpha.
         checkpointing: against running out of memory: keep only the inputs of choices (choice) or of layers
-            (block) and compute the rest again in the backward pass; slower, with the same results.
+            (block) and compute the rest again in the backward pass; slower, with the same results. With
+            data.batch_size auto, the plan to begin with.
         recalibration_batches: batches for batch-norm statistics before one-shot accuracy is measured.
         seed: decides the noise of the masks.
     """
@@ -131,6 +133,7 @@ class DifferentiableSearch(pl.LightningModule):
             ClipGradients([clip_weights, clip_alpha]),
             self.monitor,
             SearchFigures(self.monitor, self.table.kind, objective.target_ms),
+            PlanMemory(),
             RandomState(),
             GracefulInterrupt(),
         ]

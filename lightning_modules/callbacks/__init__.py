@@ -4,6 +4,7 @@ from lightning_modules.callbacks.anneal import Anneal, AnnealLearningRates
 from lightning_modules.callbacks.clip import ClipGradients
 from lightning_modules.callbacks.figures import SearchFigures
 from lightning_modules.callbacks.interrupt import GracefulInterrupt
+from lightning_modules.callbacks.memory import PlanMemory
 from lightning_modules.callbacks.monitor import SearchMonitor
 from lightning_modules.callbacks.random_state import RandomState
 from lightning_modules.callbacks.warmup import AlphaWarmup
@@ -14,6 +15,7 @@ __all__ = [
     "AnnealLearningRates",
     "ClipGradients",
     "GracefulInterrupt",
+    "PlanMemory",
     "RandomState",
     "SearchFigures",
     "SearchMonitor",

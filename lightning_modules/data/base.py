@@ -20,6 +20,7 @@ from lightning_modules.data.streams import PairedSteps, SharedSteps, Steps, Stre
 
 Batches = Literal["search", "plain"]
 Alternate = Literal["step", "epoch"]
+BatchSize = int | Literal["auto"]
 PrepareOn = Literal["auto", "loader", "device"]
 
 
@@ -33,7 +34,9 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         resolution: height and width of the images, pixels.
         in_channels: channels of the images.
         fractions: the split fractions, for validation.
-        batch_size: images per training batch and process, in the weights and in the alpha split.
+        batch_size: images per training batch and process, in the weights and in the alpha split. "auto"
+            leaves it to a search, which takes what memory allows (docs/memory.md); other training needs a
+            number.
         eval_batch_size: images per batch in validation, test and recalibration.
         num_workers: processes that load; 0 loads in the training process. Batches do not depend on it. None
             takes 0 where the CPU trains or images are in memory, else one for each CPU core, at most 8.
@@ -59,7 +62,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         resolution: int,
         in_channels: int,
         fractions: Mapping[str, float],
-        batch_size: int = 64,
+        batch_size: BatchSize = 64,
         eval_batch_size: int = 256,
         num_workers: int | None = None,
         seed: int = 0,
@@ -73,7 +76,7 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         at_least = {"resolution": 1, "batch_size": 1, "eval_batch_size": 1, "num_workers": 0, "seed": 0}
         values = {
             "resolution": resolution,
-            "batch_size": batch_size,
+            "batch_size": 1 if batch_size == "auto" else batch_size,
             "eval_batch_size": eval_batch_size,
             "num_workers": 0 if num_workers is None else num_workers,
             "seed": seed,
@@ -89,7 +92,8 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         if problems:
             raise ValueError(f"{type(self).__name__}: {'; '.join(problems)}")
         self.resolution, self.in_channels, self.fractions = resolution, in_channels, dict(fractions)
-        self.batch_size, self.eval_batch_size, self.num_workers = batch_size, eval_batch_size, num_workers
+        self.batch_size: BatchSize = batch_size
+        self.eval_batch_size, self.num_workers = eval_batch_size, num_workers
         self.seed, self.augment, self.prepare_on = seed, augment, prepare_on
         self.split_alpha, self.alternate, self.batches = split_alpha, alternate, batches
         self._splits: dict[str, Split] = {}
@@ -141,7 +145,11 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         self.batches, self.split_alpha, self.alternate = batches, split_alpha, alternate
 
     def train_dataloader(self) -> ResumableLoader:
-        """The training loader, sharded over processes; each epoch is one pass over the weights split."""
+        """The training loader, sharded over processes; each epoch is one pass over the weights split.
+
+        Raises:
+            ValueError: a batch size "auto" that no search has chosen, or overfit_batches.
+        """
         if getattr(self.trainer, "overfit_batches", 0) > 0:
             raise ValueError(
                 "overfit_batches needs a loader that Lightning can stop from shuffling, and this one keeps"
@@ -189,7 +197,15 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     def _stream(self, split: Split, part: int) -> Stream:
         rank, world_size = self._processes()
         split = split._replace(raw=self._on_device())
-        return Stream(split, self.batch_size, self.seed, part=part, rank=rank, world_size=world_size)
+        return Stream(split, self._images_per_batch(), self.seed, part=part, rank=rank, world_size=world_size)
+
+    def _images_per_batch(self) -> int:
+        if isinstance(self.batch_size, int):
+            return self.batch_size
+        raise ValueError(
+            f"{type(self).__name__}: only a search chooses batch_size 'auto', from the memory of its"
+            " supernet: give a number (on the command line --data.init_args.batch_size)"
+        )
 
     def _weights_split(self) -> Split:
         weights, alpha = self.splits["weights"], self.splits["alpha"]
