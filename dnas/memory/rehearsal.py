@@ -133,6 +133,9 @@ class LiveBytes(TorchDispatchMode):
         if func is torch.ops.prim.device.default and isinstance(args[0], FakeTensor):
             return args[0].fake_device
         out = func(*args, **(kwargs or {}))
+        if func is torch.ops.aten.native_batch_norm.default and args[1] is not None:
+            # Real statistics have the precision of scale and shift; fake ones that of the maps.
+            out = (out[0], *(each.to(args[1].dtype) for each in out[1:]))
         for each in pytree.tree_leaves(out):
             if isinstance(each, Tensor):
                 self._add(each.untyped_storage())
