@@ -2,12 +2,12 @@
 
     python benchmarks/supernet_step.py --resolution 32 --batch 64
     python benchmarks/supernet_step.py --resolution 224 --batch 4 --stem-stride 2
-    python benchmarks/supernet_step.py --device cuda --resolution 224 --batch 128 --stem-stride 2 --precision bf16
+    python benchmarks/supernet_step.py --device cuda --precision bf16 --resolution 32 --batch 256
 
-The ratio is to the plain loop: stock modules, twelve independent blocks per layer one after the other, maps in
-NCHW, as published FBNet code has it. Medians. "kept" are the bytes that autograd keeps of one forward pass.
-The share of the peak counts the multiply-adds that a step needs (three times those of its forward pass, nothing
-that is computed again) against what a large matrix product reaches on the same machine.
+The ratio is to the plain loop: stock modules, twelve independent blocks per layer one after the other, maps
+in NCHW, as published FBNet code has it. Medians. "kept" are the bytes that autograd keeps of a forward pass.
+The share of the peak counts the multiply-adds that a step needs (three times those of its forward pass,
+nothing that is computed again) against what a large matrix product reaches on the same machine.
 """
 
 from __future__ import annotations
@@ -204,12 +204,15 @@ def report(
         table.add_row(name, *speed, *memory, f"{100 * useful:.0f} %")
     console = Console()
     console.print(table)
-    console.print(
-        f"torch {torch.__version__}, {where(options)}; largest matrix product "
-        f"{2 * peak / 1e9:.0f} GFLOP/s; dense steps of FBNet's protocol (100 classes, {FBNET_EPOCHS} epochs): "
-        f"{fbnet_hours(medians['independent, dense, none'], options):.0f} hours of this device "
-        f"(the paper says {FBNET_HOURS} GPU-hours, on other hardware and in another space)"
-    )
+    machine = f"torch {torch.__version__}, {where(options)}"
+    console.print(f"{machine}; a large matrix product reaches {2 * peak / 1e9:.0f} GFLOP/s")
+    if options.resolution == 224:
+        seconds = medians["independent, dense, none"]
+        console.print(
+            f"FBNet's protocol (100 classes, {FBNET_EPOCHS} epochs) in dense steps: {options.batch / seconds:.0f} "
+            f"images/s, {fbnet_hours(seconds, options):.0f} hours of this device. The paper says {FBNET_HOURS} "
+            "GPU-hours, on other hardware and in another space."
+        )
 
 
 def where(options: argparse.Namespace) -> str:

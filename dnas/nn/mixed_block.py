@@ -99,7 +99,7 @@ class MixedBlock(nn.Module, ABC):
         return self.run(x, choice)
 
     def _unless_kept(self, function: Callable[..., Any], *inputs: Any) -> Any:
-        """``function(*inputs)`` of some choices, computed again in the backward pass unless everything is kept."""
+        """``function(*inputs)``, computed again in the backward pass unless everything is kept."""
         if self.checkpointing != "none" and torch.is_grad_enabled():
             return recomputed(self, function, *inputs)
         return function(*inputs)

@@ -24,7 +24,7 @@ class Member(NamedTuple):
 def project(maps: Tensor, members: Sequence[Member]) -> Tensor:
     """(gate * maps[:, start:stop]) P^T of every member, side by side.
 
-    Members may have channels in common (slices of one block); each channel must belong to at least one.
+    Members lie side by side or within each other (slices of one block); each channel belongs to at least one.
 
     Args:
         maps: (N, H, h, w), channels last.
@@ -76,7 +76,8 @@ def _gradients(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         (start, stop, _), d_out, (hidden, gate, projection) = members[index]
         d_projections[index] = d_out.t() @ _gated(hidden, gate, images)
         target = d_rows[:, start:stop]
-        overlaps = any(start < end and begin < stop for begin, end in written)
+        overlaps = any(begin <= start and stop <= end for begin, end in written)
+        assert overlaps or not any(start < end and begin < stop for begin, end in written)
         written.append((start, stop))
         if gate is None:
             torch.addmm(target, d_out, projection, beta=int(overlaps), out=target)

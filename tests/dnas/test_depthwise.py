@@ -1,0 +1,81 @@
+"""The weight gradient of our own is that of PyTorch's convolution; it is taken only where it helps."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dnas.nn import depthwise as module
+from dnas.nn.depthwise import DepthwiseConv2d, depthwise, weight_gradient
+
+
+def maps(*shape: int) -> Tensor:
+    x = torch.randn(*shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+@pytest.fixture
+def everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our gradient for every kernel and map, not only where it is faster."""
+    monkeypatch.setattr(module, "_own_gradient", lambda x, kernel: True)
+
+
+@pytest.mark.usefixtures("everywhere")
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("kernel", [1, 3, 5, 7])
+@pytest.mark.parametrize("size", [(1, 1), (1, 4), (2, 2), (3, 7), (4, 4), (9, 5), (28, 28)], ids=str)
+def test_gradients_are_those_of_the_library(size: tuple[int, int], kernel: int, stride: int) -> None:
+    x, weight = maps(3, 5, *size).requires_grad_(), maps(5, 1, kernel, kernel).requires_grad_()
+    y = depthwise(x, weight, stride)
+    expected = F.conv2d(x, weight, None, stride, kernel // 2, groups=5)
+    assert torch.equal(y, expected)
+    dy = maps(*y.shape)
+    for found, wanted in zip(
+        torch.autograd.grad(y, (x, weight), dy), torch.autograd.grad(expected, (x, weight), dy), strict=True
+    ):
+        torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.usefixtures("everywhere")
+@pytest.mark.parametrize("size", [1, 5 * 36 * 8 * 2, 2**40])
+def test_images_are_folded_a_few_at_a_time(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FOLDED_BYTES", size)
+    x, weight, dy = maps(7, 5, 6, 6), maps(5, 1, 5, 5), maps(7, 5, 6, 6)
+    expected = module._library_gradient(x, dy, weight, 1, 1)
+    torch.testing.assert_close(weight_gradient(x, dy, weight, 1), expected)
+
+
+@pytest.mark.parametrize(
+    ("shape", "kernel", "own"),
+    [
+        ((2, 5, 8, 8), 5, True),
+        ((2, 5, 2, 2), 3, True),
+        ((2, 5, 8, 8), 3, False),
+        ((2, 5, 56, 56), 7, False),
+    ],
+    ids=str,
+)
+def test_where_it_is_taken(shape: tuple[int, ...], kernel: int, own: bool) -> None:
+    x, weight = maps(*shape).float(), torch.randn(5, 1, kernel, kernel, requires_grad=True)
+    assert ("_Depthwise" in depthwise(x, weight, 1).grad_fn.name()) == own  # type: ignore[union-attr]
+    assert "_Depthwise" not in depthwise(x.contiguous(), weight, 1).grad_fn.name()  # type: ignore[union-attr]
+    assert "_Depthwise" not in depthwise(x.bfloat16(), weight.bfloat16(), 1).grad_fn.name()  # type: ignore[union-attr]
+
+
+def test_no_gradient_is_made_that_nobody_takes() -> None:
+    x, weight = maps(2, 5, 4, 4), maps(5, 1, 5, 5).requires_grad_()
+    depthwise(x, weight, 1).sum().backward()
+    assert x.grad is None and weight.grad is not None
+    with torch.no_grad():
+        assert depthwise(x, weight, 1).grad_fn is None
+
+
+def test_the_module_is_an_ordinary_convolution() -> None:
+    ours, stock = (
+        DepthwiseConv2d(5, 5, 2).double(),
+        torch.nn.Conv2d(5, 5, 5, 2, 2, groups=5, bias=False).double(),
+    )
+    stock.load_state_dict(ours.state_dict())
+    torch.testing.assert_close(ours(maps(2, 5, 9, 9)), stock(maps(2, 5, 9, 9)))
