@@ -154,7 +154,7 @@ def test_a_bilevel_step_takes_what_its_heavier_half_takes(make: Any, space: Sear
     assert weights.weights_learn and not weights.alpha_learns
     assert alpha.alpha_learns and not alpha.weights_learn
     both = estimate(make(passes=(weights, alpha)), 64).peak
-    alone = estimate(make(passes=(alpha,)), 64).peak
+    alone = max(estimate(make(passes=(each,)), 64).peak for each in (weights, alpha))
     images = 64 * (27 * 27 * 4 + 8)
     assert both == alone + images
     # Frozen weights need no gradients.

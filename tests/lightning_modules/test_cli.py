@@ -135,7 +135,7 @@ def test_a_checkpoint_does_not_override_the_command_line(fit: Any, tiny_flags: l
         (["--model.tau=warm"], 'Parser key "tau"'),
         (["--model.nosuch=1"], "Option 'nosuch' is not accepted"),
         (["--data.batch_size=-3"], "batch_size must be an integer >= 1, got -3"),
-        (["--data.batch_size=many"], "Expected a <class 'int'>. Got value: many"),
+        (["--data.batch_size=many"], "Expected a typing.Literal['auto']\n  Given value: many"),
         (["--nosuch=1"], "unrecognized arguments: --nosuch=1"),
         (["--config=nosuch.yaml"], "no config 'nosuch.yaml'"),
         (["--trainer.gradient_clip_val=1"], "use model.clip_weights"),
@@ -173,11 +173,11 @@ def test_a_run_folder_in_use_is_refused(tiny_flags: list[str], tmp_path: Path, m
 def test_help_names_every_command(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     main(argv)
     told = capsys.readouterr().out
-    for command in ("demo", "fit", "validate", "test", "derive", "latency", "configs"):
+    for command in ("demo", "fit", "validate", "test", "derive", "latency", "memory", "configs"):
         assert f"\n  {command} " in told
 
 
-@pytest.mark.parametrize("command", ["fit", "validate", "test", "derive", "configs", "latency"])
+@pytest.mark.parametrize("command", ["fit", "validate", "test", "derive", "configs", "latency", "memory"])
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([command, "--help"])
