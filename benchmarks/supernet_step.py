@@ -208,10 +208,11 @@ def report(
     console.print(f"{machine}; a large matrix product reaches {2 * peak / 1e9:.0f} GFLOP/s")
     if options.resolution == 224:
         seconds = medians["independent, dense, none"]
+        speed, hours = options.batch / seconds, fbnet_hours(seconds, options)
         console.print(
-            f"FBNet's protocol (100 classes, {FBNET_EPOCHS} epochs) in dense steps: {options.batch / seconds:.0f} "
-            f"images/s, {fbnet_hours(seconds, options):.0f} hours of this device. The paper says {FBNET_HOURS} "
-            "GPU-hours, on other hardware and in another space."
+            f"FBNet's protocol (100 classes, {FBNET_EPOCHS} epochs) in dense steps: {speed:.0f} images/s, "
+            f"{hours:.0f} hours of this device. The paper says {FBNET_HOURS} GPU-hours, on other hardware "
+            "and in another space."
         )
 
 
