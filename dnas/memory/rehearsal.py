@@ -6,6 +6,7 @@ nothing allocated; what would be alive at any moment is known to the byte.
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -22,7 +23,7 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from dnas.memory.passes import Pass
-from dnas.nn import independent
+from dnas.nn.independent import IndependentBlock
 from dnas.nn.supernet import Supernet
 from dnas.space import SearchSpace
 
@@ -168,6 +169,9 @@ class Rehearsal:
         self._known: dict[tuple[int, str], Footprint] = {}
         with self._pretending():
             self._supernet = Supernet(setting.space, setting.sharing, **setting.adaptation)
+            for block in self._supernet.mixed_blocks():
+                if isinstance(block, IndependentBlock) and setting.device != "cpu":
+                    block.tile_bytes = math.inf
             self._parameters = list(self._supernet.parameters())
             tensors = (*self._parameters, *self._supernet.buffers())
             self._parameter_bytes = sum(each.nbytes for each in tensors)
@@ -247,11 +251,5 @@ class Rehearsal:
 
     @contextmanager
     def _pretending(self) -> Iterator[None]:
-        limit = independent.TILE_BYTES
-        try:
-            if self.setting.device != "cpu":
-                independent.TILE_BYTES = float("inf")  # type: ignore[assignment]
-            with torch.random.fork_rng(devices=[]), self._fake, self._live:
-                yield
-        finally:
-            independent.TILE_BYTES = limit
+        with torch.random.fork_rng(devices=[]), self._fake, self._live:
+            yield

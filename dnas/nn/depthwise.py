@@ -47,12 +47,12 @@ def depthwise(x: Tensor, weight: Tensor, stride: int) -> Tensor:
 
 
 def input_gradient(x: Tensor, dy: Tensor, weight: Tensor, stride: int) -> Tensor:
-    """The gradient of :func:`depthwise` with respect to x."""
+    """The gradient of :func:`depthwise` with respect to x: (N, C, H, W) from dy (N, C, H', W')."""
     return _library_gradient(x, dy, weight, stride, 0)
 
 
 def weight_gradient(x: Tensor, dy: Tensor, weight: Tensor, stride: int) -> Tensor:
-    """The gradient of :func:`depthwise` with respect to weight, in the fastest way known."""
+    """The gradient of :func:`depthwise` with respect to weight, (C, 1, k, k), in the fastest way known."""
     if _own_gradient(x, weight.shape[-1]):
         return _folded_weight_gradient(x, dy, weight.shape[-1], stride)
     return _library_gradient(x, dy, weight, stride, 1)

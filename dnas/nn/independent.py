@@ -23,11 +23,15 @@ TILE_BYTES = 12 * 2**20
 
 
 class IndependentBlock(MixedBlock):
-    """Each choice has weights and batch-norm statistics of its own."""
+    """Each choice has weights and batch-norm statistics of its own.
+
+    ``tile_bytes`` limits, on a CPU, the expanded maps of choices that are computed together.
+    """
 
     def __init__(self, layer: Layer) -> None:
         super().__init__(layer)
         self.blocks = nn.ModuleList(build_block(layer, choice) for choice in layer.choices)
+        self.tile_bytes: float = TILE_BYTES
 
     def run(self, x: Tensor, choice: int) -> Tensor:
         return self.blocks[choice](x)
@@ -97,7 +101,7 @@ class IndependentBlock(MixedBlock):
     def _tiles(self, x: Tensor, choices: Sequence[int]) -> list[list[int]]:
         """The choices in groups of one kernel, with or without squeeze-excite, on a CPU of limited size."""
         tiles: dict[tuple[int, bool], list[list[int]]] = {}
-        limit = TILE_BYTES if x.device.type == "cpu" else float("inf")
+        limit = self.tile_bytes if x.device.type == "cpu" else float("inf")
         per_channel = x.numel() // x.shape[1] * x.element_size()
         for choice in choices:
             spec = self.layer.choices[choice]

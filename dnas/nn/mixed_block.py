@@ -109,12 +109,16 @@ class MixedBlock(nn.Module, ABC):
         dense = [choice for choice in active if not choices[choice].skip and choices[choice].groups == 1]
         # A single value per channel has no variance: the plain path refuses it.
         many = x.numel() // x.shape[1] // self.layer.stride**2 > 1
-        plain = all(
+        # Looking at every module comes last: a single path must not pay for it.
+        together = self.training and len(dense) >= FEWEST_TOGETHER and many and self._has_plain_norms()
+        return dense if together else []
+
+    def _has_plain_norms(self) -> bool:
+        return all(
             type(norm) is nn.BatchNorm2d and norm.momentum is not None and norm.track_running_stats
             for norm in self.modules()
             if isinstance(norm, nn.modules.batchnorm._NormBase)
         )
-        return dense if self.training and len(dense) >= FEWEST_TOGETHER and many and plain else []
 
     def _together(self, x: Tensor, weights: Sequence[Tensor], choices: Sequence[int]) -> Tensor:
         dtype = working_dtype(x)

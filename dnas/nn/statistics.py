@@ -91,7 +91,8 @@ def fold(weight: Tensor, norm: Norm, inputs: Moments, count: int) -> tuple[Tenso
         weights that convolve and normalise rows with a column of ones; the statistics of x W^T.
     """
     mean = weight @ inputs.mean
-    var = ((weight @ inputs.covariance) * weight).sum(1)
+    # Never negative, but for rounding: a channel in which large inputs cancel.
+    var = ((weight @ inputs.covariance) * weight).sum(1).clamp(min=0)
     factor = norm.scale * torch.rsqrt(var + norm.eps)
     statistics = Statistics(mean.detach(), var.detach() * (count / (count - 1)))
     return with_bias(weight * factor[:, None], norm.shift - factor * mean), statistics

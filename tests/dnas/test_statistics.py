@@ -28,6 +28,18 @@ def test_folded_weights_convolve_and_normalise() -> None:
     torch.testing.assert_close(statistics.var, (x @ weight.t()).var(0), rtol=1e-6, atol=1e-9)
 
 
+def test_cancelling_inputs_do_not_make_a_variance_negative() -> None:
+    x = random(64, 1).float() * torch.tensor([[3000.0, 2000.0]])
+    folded, statistics = fold(
+        torch.tensor([[2.0, -3.0]]), Norm(torch.ones(1), torch.zeros(1), 1e-5), moments(x), 64
+    )
+    assert folded.isfinite().all() and (statistics.var >= 0).all()
+    weight = torch.randn(500, 2, generator=torch.Generator().manual_seed(0))
+    weight[:, 1] = -1.5 * weight[:, 0]
+    folded, _ = fold(weight, Norm(torch.ones(500), torch.zeros(500), 1e-5), moments(x), 64)
+    assert folded.isfinite().all()
+
+
 def test_moments_of_half_precision_are_kept_in_float32() -> None:
     found = moments(random(1000, 3).bfloat16() + 100)
     assert found.mean.dtype == found.covariance.dtype == torch.float32
