@@ -88,7 +88,8 @@ class SqueezeExcite(nn.Module):
     def gates(self, means: Tensor, squeezed: int | None = None) -> Tensor:
         """The gates alone: (N, C) from means (N, C).
 
-        They are those of a slice: the first C channels, and the first ``squeezed`` in between.
+        They are those of a slice: the first C channels, and the first ``squeezed`` in between. Computed by
+        products; :meth:`forward` has convolutions, as exported networks should.
         """
         channels = means.shape[1]
         reduce, expand = self.reduce.weight.flatten(1), self.expand.weight.flatten(1)
