@@ -28,12 +28,17 @@ SPARE_CHANNELS = 8
 
 
 class DepthwiseConv2d(nn.Conv2d):
-    """A depthwise convolution without bias, padded by kernel // 2, computed by :func:`depthwise`."""
+    """A depthwise convolution padded by kernel // 2, computed by :func:`depthwise`.
+
+    It begins without a bias; a batch norm that is folded into it gives it one.
+    """
 
     def __init__(self, channels: int, kernel: int, stride: int = 1) -> None:
         super().__init__(channels, channels, kernel, stride, kernel // 2, groups=channels, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.bias is not None:
+            return super().forward(x)
         return depthwise(x, self.weight, self.stride[0])
 
 

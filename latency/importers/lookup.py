@@ -9,6 +9,7 @@ import yaml
 from latency.importers.reading import ImportResult, Reading, Unread, amount, ms_per_unit
 
 MAX_DEPTH = 8
+TOO_DEEP = "nested too deeply for a look-up table"
 # The C parser is many times as fast, and look-up tables are long.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -43,8 +44,10 @@ def _compose(text: str) -> yaml.Node | None:
         for event in yaml.parse(text, Loader=LOADER):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
-                raise ValueError("nested too deeply for a look-up table")
+                raise ValueError(TOO_DEEP)
         root: yaml.Node | None = yaml.compose(text, Loader=LOADER)
     except yaml.YAMLError as error:
+        if "nesting depth" in str(error):  # the C parser's own limit, in newer versions
+            raise ValueError(TOO_DEEP) from error
         raise ValueError(f"neither YAML nor JSON: {' '.join(str(error).split())}") from error
     return root

@@ -79,3 +79,11 @@ def test_the_module_is_an_ordinary_convolution() -> None:
     )
     stock.load_state_dict(ours.state_dict())
     torch.testing.assert_close(ours(maps(2, 5, 9, 9)), stock(maps(2, 5, 9, 9)))
+
+
+def test_a_batch_norm_can_be_folded_into_it() -> None:
+    conv, norm = DepthwiseConv2d(5, 3).double().eval(), torch.nn.BatchNorm2d(5).double().eval()
+    with torch.no_grad():
+        norm.bias.copy_(torch.arange(5))
+    x = maps(2, 5, 4, 4)
+    torch.testing.assert_close(torch.nn.utils.fuse_conv_bn_eval(conv, norm)(x), norm(conv(x)))

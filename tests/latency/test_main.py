@@ -27,7 +27,8 @@ def test_list_names_every_shipped_table(capsys: pytest.CaptureFixture[str]) -> N
     rows = {line.split()[0]: line for line in out.splitlines()}
     for name, space in shipped_files():
         assert space in rows[name] and read_shipped(name, space).header["device"] in rows[name]
-    assert rows["adreno616_tflite2.10"].split()[-1] == "2.4%"
+    # The tables' own documentation has this figure too.
+    assert rows["adreno616_tflite2.10"].split()[-1] == "2.0%"
 
 
 def test_without_a_command_all_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
