@@ -1,0 +1,89 @@
+"""What every search over genomes promises: it asks, is told, and stops and resumes at any moment.
+
+A genome is one choice per layer, (L,) int64 with genome[l] in range(choices[l]). Whoever evaluates runs the
+loop, so that one evaluator serves all searches:
+
+    while len(genomes := search.ask()):
+        search.tell(genomes, evaluate(genomes))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+class Algorithm(Protocol):
+    """Ask/tell search over genomes: (n, L) int64 arrays, genome[l] in range(choices[l])."""
+
+    def ask(self) -> IntArray:
+        """Return the genomes to evaluate next, (n, L), distinct and never asked for before.
+
+        The same ones again until they have been told; (0, L) when nothing is left to ask for.
+        """
+
+    def tell(self, genomes: IntArray, values: FloatArray, violations: FloatArray | None = None) -> None:
+        """Take the values of exactly the genomes that the last `ask` returned, in that order.
+
+        Args:
+            genomes: (n, L), as asked.
+            values: (n, M) objective values. Infeasible rows may hold NaN: they need no evaluation.
+            violations: (n,) sum of by how much bounds are broken, >= 0; 0 is feasible. None: all feasible.
+
+        Raises:
+            ValueError: other genomes, wrong shapes, violations that are negative or NaN.
+        """
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that `ask` depends on as plain JSON data that json round-trips exactly."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue where the state was taken: from here on `ask` returns the same, bit for bit.
+
+        Raises:
+            ValueError: the state is of another algorithm or other settings; one message names all of them.
+        """
+
+
+def check_told(
+    asked: IntArray | None,
+    genomes: IntArray,
+    values: FloatArray,
+    violations: FloatArray | None,
+    objectives: int | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """Return copies of values, (n, M), and violations, (n,), after checking the arguments of `tell`.
+
+    Args:
+        asked: The genomes that wait for their values, None if none do.
+        genomes, values, violations: As told.
+        objectives: The M expected; None for any.
+
+    Raises:
+        ValueError: names everything wrong.
+    """
+    if asked is None:
+        raise ValueError("tell came without ask: ask for genomes, evaluate them, then tell their values")
+    values = np.array(values, dtype=np.float64)
+    violations = np.zeros(len(asked)) if violations is None else np.array(violations, dtype=np.float64)
+    problems = []
+    if not np.array_equal(genomes, asked):
+        problems.append("genomes must be exactly those that ask returned, in the same order")
+    expected = (len(asked), values.shape[-1] if objectives is None and values.ndim else objectives)
+    if values.shape != expected:
+        problems.append(f"values must have shape (genomes, objectives), {expected}, got {values.shape}")
+    if violations.shape != (len(asked),):
+        problems.append(f"violations must have shape {(len(asked),)}, got {violations.shape}")
+    elif not (violations >= 0).all():
+        wrong = np.flatnonzero(~(violations >= 0)).tolist()
+        problems.append(f"violations must be 0 (feasible) or above, they are negative or NaN in rows {wrong}")
+    if problems:
+        raise ValueError("; ".join(problems))
+    return values, violations

@@ -1,0 +1,77 @@
+"""Pieces of a search's state as plain JSON data: settings to compare, generators, floats that may be infinite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def check_settings(settings: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """Refuse a state whose "settings" are not the given ones.
+
+    Args:
+        settings: Name -> plain JSON value (lists, no tuples), the algorithm's own name among them.
+        state: As from `state_dict`, perhaps read from a file.
+
+    Raises:
+        ValueError: names every setting that differs, with both values.
+    """
+    saved = state.get("settings")
+    if not isinstance(saved, Mapping):
+        raise ValueError(f"this is no state of a search: it has no settings, only {sorted(state)}")
+    names = [*settings, *(name for name in saved if name not in settings)]
+    differing = [
+        f"{name} was {saved.get(name)!r} and is now {settings.get(name)!r}"
+        for name in names
+        if saved.get(name) != settings.get(name)
+    ]
+    if differing:
+        raise ValueError(
+            f"the state is of a search with other settings: {'; '.join(differing)}. "
+            "Resume with the settings it was started with, or start anew"
+        )
+
+
+def generator_state(generator: np.random.Generator) -> dict[str, Any]:
+    """Return the state of the generator's bit generator as plain data."""
+    return {name: _plain(value) for name, value in generator.bit_generator.state.items()}
+
+
+def restore_generator(generator: np.random.Generator, state: Mapping[str, Any]) -> None:
+    """Set the generator, in place, to a state from `generator_state`.
+
+    Raises:
+        ValueError: the state is of another kind of bit generator.
+    """
+    name = type(generator.bit_generator).__name__
+    if state.get("bit_generator") != name:
+        raise ValueError(
+            f"the state is of a {state.get('bit_generator')} generator and this search has a {name}: "
+            "give it a generator of the same kind (np.random.default_rng makes PCG64)"
+        )
+    generator.bit_generator.state = dict(state)
+
+
+def floats_to_plain(array: FloatArray) -> list[Any]:
+    """Return nested lists of floats, "nan", "inf" and "-inf" in words: strict JSON has no such numbers."""
+    return [floats_to_plain(row) if row.ndim else _word(float(row)) for row in np.asarray(array)]
+
+
+def floats_from_plain(plain: list[Any]) -> FloatArray:
+    """Return the array that `floats_to_plain` was given (an empty one comes back with shape (0,))."""
+    return np.array([floats_from_plain(row) if isinstance(row, list) else float(row) for row in plain])
+
+
+def _word(number: float) -> float | str:
+    return number if np.isfinite(number) else str(number)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
