@@ -1,4 +1,4 @@
-"""Pieces of a search's state as plain JSON data: settings to compare, generators, floats that may be infinite."""
+"""Pieces of a search's state as plain JSON data: settings to compare, generators, floats even if infinite."""
 
 from __future__ import annotations
 

@@ -1,0 +1,54 @@
+"""The non-dominated ones of everything evaluated so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from dnas.search.algorithm import FloatArray, IntArray
+from dnas.search.pareto import costs_of, dominance, non_dominated
+from dnas.search.resume import floats_from_plain, floats_to_plain
+
+
+class Front:
+    """Genomes, (n, L), and values, (n, M), that nothing added so far dominates; equal values stay together.
+
+    Args:
+        layers: L.
+        maximize: For each objective, whether higher is better.
+    """
+
+    def __init__(self, layers: int, maximize: Sequence[bool]) -> None:
+        self._maximize = tuple(maximize)
+        self._genomes = np.empty((0, layers), dtype=np.int64)
+        self._values = np.empty((0, len(self._maximize)))
+
+    def __len__(self) -> int:
+        return len(self._genomes)
+
+    def add(self, genomes: IntArray, values: FloatArray) -> None:
+        """Take feasible genomes, each one once; values with a NaN never get onto the front."""
+        candidates = non_dominated(values, self._maximize)
+        genomes, values = genomes[candidates], values[candidates]
+        ours, theirs = costs_of(self._values, self._maximize), costs_of(values, self._maximize)
+        new = ~dominance(ours, theirs).any(axis=0)
+        stay = ~dominance(theirs, ours).any(axis=0)
+        self._genomes = np.concatenate([self._genomes[stay], genomes[new]])
+        self._values = np.concatenate([self._values[stay], values[new]])
+
+    def members(self) -> tuple[IntArray, FloatArray]:
+        """Return genomes and values, sorted: best first objective first, then the next ones, then genome."""
+        costs = costs_of(self._values, self._maximize)
+        order = np.lexsort([*self._genomes.T[::-1], *costs.T[::-1]])
+        return self._genomes[order], self._values[order]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the members as plain JSON data."""
+        return {"genomes": self._genomes.tolist(), "values": floats_to_plain(self._values)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over the members of another front with the same layers and objectives."""
+        self._genomes = np.array(state["genomes"], dtype=np.int64).reshape(-1, self._genomes.shape[1])
+        self._values = floats_from_plain(state["values"]).reshape(-1, len(self._maximize))

@@ -1,0 +1,165 @@
+"""Who is better than whom: dominance, ranks and weighted crowding of NSGA-II (Deb et al. 2002, sections III
+and VI; the weights are MoGA's, arXiv 1908.01314).
+
+Costs, (n, M), are objective values turned so that lower is better (`costs_of`).
+
+* Infinite values compare as they should; in crowding they count as the extreme finite value of the rank.
+* A row with a NaN is worse than every feasible row without: it is in no front, and its crowding is 0.
+* Rows that are equal in all objectives do not dominate each other. Of equal rows the first keeps the
+  crowding that it would have alone, the others have 0.
+* Rows that are equal in one objective are sorted by their index in it, so that one of them is its extreme.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dnas.search.algorithm import BoolArray, FloatArray, IntArray
+
+
+def costs_of(values: FloatArray, maximize: Sequence[bool]) -> FloatArray:
+    """Return values, (n, M), with the objectives to maximise negated.
+
+    Raises:
+        ValueError: values is not a table with one column for each entry of maximize.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 2 or values.shape[1] != len(maximize):
+        raise ValueError(f"values must have shape (n, {len(maximize)}), as maximize, got {values.shape}")
+    return values * np.where(maximize, -1.0, 1.0)
+
+
+def non_dominated(values: FloatArray, maximize: Sequence[bool]) -> BoolArray:
+    """Return which rows of values, (n, M), are on the front, (n,): all of equal rows, none with a NaN."""
+    costs = costs_of(values, maximize)
+    found: BoolArray = ~dominance(costs, costs).any(axis=0) & ~np.isnan(costs).any(axis=1)
+    return found
+
+
+def dominance(first: FloatArray, second: FloatArray) -> BoolArray:
+    """Return, (n, m), which rows of costs first, (n, M), dominate which of second, (m, M)."""
+    return _no_worse(first, second) > _no_worse(second, first).T
+
+
+def ranks(costs: FloatArray, violations: FloatArray | None = None) -> IntArray:
+    """Return the rank of each row, (n,), 0 the best: Deb's constrained non-domination (2002, section VI).
+
+    Feasible rows (violation 0) have the number of their front, those with a NaN the rank after the last
+    front. Infeasible rows follow in the order of their violations, equal ones sharing a rank, whatever their
+    costs.
+    """
+    if violations is None:
+        violations = np.zeros(len(costs))
+    in_fronts = (violations == 0) & ~np.isnan(costs).any(axis=1)
+    found = np.empty(len(costs), dtype=np.int64)
+    found[in_fronts] = _fronts(costs[in_fronts])
+    # Feasible rows with a NaN have the lowest violation of the rest.
+    later = np.unique(violations[~in_fronts], return_inverse=True)[1]
+    found[~in_fronts] = later + found[in_fronts].max(initial=-1) + 1
+    return found
+
+
+def crowding(costs: FloatArray, rank: IntArray, weights: Sequence[float] | None = None) -> FloatArray:
+    """Return the weighted crowding distance of each row among those of its rank, (n,).
+
+    crowding(i) = sum_k w_k (f_k(i+1) - f_k(i-1)) / (f_k^max - f_k^min), sum_k w_k = 1, rows in the order of
+    f_k; infinite at both ends of that order. With equal weights it is Deb's (2002, section III.B) over M.
+    An objective of weight 0, or with one value in the whole rank, has no ends and adds nothing. A rank of
+    one distinct row has no neighbours: its crowding is infinite.
+
+    Args:
+        costs: (n, M).
+        rank: (n,), 0 and above, as from `ranks`.
+        weights: (M,), only their ratios count; None for equal ones.
+
+    Raises:
+        ValueError: as `weight_ratios`.
+    """
+    ratios = np.ones(costs.shape[1]) if weights is None else weight_ratios(weights, costs.shape[1])
+    counted = ratios > 0
+    rows = _distinct(costs, rank)
+    groups = rank[rows]
+    gaps = _gaps(_finite(costs[rows][:, counted], groups), groups)
+    alone = np.bincount(groups)[groups] == 1
+    distance = np.zeros(len(costs))
+    distance[rows] = np.where(alone, np.inf, (gaps * ratios[counted]).sum(axis=1) / ratios.sum())
+    return distance
+
+
+def weight_ratios(weights: Sequence[float], objectives: int) -> FloatArray:
+    """Return weights over the largest, (M,): exactly 1 where all are equal, so that they change nothing.
+
+    Raises:
+        ValueError: not one weight per objective, negative or not finite ones, or none above 0.
+    """
+    array = np.asarray(weights, dtype=np.float64)
+    if array.shape != (objectives,) or not np.isfinite(array).all() or not array.min() >= 0 < array.max():
+        raise ValueError(
+            f"weights must be {objectives} finite numbers, one per objective, 0 or above and not all 0; "
+            f"got {list(weights)}"
+        )
+    return array / array.max()
+
+
+def _no_worse(first: FloatArray, second: FloatArray) -> BoolArray:
+    """Return, (n, m), which rows of first are at least as good as which of second in all objectives."""
+    found = np.ones((len(first), len(second)), dtype=bool)
+    for one, other in zip(first.T, second.T, strict=True):
+        found &= one[:, None] <= other
+    return found
+
+
+def _fronts(costs: FloatArray) -> IntArray:
+    """Return the number of the front of each row, (n,): those that only earlier fronts dominate."""
+    no_worse = _no_worse(costs, costs)
+    dominates = no_worse > no_worse.T
+    dominators = dominates.sum(axis=0, dtype=np.int32)
+    found = np.zeros(len(costs), dtype=np.int64)
+    number = 0
+    while (front := np.flatnonzero(dominators == 0)).size:
+        found[front] = number
+        dominators -= dominates[front].sum(axis=0, dtype=np.int32)
+        dominators[front] = -1
+        number += 1
+    return found
+
+
+def _distinct(costs: FloatArray, rank: IntArray) -> IntArray:
+    """Return the indices, ascending, of the rows without NaN, of equal ones in a rank the first alone."""
+    rows = np.flatnonzero(~np.isnan(costs).any(axis=1))
+    rows = rows[np.lexsort((*costs[rows].T, rank[rows]))]
+    repeated = (costs[rows[1:]] == costs[rows[:-1]]).all(axis=1) & (rank[rows[1:]] == rank[rows[:-1]])
+    return np.sort(np.delete(rows, np.flatnonzero(repeated) + 1))
+
+
+def _finite(costs: FloatArray, rank: IntArray) -> FloatArray:
+    """Return costs with infinite values replaced by the extreme finite ones of their rank and objective."""
+    if np.isfinite(costs).all():
+        return costs
+    costs = costs.copy()
+    for group in np.unique(rank):
+        rows = np.flatnonzero(rank == group)
+        for objective, cost in enumerate(costs[rows].T):
+            finite = cost[np.isfinite(cost)]
+            extremes = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+            costs[rows, objective] = cost.clip(*extremes)
+    return costs
+
+
+def _gaps(costs: FloatArray, rank: IntArray) -> FloatArray:
+    """Return (f(i+1) - f(i-1)) / (f^max - f^min) in each rank, (n, M): inf at the ends, 0 if max == min."""
+    order = np.lexsort((costs, np.broadcast_to(rank[:, None], costs.shape)), axis=0)
+    # Halves, so that no difference of finite numbers overflows; the ratios are the same.
+    half = np.take_along_axis(costs, order, axis=0) / 2
+    grouped = np.sort(rank)
+    starts, ends = np.flatnonzero(np.diff(grouped, prepend=-1)), np.flatnonzero(np.diff(grouped, append=-1))
+    gap = np.full_like(half, np.inf)
+    gap[1:-1] = half[2:] - half[:-2]
+    gap[starts] = gap[ends] = np.inf
+    span = np.repeat(half[ends] - half[starts], ends - starts + 1, axis=0)
+    found = np.empty_like(half)
+    share = np.divide(gap, span, out=np.zeros_like(gap), where=span > 0)
+    np.put_along_axis(found, order, share, axis=0)
+    return found
