@@ -1,4 +1,4 @@
-"""Everything that a search has ever asked for: no genome twice, exhaustion exact, unseen ones drawn uniformly."""
+"""Everything that a search ever asked for: none twice, unseen ones drawn uniformly, exhaustion exact."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-IntArray = npt.NDArray[np.int64]
-BoolArray = npt.NDArray[np.bool_]
+from dnas.search.algorithm import BoolArray, IntArray
 
 # Unseen genomes are listed, instead of drawn and rejected, where fewer than one in this many is unseen. So
 # the list is never much longer than what was already seen.
@@ -80,7 +79,7 @@ class Seen:
         return np.array([number in self._numbers for number in self._numbered(genomes)], dtype=bool)
 
     def draw_unseen(self, number: int, generator: np.random.Generator) -> IntArray:
-        """Draw distinct genomes, (number, L), each set of unseen ones equally likely; fewer if fewer are left.
+        """Draw unseen genomes, (number, L), distinct and uniformly; all that are left if those are fewer.
 
         They are not added.
         """
@@ -122,6 +121,16 @@ class Seen:
         unseen = np.delete(np.arange(self.size), sorted(self._numbers))
         chosen = generator.choice(unseen, size=number, replace=False)
         return (chosen[:, None] // self._weights % self._counts).astype(np.int64)
+
+
+def distinct(genomes: npt.ArrayLike, choices: Sequence[int]) -> IntArray:
+    """Return the (n, L) genomes in their order, without those that came before.
+
+    Raises:
+        ValueError: another shape, not integers, or out of range.
+    """
+    array = genome_array(genomes, choices)
+    return array[Seen(choices).add(array)]
 
 
 def genome_array(genomes: npt.ArrayLike, choices: Sequence[int]) -> IntArray:
