@@ -6,19 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy, Strategy
-from torch import Tensor
 
+from dnas.search.checkpoint import ONE_SHOT, SEARCH
 from dnas.search.masks import MaskStrategy
 from dnas.search.schedules import Schedule
 from dnas.space import SearchSpace
 
 _DDP = "ddp_find_unused_parameters_true"
-
-
-class SearchDiverged(ArithmeticError):
-    """The loss is not a number any more."""
 
 
 def check_arguments(
@@ -91,18 +86,42 @@ def _strategy_problems(strategy: Strategy) -> list[str]:
     return []
 
 
-def check_finite(loss: Tensor, module: pl.LightningModule) -> None:
-    """Stop a diverged training before it spoils the weights.
+def check_one_shot(
+    masks: MaskStrategy, label_smoothing: float, recalibration_batches: int, validation_architectures: int
+) -> None:
+    """Refuse what a one-shot supernet cannot be trained with.
 
     Raises:
-        SearchDiverged: with the position, and what to change.
+        ValueError: naming every such argument of :class:`lightning_modules.one_shot.OneShotSupernet`.
     """
-    if not torch.isfinite(loss):
-        raise SearchDiverged(
-            f"The loss became {loss.item()} in epoch {module.current_epoch}. The weights were not updated "
-            "with it; the checkpoint of the last completed epoch is intact. Lower the learning rate "
-            "(model.weight_optimizer, model.alpha_optimizer), or clip gradients (model.clip_weights, "
-            "model.clip_alpha)."
+    problems = []
+    if masks.trains_alpha:
+        problems.append(
+            f"masks: {type(masks).__name__} follows alpha, which a one-shot supernet has not; use "
+            "dnas.search.masks.StrictlyFair or dnas.search.masks.UniformPath"
+        )
+    if not 0.0 <= label_smoothing < 1.0:
+        problems.append(f"label_smoothing must be in [0, 1), got {label_smoothing}")
+    if recalibration_batches < 0:
+        problems.append(f"recalibration_batches must be at least 0, got {recalibration_batches}")
+    if validation_architectures < 1:
+        problems.append(f"validation_architectures must be at least 1, got {validation_architectures}")
+    if problems:
+        raise ValueError("OneShotSupernet: " + "; ".join(problems))
+
+
+def check_same_supernet(section: Mapping[str, Any], space: SearchSpace) -> None:
+    """Refuse to resume one-shot training from a checkpoint of something else.
+
+    Raises:
+        ValueError: the checkpoint is not a one-shot supernet's, or of another space.
+    """
+    if section.get("format") != ONE_SHOT:
+        raise ValueError("The checkpoint is not of a one-shot supernet but of something else.")
+    if SearchSpace.from_dict(section["space"]) != space:
+        raise ValueError(
+            f"Cannot resume from this checkpoint: its space is another {section['space']['name']}, this "
+            f"training has {space.name}."
         )
 
 
@@ -112,8 +131,10 @@ def check_same_search(section: Mapping[str, Any], space: SearchSpace, table: Map
     Raises:
         ValueError: the checkpoint is not a search's, or of another space or latency table.
     """
-    if not section:
-        raise ValueError("The checkpoint is not of a differentiable search: it has no section 'dnas'.")
+    if section.get("format") != SEARCH:
+        raise ValueError(
+            "The checkpoint is not of a differentiable search: it was written by something else."
+        )
     problems = []
     if SearchSpace.from_dict(section["space"]) != space:
         problems.append(f"its space is another {section['space']['name']}, this search has {space.name}")

@@ -17,8 +17,7 @@ from dnas.architecture import Architecture
 from dnas.nn.network import Network
 from dnas.search.schedules import Schedule
 from lightning_modules.accuracy import Accuracy
-from lightning_modules.callbacks import AnnealLearningRates, GracefulInterrupt, RandomState
-from lightning_modules.checks import check_finite
+from lightning_modules.callbacks import AnnealLearningRates, FiniteLoss, GracefulInterrupt, RandomState
 from lightning_modules.provenance import save_plain_hyperparameters
 
 Batch = tuple[Tensor, Tensor]
@@ -56,10 +55,11 @@ class Classifier(pl.LightningModule):
         network = Network(self.arch, num_classes, in_channels=in_channels, stem_stride=stem_stride)
         self.network = network.to(memory_format=torch.channels_last)
         self.optimizer, self.lr, self.label_smoothing = optimizer, lr, label_smoothing
+        self.finite = FiniteLoss()
         self.metrics = Accuracy(network.classifier.out_features)
 
     def configure_callbacks(self) -> list[pl.Callback]:
-        return [AnnealLearningRates([self.lr]), RandomState(), GracefulInterrupt()]
+        return [AnnealLearningRates([self.lr]), self.finite, RandomState(), GracefulInterrupt()]
 
     def setup(self, stage: str) -> None:
         serve = getattr(self.trainer.datamodule, "serve", None)  # type: ignore[attr-defined]
@@ -73,7 +73,7 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         images, labels = batch
         loss = F.cross_entropy(self(images).float(), labels, label_smoothing=self.label_smoothing)
-        check_finite(loss, self)
+        self.finite.watch(loss, self.current_epoch)
         self.log("train_ce", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(labels))
         return loss
 

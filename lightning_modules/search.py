@@ -4,7 +4,7 @@ bilevel scheme, arXiv 1806.09055).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
@@ -16,6 +16,8 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from dnas.costs import count
+from dnas.memory import plan_passes
+from dnas.memory.passes import Pass
 from dnas.nn.supernet import Supernet
 from dnas.search import checkpoint as search_checkpoint
 from dnas.search.evaluator import recalibrate
@@ -31,13 +33,15 @@ from lightning_modules.callbacks import (
     Anneal,
     AnnealLearningRates,
     ClipGradients,
+    FiniteLoss,
     GracefulInterrupt,
     PlanMemory,
     RandomState,
     SearchFigures,
     SearchMonitor,
+    TrainingCost,
 )
-from lightning_modules.checks import check_arguments, check_finite, check_same_search, check_trainer
+from lightning_modules.checks import check_arguments, check_same_search, check_trainer
 from lightning_modules.provenance import describe_data, library_versions, save_plain_hyperparameters
 
 Batch = tuple[Tensor, Tensor]
@@ -125,7 +129,8 @@ class DifferentiableSearch(pl.LightningModule):
         self.recalibration_batches, self.seed = recalibration_batches, seed
         self.alpha_frozen, self.draws, self.pending = False, 0, [0, 0]
         self.tau, self.latency_scale = schedules["tau"](0.0), schedules["latency_scale"](0.0)
-        self.monitor = SearchMonitor(self.relaxation)
+        self.monitor, self.finite = SearchMonitor(self.relaxation), FiniteLoss()
+        self.cost = TrainingCost()
         self._callbacks = [
             AlphaWarmup(warmup_epochs),
             Anneal(schedules, schedule_per_epoch),
@@ -134,6 +139,8 @@ class DifferentiableSearch(pl.LightningModule):
             self.monitor,
             SearchFigures(self.monitor, self.table.kind, objective.target_ms),
             PlanMemory(),
+            self.finite,
+            self.cost,
             RandomState(),
             GracefulInterrupt(),
         ]
@@ -143,6 +150,11 @@ class DifferentiableSearch(pl.LightningModule):
     def num_classes(self) -> int:
         """Classes of the data."""
         return self.supernet.classifier.out_features
+
+    def passes(self) -> Sequence[Pass]:
+        """The forward and backward passes of a step, for the planner of memory."""
+        masks = self.weight_masks, self.alpha_masks
+        return plan_passes(self.space, *masks, bilevel=self.bilevel, accumulate=self.accumulate)
 
     def configure_callbacks(self) -> list[pl.Callback]:
         check_trainer(self.trainer)
@@ -199,7 +211,8 @@ class DifferentiableSearch(pl.LightningModule):
         if costs:
             loss = self.objective(loss, *self._costs(sample.mask), scale=self.latency_scale).total
             log("alpha_loss", loss)
-        check_finite(loss, self)
+        self.finite.watch(loss, self.current_epoch)
+        self.cost.count(len(labels))
         return loss
 
     def _costs(self, mask: Tensor) -> Expected:
@@ -236,8 +249,7 @@ class DifferentiableSearch(pl.LightningModule):
         self.metrics.log_batch(self, logits, labels, split)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint[search_checkpoint.SECTION] = search_checkpoint.section(
-            space=self.space,
+        checkpoint[search_checkpoint.SECTION] = search_checkpoint.search_section(
             alpha=self.relaxation.alpha,
             table=self.table.identity(),
             supernet=self.supernet,
@@ -246,12 +258,14 @@ class DifferentiableSearch(pl.LightningModule):
             versions=library_versions(),
             data=describe_data(self.trainer.datamodule),  # type: ignore[attr-defined]
             history=self.monitor.history,
+            training=self.cost.spent,
         )
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         section = checkpoint.get(search_checkpoint.SECTION, {})
         check_same_search(section, self.space, self.table.identity())
         self.draws = section["draws"]
+        self.cost.resume(section["training"])
 
     def configure_optimizers(self) -> list[Optimizer]:
         return [

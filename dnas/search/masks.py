@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -50,7 +51,7 @@ class MaskStrategy(ABC):
 
         Raises:
             ValueError: naming everything wrong with the arguments, or the layers and choices whose alpha
-                is not finite.
+                is not finite (looked at on the CPU only: a GPU's host would have to wait for it).
         """
         allowed = _checked(alpha, valid, _draw_problems(tau, generator))
         return self._draw(_as_float(alpha), tau, generator, allowed)
@@ -71,7 +72,7 @@ class SoftGumbel(MaskStrategy):
         self, alpha: Tensor, tau: float, generator: torch.Generator, allowed: Tensor
     ) -> tuple[Sample, ...]:
         noise = gumbel_noise(alpha.shape, generator)
-        return (Sample(_softmax(alpha + noise.to(alpha), allowed, tau), None),)
+        return (Sample(_softmax(alpha + _sent(noise, alpha), allowed, tau), None),)
 
 
 class HardGumbel(MaskStrategy):
@@ -97,7 +98,7 @@ class HardGumbel(MaskStrategy):
     ) -> tuple[Sample, ...]:
         noise = gumbel_noise(alpha.shape, generator)
         choices = _perturbed(alpha, noise, allowed).argmax(dim=1)
-        soft = _softmax(alpha + noise.to(alpha), allowed, tau)
+        soft = _softmax(alpha + _sent(noise, alpha), allowed, tau)
         # In this order the forward adds an exact 0, so the mask is one-hot to the last bit.
         mask = _one_hot(choices, alpha) + (soft - soft.detach())
         return (Sample(mask, None if self.all_paths else _single_paths(choices)),)
@@ -171,7 +172,13 @@ def argmax(alpha: Tensor, valid: Tensor | None = None) -> Tensor:
     """Return the best valid choice per layer, (L,) long, the first of equals; raises as `probabilities`."""
     # Of alpha itself: rounding in the softmax can make ties that alpha does not have.
     allowed = _checked(alpha, valid)
-    return alpha.detach().masked_fill(~allowed.to(alpha.device), -math.inf).argmax(dim=1)
+    return alpha.detach().masked_fill(~_sent(allowed, alpha, torch.bool), -math.inf).argmax(dim=1)
+
+
+def generator_at(*position: int) -> torch.Generator:
+    """A generator for a position (seed, phase, index of the draw): equal wherever it is asked for."""
+    words = np.random.SeedSequence(position).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(words[0]) >> 1)
 
 
 def gumbel_noise(shape: torch.Size | tuple[int, ...], generator: torch.Generator) -> Tensor:
@@ -190,7 +197,7 @@ def _as_float(alpha: Tensor) -> Tensor:
 
 def _softmax(logits: Tensor, allowed: Tensor, tau: float) -> Tensor:
     """Softmax of logits / tau over the allowed entries; all others get exactly 0 and no gradient."""
-    logits = logits.masked_fill(~allowed.to(logits.device), -math.inf)
+    logits = logits.masked_fill(~_sent(allowed, logits, torch.bool), -math.inf)
     # Shifted before the division, so that no small tau overflows to inf - inf.
     shifted = logits - logits.detach().amax(dim=1, keepdim=True)
     return torch.softmax(shifted / tau, dim=1)
@@ -198,7 +205,7 @@ def _softmax(logits: Tensor, allowed: Tensor, tau: float) -> Tensor:
 
 def _log_probabilities(alpha: Tensor, valid: Tensor | None) -> Tensor:
     allowed = _checked(alpha, valid)
-    return _as_float(alpha).masked_fill(~allowed.to(alpha.device), -math.inf).log_softmax(dim=1)
+    return _as_float(alpha).masked_fill(~_sent(allowed, alpha, torch.bool), -math.inf).log_softmax(dim=1)
 
 
 def _perturbed(alpha: Tensor, noise: Tensor, allowed: Tensor) -> Tensor:
@@ -206,8 +213,13 @@ def _perturbed(alpha: Tensor, noise: Tensor, allowed: Tensor) -> Tensor:
     return (alpha.detach().cpu() + noise).masked_fill(~allowed, -math.inf)
 
 
+def _sent(values: Tensor, like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """Host values on the device of ``like``, on which nobody waits for them."""
+    return values.to(like.device, dtype or like.dtype, non_blocking=True)
+
+
 def _one_hot(choices: Tensor, like: Tensor) -> Tensor:
-    return F.one_hot(choices, like.shape[1]).to(like)
+    return _sent(F.one_hot(choices, like.shape[1]), like)
 
 
 def _single_paths(choices: Tensor) -> tuple[tuple[int, ...], ...]:
@@ -275,7 +287,9 @@ def _allowed(alpha: Tensor, valid: Tensor | None) -> Tensor:
 
 
 def _check_finite(alpha: Tensor, allowed: Tensor) -> None:
-    values = alpha.detach().cpu()
+    if alpha.device.type != "cpu":
+        return  # asking would make the host wait; what is not finite makes the loss so, which is watched
+    values = alpha.detach()
     bad = (allowed & ~values.isfinite()).nonzero().tolist()
     if bad:
         places = ", ".join(f"layer {la} choice {ch} = {values[la, ch].item()}" for la, ch in bad)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from dnas.architecture import Architecture
 from dnas.costs import Costs, expected
-from dnas.search.masks import MaskStrategy, Sample, argmax, entropy, probabilities
+from dnas.search.masks import MaskStrategy, Sample, argmax, entropy, generator_at, probabilities
 from dnas.space import SearchSpace
 
 
@@ -56,8 +56,7 @@ class Relaxation(nn.Module):
 
     def draw(self, strategy: MaskStrategy, tau: float, index: int, phase: int = 0) -> tuple[Sample, ...]:
         """Draw the masks of one step; the same (seed, phase, index) gives the same noise on every process."""
-        words = np.random.SeedSequence([self.seed, phase, index]).generate_state(1, np.uint64)
-        generator = torch.Generator().manual_seed(int(words[0]) >> 1)
+        generator = generator_at(self.seed, phase, index)
         return strategy.draw(self.alpha, tau=tau, generator=generator, valid=self.valid)
 
     def expected(self, mask: Tensor) -> Expected:

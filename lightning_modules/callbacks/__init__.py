@@ -2,10 +2,12 @@
 
 from lightning_modules.callbacks.anneal import Anneal, AnnealLearningRates
 from lightning_modules.callbacks.clip import ClipGradients
+from lightning_modules.callbacks.cost import TrainingCost
 from lightning_modules.callbacks.figures import SearchFigures
+from lightning_modules.callbacks.finite_loss import Diverged, FiniteLoss
 from lightning_modules.callbacks.interrupt import GracefulInterrupt
 from lightning_modules.callbacks.memory import PlanMemory
-from lightning_modules.callbacks.monitor import SearchMonitor
+from lightning_modules.callbacks.monitor import EpochHistory, SearchMonitor
 from lightning_modules.callbacks.random_state import RandomState
 from lightning_modules.callbacks.warmup import AlphaWarmup
 
@@ -14,9 +16,13 @@ __all__ = [
     "Anneal",
     "AnnealLearningRates",
     "ClipGradients",
+    "Diverged",
+    "EpochHistory",
+    "FiniteLoss",
     "GracefulInterrupt",
     "PlanMemory",
     "RandomState",
     "SearchFigures",
     "SearchMonitor",
+    "TrainingCost",
 ]

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import pytorch_lightning as pl
-import torch
 
+from dnas.search.checkpoint import SEARCH
 from dnas.space import SearchSpace
-from lightning_modules.checks import SearchDiverged, check_finite, check_same_search, check_trainer
+from lightning_modules.checks import check_same_search, check_trainer
 
 TABLE = {"name": "phone", "kind": "measured", "sha256": "a" * 64}
 
@@ -49,16 +49,8 @@ def test_an_explicit_false_is_refused_too() -> None:
         check_trainer(trainer)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_a_loss_that_is_no_number(value: float) -> None:
-    module = pl.LightningModule()
-    check_finite(torch.tensor(1.0), module)
-    with pytest.raises(SearchDiverged, match=f"became {value} in epoch 0"):
-        check_finite(torch.tensor(value), module)
-
-
 def section(space: SearchSpace, **changes: Any) -> dict[str, Any]:
-    return {"space": space.to_dict(), "table": TABLE, **changes}
+    return {"format": SEARCH, "space": space.to_dict(), "table": TABLE, **changes}
 
 
 def test_the_same_search_may_go_on(tiny_space: SearchSpace) -> None:

@@ -13,7 +13,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from dnas.search.checkpoint import read
+from dnas.search.checkpoint_file import read
 from dnas.search.masks import HardGumbel, SoftGumbel, StrictlyFair, TwoPath, UniformPath
 from dnas.search.objective import Objective
 from dnas.search.schedules import Linear
@@ -22,7 +22,7 @@ from dnas.space_file import SpaceError
 from latency.calibrated.build import build_calibrated
 from latency.calibrated.model import CalibratedModel
 from latency.errors import TableError
-from lightning_modules.checks import SearchDiverged
+from lightning_modules.callbacks import Diverged
 from lightning_modules.search import DifferentiableSearch
 
 MakeSearch = Callable[..., DifferentiableSearch]
@@ -307,7 +307,7 @@ def test_a_diverged_loss_stops_before_it_spoils_the_weights(
     make_search: MakeSearch, fit: Fit, tmp_path: Path, bilevel: bool, value: float
 ) -> None:
     search, poison = make_search(bilevel=bilevel), Poison("supernet.classifier.bias", value)
-    with pytest.raises(SearchDiverged, match=r"epoch 1.*clip_weights"):
+    with pytest.raises(Diverged, match=r"epoch 1.*clip_weights"):
         fit(search, tmp_path, max_epochs=2, callbacks=[poison])
     after = copies(search)
     assert all(torch.equal(after[n], b) or b.isnan().any() for n, b in poison.before.items())
