@@ -23,7 +23,8 @@ from dnas.files import write_text
 from dnas.one_shot import DataUnavailable, OneShotEvaluator
 from dnas.report.search_figures import write_candidate_figures, write_search_figures
 from dnas.report.text import architecture_table, candidates_table
-from dnas.search.checkpoint import SearchCheckpoint, read
+from dnas.search.checkpoint import SearchCheckpoint
+from dnas.search.checkpoint_file import read
 from dnas.search.derivation import Derived, most_probable, sample
 from dnas.search.evaluator import Evaluation
 from dnas.search.knapsack import Bound

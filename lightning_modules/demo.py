@@ -19,7 +19,8 @@ from rich.table import Table
 from dnas.derive import Candidate
 from dnas.derive import main as derive
 from dnas.files import write_text
-from dnas.search.checkpoint import SearchCheckpoint, read
+from dnas.search.checkpoint import SearchCheckpoint
+from dnas.search.checkpoint_file import read
 from latency import LatencyTable, load_table
 from lightning_modules.lightning_command import run_lightning
 from lightning_modules.run_folder import fresh_folder

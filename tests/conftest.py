@@ -17,6 +17,7 @@ from dnas.space import SearchSpace
 from latency.calibrated.build import build_calibrated
 from latency.calibrated.model import CalibratedModel
 from lightning_modules.data import Digits
+from lightning_modules.one_shot import OneShotSupernet
 from lightning_modules.search import DifferentiableSearch
 
 TINY_SPACE = """\
@@ -90,6 +91,28 @@ def make_search(tiny_space_file: Path, tiny_table_file: Path) -> Callable[..., D
 
 
 @pytest.fixture(scope="session")
+def make_one_shot(tiny_space_file: Path) -> Callable[..., OneShotSupernet]:
+    """Builds a one-shot supernet on the tiny space, entangled, of uniform paths; keywords replace any."""
+
+    def make(**overrides: Any) -> OneShotSupernet:
+        options: dict[str, Any] = {
+            "space": str(tiny_space_file),
+            "sharing": "entangled",
+            "num_classes": 10,
+            "in_channels": 3,
+            "masks": UniformPath(),
+            "optimizer": partial(torch.optim.SGD, lr=0.05, momentum=0.9),
+            "recalibration_batches": 2,
+            "validation_architectures": 2,
+        }
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return OneShotSupernet(**(options | overrides))
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def make_trainer() -> Callable[..., pl.Trainer]:
     """Builds a quiet CPU trainer that writes into ``folder``; keyword arguments replace any of its own."""
 
@@ -122,6 +145,21 @@ def search_checkpoint(
     folder = tmp_path_factory.mktemp("search")
     trainer = make_trainer(folder, max_epochs=2)
     trainer.fit(make_search(), datamodule=Digits(batch_size=32))
+    path = folder / "checkpoints" / "last.ckpt"
+    trainer.save_checkpoint(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def one_shot_checkpoint(
+    tmp_path_factory: pytest.TempPathFactory,
+    make_one_shot: Callable[..., OneShotSupernet],
+    make_trainer: Callable[..., pl.Trainer],
+) -> Path:
+    """The checkpoint of a real one-shot supernet of two epochs with twenty steps each. Do not write to it."""
+    folder = tmp_path_factory.mktemp("one_shot")
+    trainer = make_trainer(folder, max_epochs=2, limit_train_batches=20)
+    trainer.fit(make_one_shot(), datamodule=Digits(batch_size=32))
     path = folder / "checkpoints" / "last.ckpt"
     trainer.save_checkpoint(path)
     return path

@@ -10,11 +10,11 @@ import pytorch_lightning as pl
 from rich.console import Console
 
 from dnas.command import is_out_of_memory
-from dnas.memory import DoesNotFit, Rehearsal, Setting, choose, free_bytes, plan_passes, upper_bound
+from dnas.memory import DoesNotFit, Rehearsal, Setting, choose, free_bytes, upper_bound
 from dnas.memory.planning import STEP, WANTED
 from dnas.memory.rehearsal import DEVICES, PRECISIONS
 from dnas.nn.checkpointing import PLANS
-from dnas.search import checkpoint as search_checkpoint
+from dnas.search.checkpoint_file import read_supernet
 
 # Below this share of the free memory nobody has to think about memory, or to wait for an estimate.
 NEGLIGIBLE = 0.1
@@ -55,11 +55,9 @@ class PlanMemory(pl.Callback):
 
 def _setting(trainer: pl.Trainer, module: Any, data: Any) -> Setting:
     """Raises ValueError for precisions and devices that cannot be planned."""
-    masks = module.weight_masks, module.alpha_masks
-    passes = plan_passes(module.space, *masks, bilevel=module.bilevel, accumulate=module.accumulate)
     return Setting(
         module.space,
-        passes,
+        module.passes(),
         module.supernet.sharing,
         resolution=getattr(data, "resolution", None),
         precision=str(trainer.precision),
@@ -133,7 +131,7 @@ def _largest_of_data(data: Any, world_size: int) -> int:
 def _resumed_batch(trainer: pl.Trainer) -> int | None:
     if not trainer.ckpt_path:
         return None
-    data = search_checkpoint.read(str(trainer.ckpt_path)).data or {}
+    data = read_supernet(str(trainer.ckpt_path)).data or {}
     batch = data.get("init_args", {}).get("batch_size")
     return batch if isinstance(batch, int) else None
 

@@ -1,4 +1,4 @@
-"""What the search is doing, once per epoch: latency, size, entropy and one-shot accuracy."""
+"""What a training is doing, once per epoch; of a search: latency, size, entropy and one-shot accuracy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,27 @@ from pytorch_lightning.utilities import rank_zero_warn
 from dnas.search.relaxation import Relaxation
 
 
-class SearchMonitor(pl.Callback):
+class EpochHistory(pl.Callback):
+    """Keep all epochs' metrics in checkpoints."""
+
+    def __init__(self) -> None:
+        self.history: list[dict[str, float]] = []
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        self._record(trainer, {})
+
+    def _record(self, trainer: pl.Trainer, metrics: dict[str, float]) -> None:
+        logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        self.history.append({"epoch": float(trainer.current_epoch), **logged, **metrics})
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"history": self.history}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.history = list(state_dict["history"])
+
+
+class SearchMonitor(EpochHistory):
     """Log the state of alpha after every epoch and keep all epochs' metrics in checkpoints.
 
     Args:
@@ -21,16 +41,15 @@ class SearchMonitor(pl.Callback):
     """
 
     def __init__(self, relaxation: Relaxation, collapse_below: float = 0.02) -> None:
+        super().__init__()
         self.relaxation, self.collapse_below = relaxation, collapse_below
-        self.history: list[dict[str, float]] = []
         self._warned = False
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         metrics = self.relaxation.describe() | _scheduled(trainer, module)
         module.log_dict(metrics)
         self._warn_on_collapse(trainer)
-        logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        self.history.append({"epoch": float(trainer.current_epoch), **logged, **metrics})
+        self._record(trainer, metrics)
 
     def _warn_on_collapse(self, trainer: pl.Trainer) -> None:
         if self._warned or not trainer.max_epochs or trainer.current_epoch + 1 > trainer.max_epochs / 2:
@@ -48,12 +67,6 @@ class SearchMonitor(pl.Callback):
                 "warm-up, a smaller learning rate of alpha or a weaker latency term keeps the choice open "
                 "for longer."
             )
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"history": self.history}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.history = list(state_dict["history"])
 
 
 def _scheduled(trainer: pl.Trainer, module: pl.LightningModule) -> dict[str, float]:

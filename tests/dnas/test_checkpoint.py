@@ -14,7 +14,8 @@ import pytorch_lightning as pl
 import torch
 
 from dnas.architecture import Architecture
-from dnas.search.checkpoint import SECTION, CheckpointError, SearchCheckpoint, read
+from dnas.search.checkpoint import SECTION, CheckpointError, SearchCheckpoint
+from dnas.search.checkpoint_file import read
 from dnas.space import SearchSpace
 
 
@@ -131,7 +132,8 @@ def test_a_checkpoint_of_something_else(tmp_path: Path, make_trainer: Callable[.
     trainer = make_trainer(tmp_path)
     trainer.strategy.connect(Other())
     trainer.save_checkpoint(tmp_path / "other.ckpt", weights_only=True)
-    assert "not of a search: it has no section 'dnas'" in refusal(tmp_path / "other.ckpt")
+    told = refusal(tmp_path / "other.ckpt")
+    assert "not of a search or a one-shot supernet: it has no section 'dnas'" in told
     torch.save([1, 2], tmp_path / "list.ckpt")
     assert "not of a search" in refusal(tmp_path / "list.ckpt")
 

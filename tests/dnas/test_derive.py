@@ -17,7 +17,8 @@ import torch
 from dnas.architecture import Architecture
 from dnas.costs import count
 from dnas.derive import Candidate, main
-from dnas.search.checkpoint import SECTION, read
+from dnas.search.checkpoint import SECTION
+from dnas.search.checkpoint_file import read
 from dnas.space import SearchSpace
 from latency import LatencyTable, load_table
 

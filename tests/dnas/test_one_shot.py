@@ -11,7 +11,7 @@ import torch
 
 from dnas.architecture import Architecture
 from dnas.one_shot import DataUnavailable, OneShotEvaluator
-from dnas.search.checkpoint import read
+from dnas.search.checkpoint_file import read
 from dnas.search.evaluator import evaluate
 from lightning_modules.data import Digits
 

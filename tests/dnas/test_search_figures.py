@@ -10,7 +10,7 @@ import torch
 
 from dnas.architecture import Architecture
 from dnas.report.search_figures import write_candidate_figures, write_search_figures
-from dnas.search.checkpoint import read
+from dnas.search.checkpoint_file import read
 from dnas.search.masks import probabilities
 from dnas.space import SearchSpace
 

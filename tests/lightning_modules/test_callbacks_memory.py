@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 import torch
 
 from dnas.memory import Rehearsal
-from dnas.search.checkpoint import read
+from dnas.search.checkpoint_file import read
 from dnas.search.masks import SoftGumbel
 from lightning_modules.callbacks import memory
 from lightning_modules.cli import main

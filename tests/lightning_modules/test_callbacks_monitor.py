@@ -12,7 +12,7 @@ import torch
 
 from dnas.costs import count
 from dnas.report.history import History
-from dnas.search.checkpoint import read
+from dnas.search.checkpoint_file import read
 from dnas.search.schedules import Linear
 from lightning_modules.search import DifferentiableSearch
 

@@ -17,7 +17,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from dnas.search.checkpoint import read
+from dnas.search.checkpoint_file import read
 from dnas.search.masks import SoftGumbel
 from dnas.search.schedules import Cosine, Geometric
 from latency.table_file import read_file, write_file
