@@ -32,11 +32,7 @@ class Seen:
     """
 
     def __init__(self, choices: Sequence[int]) -> None:
-        self.choices = tuple(operator.index(count) for count in choices)
-        if not self.choices or min(self.choices) < 1:
-            raise ValueError(
-                f"choices must give the number of choices, at least 1, of one layer or more; got {choices}"
-            )
+        self.choices = checked_choices(choices)
         self.size = math.prod(self.choices)
         weights = list(itertools.accumulate(self.choices[:0:-1], operator.mul, initial=1))[::-1]
         # Python's integers, which are slower, only where 64 bits do not hold every number.
@@ -123,13 +119,27 @@ class Seen:
         return (chosen[:, None] // self._weights % self._counts).astype(np.int64)
 
 
-def distinct(genomes: npt.ArrayLike, choices: Sequence[int]) -> IntArray:
-    """Return the (n, L) genomes in their order, without those that came before.
+def checked_choices(choices: Sequence[int]) -> tuple[int, ...]:
+    """Return the number of choices of each layer as plain integers.
+
+    Raises:
+        ValueError: no layers, or a layer without choices.
+    """
+    checked = tuple(operator.index(count) for count in choices)
+    if not checked or min(checked) < 1:
+        raise ValueError(
+            f"choices must give the number of choices, at least 1, of one layer or more; got {choices}"
+        )
+    return checked
+
+
+def distinct(genomes: npt.ArrayLike | None, choices: Sequence[int]) -> IntArray:
+    """Return the (n, L) genomes in their order, of equal ones the first alone; (0, L) for None.
 
     Raises:
         ValueError: another shape, not integers, or out of range.
     """
-    array = genome_array(genomes, choices)
+    array = genome_array(np.empty((0, len(choices)), int) if genomes is None else genomes, choices)
     return array[Seen(choices).add(array)]
 
 

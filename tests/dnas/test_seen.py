@@ -29,6 +29,7 @@ def test_add_tells_what_is_new() -> None:
 
 def test_distinct_keeps_the_first_of_equals() -> None:
     assert distinct([[2, 0], [0, 1], [2, 0], [0, 0], [0, 1]], (3, 2)).tolist() == [[2, 0], [0, 1], [0, 0]]
+    assert distinct(None, (3, 2)).shape == (0, 2)
 
 
 @pytest.mark.parametrize("choices", [(3, 1, 4, 2), (1,), (1, 1), (5,), HUGE])
