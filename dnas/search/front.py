@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dnas.search.algorithm import FloatArray, IntArray
-from dnas.search.pareto import costs_of, dominance, non_dominated
+from dnas.search.pareto import costs_of, no_worse, non_dominated
 from dnas.search.resume import floats_from_plain, floats_to_plain
 
 
@@ -33,8 +33,9 @@ class Front:
         candidates = non_dominated(values, self._maximize)
         genomes, values = genomes[candidates], values[candidates]
         ours, theirs = costs_of(self._values, self._maximize), costs_of(values, self._maximize)
-        new = ~dominance(ours, theirs).any(axis=0)
-        stay = ~dominance(theirs, ours).any(axis=0)
+        # Both (new, old): a is no worse than b where -b is no worse than -a.
+        ahead, behind = no_worse(theirs, ours), no_worse(-theirs, -ours)
+        new, stay = ~(behind > ahead).any(axis=1), ~(ahead > behind).any(axis=0)
         self._genomes = np.concatenate([self._genomes[stay], genomes[new]])
         self._values = np.concatenate([self._values[stay], values[new]])
 

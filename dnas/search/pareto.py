@@ -34,13 +34,22 @@ def costs_of(values: FloatArray, maximize: Sequence[bool]) -> FloatArray:
 def non_dominated(values: FloatArray, maximize: Sequence[bool]) -> BoolArray:
     """Return which rows of values, (n, M), are on the front, (n,): all of equal rows, none with a NaN."""
     costs = costs_of(values, maximize)
-    found: BoolArray = ~dominance(costs, costs).any(axis=0) & ~np.isnan(costs).any(axis=1)
+    pairs = no_worse(costs, costs)
+    return np.asarray(~(pairs > pairs.T).any(axis=0) & ~np.isnan(costs).any(axis=1))
+
+
+def no_worse(first: FloatArray, second: FloatArray) -> BoolArray:
+    """Return, (n, m), which rows of costs first, (n, M), are at least as good as which of second, (m, M).
+
+    Row i dominates row j if it is no worse than j and j is not no worse than i.
+    """
+    # Contiguous, for numpy's vectorised comparisons.
+    columns = zip(first.T[..., None], np.ascontiguousarray(second.T), strict=True)
+    one, other = next(columns)
+    found = one <= other
+    for one, other in columns:
+        found &= one <= other
     return found
-
-
-def dominance(first: FloatArray, second: FloatArray) -> BoolArray:
-    """Return, (n, m), which rows of costs first, (n, M), dominate which of second, (m, M)."""
-    return _no_worse(first, second) > _no_worse(second, first).T
 
 
 def ranks(costs: FloatArray, violations: FloatArray | None = None) -> IntArray:
@@ -53,6 +62,8 @@ def ranks(costs: FloatArray, violations: FloatArray | None = None) -> IntArray:
     if violations is None:
         violations = np.zeros(len(costs))
     in_fronts = (violations == 0) & ~np.isnan(costs).any(axis=1)
+    if in_fronts.all():
+        return _fronts(costs)
     found = np.empty(len(costs), dtype=np.int64)
     found[in_fronts] = _fronts(costs[in_fronts])
     # Feasible rows with a NaN have the lowest violation of the rest.
@@ -78,13 +89,12 @@ def crowding(costs: FloatArray, rank: IntArray, weights: Sequence[float] | None 
         ValueError: as `weight_ratios`.
     """
     ratios = np.ones(costs.shape[1]) if weights is None else weight_ratios(weights, costs.shape[1])
-    counted = ratios > 0
-    rows = _distinct(costs, rank)
-    groups = rank[rows]
-    gaps = _gaps(_finite(costs[rows][:, counted], groups), groups)
+    counted, kept = ratios > 0, _distinct(costs, rank)
+    groups = rank[kept]
+    gaps = _gaps(_finite(costs[kept][:, counted], groups), groups)
     alone = np.bincount(groups)[groups] == 1
     distance = np.zeros(len(costs))
-    distance[rows] = np.where(alone, np.inf, (gaps * ratios[counted]).sum(axis=1) / ratios.sum())
+    distance[kept] = np.where(alone, np.inf, (gaps * ratios[counted]).sum(axis=1) / ratios.sum())
     return distance
 
 
@@ -103,18 +113,10 @@ def weight_ratios(weights: Sequence[float], objectives: int) -> FloatArray:
     return array / array.max()
 
 
-def _no_worse(first: FloatArray, second: FloatArray) -> BoolArray:
-    """Return, (n, m), which rows of first are at least as good as which of second in all objectives."""
-    found = np.ones((len(first), len(second)), dtype=bool)
-    for one, other in zip(first.T, second.T, strict=True):
-        found &= one[:, None] <= other
-    return found
-
-
 def _fronts(costs: FloatArray) -> IntArray:
     """Return the number of the front of each row, (n,): those that only earlier fronts dominate."""
-    no_worse = _no_worse(costs, costs)
-    dominates = no_worse > no_worse.T
+    pairs = no_worse(costs, costs)
+    dominates = pairs > pairs.T
     dominators = dominates.sum(axis=0, dtype=np.int32)
     found = np.zeros(len(costs), dtype=np.int64)
     number = 0
@@ -126,12 +128,15 @@ def _fronts(costs: FloatArray) -> IntArray:
     return found
 
 
-def _distinct(costs: FloatArray, rank: IntArray) -> IntArray:
-    """Return the indices, ascending, of the rows without NaN, of equal ones in a rank the first alone."""
-    rows = np.flatnonzero(~np.isnan(costs).any(axis=1))
-    rows = rows[np.lexsort((*costs[rows].T, rank[rows]))]
-    repeated = (costs[rows[1:]] == costs[rows[:-1]]).all(axis=1) & (rank[rows[1:]] == rank[rows[:-1]])
-    return np.sort(np.delete(rows, np.flatnonzero(repeated) + 1))
+def _distinct(costs: FloatArray, rank: IntArray) -> BoolArray:
+    """Return which rows, (n,), have no NaN and, of equal ones in a rank, come first."""
+    order = np.lexsort((*costs.T, rank))
+    costs, rank = costs[order], rank[order]
+    repeated = (costs[1:] == costs[:-1]).all(axis=1) & (rank[1:] == rank[:-1])
+    kept = np.empty(len(order), dtype=bool)
+    kept[order] = ~np.isnan(costs).any(axis=1)
+    kept[order[1:][repeated]] = False
+    return kept
 
 
 def _finite(costs: FloatArray, rank: IntArray) -> FloatArray:
@@ -151,15 +156,17 @@ def _finite(costs: FloatArray, rank: IntArray) -> FloatArray:
 def _gaps(costs: FloatArray, rank: IntArray) -> FloatArray:
     """Return (f(i+1) - f(i-1)) / (f^max - f^min) in each rank, (n, M): inf at the ends, 0 if max == min."""
     order = np.lexsort((costs, np.broadcast_to(rank[:, None], costs.shape)), axis=0)
+    columns = np.arange(costs.shape[1])
     # Halves, so that no difference of finite numbers overflows; the ratios are the same.
-    half = np.take_along_axis(costs, order, axis=0) / 2
-    grouped = np.sort(rank)
-    starts, ends = np.flatnonzero(np.diff(grouped, prepend=-1)), np.flatnonzero(np.diff(grouped, append=-1))
-    gap = np.full_like(half, np.inf)
+    half = costs[order, columns] / 2
+    sizes = np.bincount(rank)
+    sizes = sizes[sizes > 0]
+    ends = sizes.cumsum() - 1
+    starts = ends - sizes + 1
+    gap = np.empty_like(half)
     gap[1:-1] = half[2:] - half[:-2]
     gap[starts] = gap[ends] = np.inf
-    span = np.repeat(half[ends] - half[starts], ends - starts + 1, axis=0)
-    found = np.empty_like(half)
-    share = np.divide(gap, span, out=np.zeros_like(gap), where=span > 0)
-    np.put_along_axis(found, order, share, axis=0)
+    span = np.repeat(half[ends] - half[starts], sizes, axis=0)
+    found = np.zeros_like(half)
+    found[order, columns] = np.divide(gap, span, out=np.zeros_like(half), where=span > 0)
     return found

@@ -1,0 +1,93 @@
+"""Survival, tournament and crossover of NSGA-II (Deb et al. 2002, section III) over genomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dnas.search.algorithm import FloatArray, IntArray
+from dnas.search.pareto import costs_of, crowding, ranks
+from dnas.search.resume import floats_from_plain, floats_to_plain
+
+
+class Population(NamedTuple):
+    """Genomes, best first, and what is known about them.
+
+    genomes: (n, L).
+    values: (n, M) objective values as told; NaN where an infeasible genome was not evaluated.
+    violations: (n,) by how much bounds are broken; 0 is feasible.
+    rank: (n,) constrained non-domination rank, 0 the best (`pareto.ranks`).
+    crowding: (n,) weighted crowding distance (`pareto.crowding`) among all that the survivors came from.
+    """
+
+    genomes: IntArray
+    values: FloatArray
+    violations: FloatArray
+    rank: IntArray
+    crowding: FloatArray
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return plain JSON data."""
+        plain = {name: floats_to_plain(getattr(self, name)) for name in ("values", "violations", "crowding")}
+        return plain | {"genomes": self.genomes.tolist(), "rank": self.rank.tolist()}
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Any], layers: int, objectives: int) -> Population:
+        """Return the population that `state_dict` was taken of."""
+        return cls(
+            np.array(state["genomes"], dtype=np.int64).reshape(-1, layers),
+            floats_from_plain(state["values"]).reshape(-1, objectives),
+            floats_from_plain(state["violations"]),
+            np.array(state["rank"], dtype=np.int64),
+            floats_from_plain(state["crowding"]),
+        )
+
+    @classmethod
+    def empty(cls, layers: int, objectives: int) -> Population:
+        """Return the population before anything was told."""
+        none, ints = np.empty(0), np.empty(0, dtype=np.int64)
+        return cls(ints.reshape(0, layers), none.reshape(0, objectives), none, ints, none)
+
+
+def survivors(
+    genomes: IntArray,
+    values: FloatArray,
+    violations: FloatArray,
+    number: int,
+    maximize: Sequence[bool],
+    weights: Sequence[float] | None = None,
+) -> Population:
+    """Return the best ``number`` by rank, then by weighted crowding; of equals those that come first."""
+    costs = costs_of(values, maximize)
+    rank = ranks(costs, violations)
+    distance = crowding(costs, rank, weights)
+    best = np.lexsort((-distance, rank))[:number]
+    return Population(genomes[best], values[best], violations[best], rank[best], distance[best])
+
+
+def tournament(
+    population: Population, shape: int | tuple[int, ...], generator: np.random.Generator
+) -> IntArray:
+    """Return the winners' indices, in the given shape, of duels of two drawn uniformly, with replacement.
+
+    The lower rank wins, at equal rank the higher crowding, at equal crowding chance.
+    """
+    first, second = generator.integers(len(population.genomes), size=(2, *np.atleast_1d(shape)))
+    rank, distance = population.rank, population.crowding
+    level = rank[second] == rank[first]
+    # Of equals the first drawn: which one that is, is chance already.
+    wins = (rank[second] < rank[first]) | (level & (distance[second] > distance[first]))
+    return np.where(wins, second, first)
+
+
+def uniform_crossover(
+    first: IntArray, second: IntArray, probability: float, generator: np.random.Generator
+) -> IntArray:
+    """Return one child of each pair of parents, all (n, L).
+
+    With the given probability its genes come from either parent, equally likely; else all from the first.
+    """
+    crossed = generator.random((len(first), 1)) < probability
+    return np.where(crossed & (generator.random(first.shape) < 0.5), second, first)
