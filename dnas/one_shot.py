@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from itertools import islice
 from typing import Any
 
+import torch
+
 from dnas.architecture import Architecture
+from dnas.kept_batches import KeptBatches
 from dnas.nn.supernet import Supernet
 from dnas.search.evaluator import Evaluation, evaluate, recalibrate
 
@@ -29,22 +33,36 @@ class OneShotEvaluator:
         data: class path and arguments of a data module with ``recalibration_dataloader`` and
             ``val_dataloader``.
         recalibration_batches: training batches for batch-norm statistics.
+        device: where networks are evaluated.
+
+    Attributes:
+        recalibration, validation: the batches that every architecture sees; the first and the second alike.
 
     Raises:
         DataUnavailable: no data module is named, or its data is missing.
     """
 
     def __init__(
-        self, supernet: Supernet, data: Mapping[str, Any] | None, recalibration_batches: int = 8
+        self,
+        supernet: Supernet,
+        data: Mapping[str, Any] | None,
+        recalibration_batches: int = 8,
+        device: torch.device | str = "cpu",
     ) -> None:
-        self.supernet, self.recalibration_batches = supernet, recalibration_batches
-        self.datamodule = _load_data(data)
+        self.supernet, self.device = supernet, torch.device(device)
+        self.recalibration_batches = recalibration_batches
+        datamodule = _load_data(data)
+        self.recalibration = KeptBatches(
+            lambda: islice(datamodule.recalibration_dataloader(), recalibration_batches), self.device
+        )
+        self.validation = KeptBatches(datamodule.val_dataloader, self.device)
 
     def __call__(self, architecture: Architecture) -> Evaluation:
         """Evaluate on the validation split, after batch-norm recalibration on training images."""
         network = self.supernet.extract(architecture)
-        recalibrate(network, self.datamodule.recalibration_dataloader(), self.recalibration_batches)
-        return evaluate(network, self.datamodule.val_dataloader(), network.classifier.out_features)
+        network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        recalibrate(network, self.recalibration)
+        return evaluate(network, self.validation, network.classifier.out_features)
 
 
 def _load_data(data: Mapping[str, Any] | None) -> Any:

@@ -1,0 +1,1 @@
+"""Searching a trained supernet for architectures by evolution or a baseline, resumable at any moment."""
