@@ -30,14 +30,24 @@ class Judge:
     path: Path | None
 
     def describe(self, evaluations: Iterable[Evaluation]) -> Evaluator:
-        """What the report says of it, given all it measured."""
+        """What the report says of it, given all it measured.
+
+        Raises:
+            RunError: it did not measure everything on equally many images.
+        """
         images = {evaluation.images for evaluation in evaluations}
+        if len(images) > 1:
+            raise RunError(
+                f"The supernet {self.file} was evaluated on different numbers of validation images "
+                f"({', '.join(map(str, sorted(images)))}): the data changed between the runs, or after them. "
+                "Refine anew on the present data, or compare runs on the same."
+            )
         return Evaluator(
             description=f"weights inherited from {self.file}, batch norms recalibrated on "
             f"{self.key.recalibration_batches} training batches, accuracy on the validation split",
             checkpoint=self.file,
             sha256=self.key.sha256,
-            validation_images=images.pop() if len(images) == 1 else None,
+            validation_images=images.pop() if images else None,
         )
 
 

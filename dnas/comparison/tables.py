@@ -12,11 +12,10 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from dnas.comparison.estimate import as_text
 from dnas.comparison.model import Comparison, Estimate, Method
 
 Row = dict[str, Any]
-_MEASURES = ("hypervolume", "without params", "evaluations", "seconds", "training s")
+_MEASURES = ("hypervolume", "without\nparams", "evaluations", "search\ns", "training\ns")
 
 
 def csv_files(comparison: Comparison) -> dict[str, str]:
@@ -131,9 +130,10 @@ def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
 
 def summary_table(comparison: Comparison) -> Table:
     """One row per method: seeds, networks, hypervolumes with intervals, what the search took."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    for heading in ("method", "seeds", "networks", *_MEASURES):
-        table.add_column(heading, justify="left" if heading == "method" else "right")
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
+    table.add_column("method", overflow="fold")
+    for heading in ("seeds", "networks", *_MEASURES):
+        table.add_column(heading, justify="right", no_wrap=True)
     for method in comparison.methods:
         # Text, not str: rich would read a name with brackets as markup.
         table.add_row(*map(Text, _summary(method)))
@@ -146,7 +146,15 @@ def _summary(method: Method) -> list[str]:
         method.name,
         "-" if method.kind == "zoo" else str(len(method.runs)),
         str(sum(len(run.members) for run in method.runs)),
-        as_text(method.hypervolume),
-        as_text(method.hypervolume_plane),
+        _told(method.hypervolume),
+        _told(method.hypervolume_plane),
         *("-" if x is None else f"{x:,.0f}" for x in (cost.evaluations, cost.seconds, cost.training_seconds)),
     ]
+
+
+def _told(estimate: Estimate) -> str:
+    """E.g. '0.713 ± 0.011', which is narrower than the interval's ends."""
+    if estimate.mean is None:
+        return "-"
+    reach = "" if estimate.high is None else f" ± {estimate.high - estimate.mean:.3f}"
+    return f"{estimate.mean:.3f}{reach}"

@@ -142,5 +142,6 @@ def test_description(read_runs: Read) -> None:
     told = judge.describe([Evaluation(0.5, 1, 1, 180), Evaluation(0.6, 1, 1, 180)])
     assert told.validation_images == 180 and told.sha256 == "c" * 64
     assert "one_shot.ckpt" in told.description and "8 training batches" in told.description
-    mixed = judge.describe([Evaluation(0.5, 1, 1, 180), Evaluation(0.6, 1, 1, 90)])
-    assert mixed.validation_images is None
+    assert judge.describe([]).validation_images is None
+    with pytest.raises(RunError, match=r"one_shot\.ckpt was .* numbers of validation images \(90, 180\)"):
+        judge.describe([Evaluation(0.5, 1, 1, 180), Evaluation(0.6, 1, 1, 90)])
