@@ -10,10 +10,12 @@ from dnas.command import one_message
 USAGE = """usage: dnas COMMAND [options]
 
   demo      the whole way on handwritten digits: search, derive, retrain (minutes, no download)
-  fit       search or train, as a config says:  dnas fit --config digits/search.yaml
+  fit       search, train a supernet or a network, as a config says:  dnas fit --config digits/search.yaml
   validate  one-shot accuracy of a checkpoint on its validation split
   test      the same on the test split
   derive    architectures from a search checkpoint, with bounds on latency and size
+  refine    architectures on the front of accuracy, latency and size, by evolution in a trained supernet
+  compare   searches side by side under one table and one evaluator: report.html, figures, tables
   latency   latency tables: list, show, build, measure, import, check, profile, compare
   memory    memory of a training step, by plan of checkpointing, and the largest batch that fits
   configs   list the shipped configs, print or copy them
@@ -25,6 +27,8 @@ LIGHTNING = ("fit", "validate", "test")
 MODULES = {
     "demo": "lightning_modules.demo",
     "derive": "dnas.derive",
+    "refine": "dnas.refine",
+    "compare": "dnas.compare",
     "latency": "latency.__main__",
     "memory": "dnas.memory.__main__",
     "configs": "lightning_modules.configs_command",

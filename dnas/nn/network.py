@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterable
+
 from torch import Tensor, nn
 
 from dnas.architecture import Architecture
@@ -11,6 +14,10 @@ from dnas.space import SearchSpace
 
 class Frame(nn.Module):
     """What networks and supernets of a space share: stem before the blocks, head and classifier after."""
+
+    stem: nn.Module
+    head: nn.Module
+    classifier: nn.Linear
 
     def __init__(self, space: SearchSpace) -> None:
         super().__init__()
@@ -48,6 +55,16 @@ class Network(Frame):
         blocks = zip(space.layers, arch.choices, strict=True)
         self.blocks = nn.Sequential(*(build_block(layer, choice) for layer, choice in blocks))
         self.apply(init_weights)
+
+    @classmethod
+    def of_parts(cls, arch: Architecture, frame: Frame, blocks: Iterable[nn.Module]) -> Network:
+        """The network of ``arch`` from its blocks, in a copy of ``frame``; nothing is initialised."""
+        network = cls.__new__(cls)
+        nn.Module.__init__(network)
+        for name in ("stem", "head", "classifier"):
+            setattr(network, name, copy.deepcopy(getattr(frame, name)))
+        network.arch, network.blocks = arch, nn.Sequential(*blocks)
+        return network
 
     def forward(self, images: Tensor) -> Tensor:
         return self.finish(self.blocks(self.stem(images)))

@@ -6,7 +6,6 @@ How the mask was drawn (soft Gumbel, two paths, one path, ...) is not the supern
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 
 import torch
@@ -118,11 +117,6 @@ class Supernet(Frame):
             raise ArchitectureError(
                 f"This supernet is of space {self.space.name}, the architecture of {arch.space.name}."
             )
-        # On the meta device nothing is initialised: all weights come from here, no random numbers are drawn.
-        with torch.device("meta"):
-            network = Network(arch, **self.adaptation)
         parts = zip(self.mixed_blocks(), arch.indices, strict=True)
-        network.blocks = nn.Sequential(*(block.extract(choice) for block, choice in parts))
-        for name in ("stem", "head", "classifier"):
-            setattr(network, name, copy.deepcopy(getattr(self, name)))
+        network = Network.of_parts(arch, self, (block.extract(choice) for block, choice in parts))
         return network.train(self.training)

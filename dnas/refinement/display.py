@@ -56,8 +56,8 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
     settings, kind = task.settings, task.problem.table.kind
     title = f"{settings.algorithm}: front of {len(rows)}, of {len(course.found)} evaluated"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for heading in ("", "top-1", "loss", f"{kind} ms", "params M", "gen.", "architecture"):
-        table.add_column(heading, justify="left" if heading == "architecture" else "right")
+    for heading in ("front/", "top-1", "loss", f"{kind} ms", "params M", "generation"):
+        table.add_column(heading, justify="right")
     for index in _spread(len(rows)):
         row = rows[index]
         table.add_row(
@@ -67,7 +67,6 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
             f"{row['latency_ms']:.2f}",
             f"{row['params'] / 1e6:.2f}",
             str(row["generation"]),
-            str(row["architecture"]),
         )
     console.print(table)
     if len(rows) > SHOWN:
@@ -90,7 +89,8 @@ def _facts(outcome: Outcome) -> list[str]:
     if outcome.continued_from:
         lines.insert(0, f"Continued from generation {outcome.continued_from}.")
     if len(course.found) < task.budget:
-        lines.append(f"{task.budget} evaluations were allowed; there was nothing further to evaluate.")
+        reason = "what broke a bound was not evaluated" if task.problem.bounds else "nothing further was left"
+        lines.append(f"{task.budget} evaluations were allowed; {reason}.")
     return [*lines, f"Wrote {task.settings.output / 'front.json'}"]
 
 

@@ -103,12 +103,11 @@ class Problem:
         Quality: top-1 from 0 to 1, or the loss of guessing, ln(classes), to 0.
         """
         space, costs = self.table.space, self.costs
+        extremes = self.table.dearest(), self.table.cheapest()
         least = np.where(space.valid, costs.params, np.iinfo(np.int64).max).min(1).sum()
         return {
             "quality": [0.0, 1.0] if self.quality == "top1" else [math.log(self.classes), 0.0],
-            "latency_ms": [
-                self.table.latency_ms(each()) for each in (self.table.dearest, self.table.cheapest)
-            ],
+            "latency_ms": [self.table.latency_ms(each) for each in extremes],
             "params": [float(each + costs.fixed_params) for each in (least, costs.params.max(1).sum())],
         }
 

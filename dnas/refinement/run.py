@@ -31,7 +31,7 @@ Tell = Callable[[Course, Task, int, int], None]
 
 
 class Outcome(NamedTuple):
-    """A finished refinement; ``rows`` are those of its front, ``continued_from`` the generation it began at."""
+    """A finished refinement: ``rows`` of its front, and the generation that it was ``continued_from``."""
 
     task: Task
     course: Course

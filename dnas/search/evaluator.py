@@ -55,9 +55,12 @@ def recalibrate(network: nn.Module, batches: Batches, limit: int | None = None) 
 
 @torch.no_grad()
 def evaluate(network: nn.Module, batches: Batches, num_classes: int) -> Evaluation:
-    """Top-1, top-5 (of fewer classes: top-all) and cross-entropy of ``network`` in eval mode."""
+    """Top-1, top-5 (of fewer classes: top-all) and cross-entropy of ``network`` in eval mode.
+
+    Of several processes each evaluates its own network, on all batches that it is given.
+    """
     device, was_training = next(network.parameters()).device, network.training
-    top1, top5, loss = accuracies(num_classes, device)
+    top1, top5, loss = accuracies(num_classes, device, shared=False)
     network.eval()
     images_seen = 0
     for images, labels in batches:
@@ -74,9 +77,15 @@ def evaluate(network: nn.Module, batches: Batches, num_classes: int) -> Evaluati
 
 
 def accuracies(
-    num_classes: int, device: torch.device | None = None
+    num_classes: int, device: torch.device | None = None, shared: bool = True
 ) -> tuple[MulticlassAccuracy, MulticlassAccuracy, MeanMetric]:
-    """Fresh metrics: top-1, top-5 (never more than there are classes), mean loss."""
-    top1, top5 = (MulticlassAccuracy(num_classes, top_k=min(k, num_classes), average="micro") for k in (1, 5))
-    loss = MeanMetric()
+    """Fresh metrics: top-1, top-5 (never more than there are classes), mean loss.
+
+    Shared ones are computed over the batches of all processes together.
+    """
+    top1, top5 = (
+        MulticlassAccuracy(num_classes, top_k=min(k, num_classes), average="micro", sync_on_compute=shared)
+        for k in (1, 5)
+    )
+    loss = MeanMetric(sync_on_compute=shared)
     return top1.to(device), top5.to(device), loss.to(device)

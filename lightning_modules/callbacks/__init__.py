@@ -9,6 +9,7 @@ from lightning_modules.callbacks.interrupt import GracefulInterrupt
 from lightning_modules.callbacks.memory import PlanMemory
 from lightning_modules.callbacks.monitor import EpochHistory, SearchMonitor
 from lightning_modules.callbacks.random_state import RandomState
+from lightning_modules.callbacks.refine import RefineAfterFit
 from lightning_modules.callbacks.warmup import AlphaWarmup
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "GracefulInterrupt",
     "PlanMemory",
     "RandomState",
+    "RefineAfterFit",
     "SearchFigures",
     "SearchMonitor",
     "TrainingCost",
