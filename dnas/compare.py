@@ -35,6 +35,8 @@ from dnas.comparison.terms import Terms
 from dnas.costs import count
 from dnas.files import write_text
 from dnas.one_shot import OneShotEvaluator
+from dnas.report.comparison_figures import write_comparison_figures
+from dnas.report.html import write_report
 from dnas.search.checkpoint_file import read_supernet
 from dnas.search.evaluator import Evaluation
 from dnas.space import SearchSpace
@@ -78,6 +80,9 @@ def build_parser() -> argparse.ArgumentParser:
         help="bounds on latency under which a search checkpoint's networks are derived (default 12)",
     )
     parser.add_argument("--no-zoo", action="store_true", help="leave out the published networks of the space")
+    parser.add_argument(
+        "--no-figures", action="store_true", help="no PNG and SVG files; the report has its figures anyway"
+    )
     parser.add_argument("--title", default="", help="of the report")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace an earlier comparison in the output folder"
@@ -113,7 +118,7 @@ def compare(options: argparse.Namespace) -> Comparison:
     terms = Terms(table, costs, quality, box, judge.key)
     evaluator = judge.describe(evaluations.values())
     comparison = assemble(sources, evaluations, known, terms, evaluator, options.budgets, options.title)
-    _write(comparison, options.output)
+    _write(comparison, options.output, figures=not options.no_figures)
     _print(comparison, options.output)
     return comparison
 
@@ -178,10 +183,14 @@ def _evaluate(
     return {architecture: evaluator(architecture) for architecture in bar}
 
 
-def _write(comparison: Comparison, output: Path) -> None:
-    """The tables first: where comparison.json is, all is there."""
+def _write(comparison: Comparison, output: Path, figures: bool) -> None:
+    """Tables, figures and report first: where comparison.json is, all is there."""
     for name, content in csv_files(comparison).items():
         write_text(output / name, content)
+    write_report(comparison, output)
+    if figures:
+        with Console(stderr=True).status("Drawing ..."):
+            write_comparison_figures(comparison, output)
     write_text(output / RESULT, json.dumps(comparison.to_dict(), indent=1, allow_nan=False) + "\n")
 
 
@@ -190,7 +199,7 @@ def _print(comparison: Comparison, output: Path) -> None:
     console.print(summary_table(comparison))
     for line in (comparison.finding, *comparison.notes):
         console.print(line, highlight=False, markup=False)
-    console.print(f"Wrote {output / RESULT}", highlight=False, soft_wrap=True)
+    console.print(f"Wrote {output / 'report.html'}", highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

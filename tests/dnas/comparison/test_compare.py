@@ -36,7 +36,7 @@ def run(tmp_path: Path, tiny_table_file: Path) -> Run:
 
     def call(*runs: object, options: tuple[object, ...] = (), table: object = tiny_table_file) -> Comparison:
         output = [] if "--output" in options else ["--output", tmp_path / "out"]
-        argv = ["--run", *runs, "--table", table, *output, *options]
+        argv = ["--run", *runs, "--table", table, "--no-figures", *output, *options]
         return main([str(each) for each in argv])
 
     return call
@@ -218,7 +218,7 @@ def test_nothing_found_at_all(run: Run, write_refined: Write) -> None:
 def test_what_is_printed(run: Run, write_refined: Write, capsys: pytest.CaptureFixture[str]) -> None:
     found = run(f"[red]x={write_refined('a')}")
     printed = " ".join(capsys.readouterr().out.split())
-    assert "[red]x" in printed and found.finding in printed and "comparison.json" in printed
+    assert "[red]x" in printed and found.finding in printed and "report.html" in printed
     assert all(note in printed for note in found.notes)
 
 
@@ -276,4 +276,6 @@ def test_the_command_needs_no_lightning(write_refined: Write, tiny_table_file: P
     folder = write_refined("a")
     options = ["--run", f"a={folder}", "--table", tiny_table_file, "--output", tmp_path / "out"]
     done = subprocess.run([sys.executable, "-c", WITHOUT_LIGHTNING, *options], capture_output=True, text=True)
-    assert done.returncode == 0 and "comparison.json" in done.stdout, done.stderr
+    assert done.returncode == 0 and "report.html" in done.stdout, done.stderr
+    names = {path.suffix for path in (tmp_path / "out" / "figures").iterdir()}
+    assert names == {".png", ".svg"}
