@@ -26,6 +26,7 @@ SHORT = {
         *("--trainer.limit_train_batches", "2"),
         *("--trainer.limit_val_batches", "1"),
     ],
+    "refine": [*("--population", "3"), *("--generations", "2"), *("--recalibration-batches", "1")],
     "measure": ["--rounds", "2", "--networks", "4", "--repeats", "0", "--visit-ms", "2"],
 }
 # Run elsewhere: the demo in test_demo.py, the tests by whoever reads this, the install in test_packaging.py.
