@@ -48,7 +48,7 @@ def main() -> None:
 
 def measure(sharing: str, plan: str, options: argparse.Namespace) -> int:
     """Bytes of a step in a process of its own."""
-    facts = ("resolution", "batch", "stem_stride", "precision", "device")
+    facts = ("layers", "resolution", "batch", "stem_stride", "precision", "device")
     flags = [f"--{name.replace('_', '-')}={getattr(options, name)}" for name in facts]
     done = subprocess.run(
         [sys.executable, __file__, *flags, "--measure", sharing, plan],
@@ -60,8 +60,14 @@ def measure(sharing: str, plan: str, options: argparse.Namespace) -> int:
     return int(done.stdout)
 
 
+def make_space(layers: int) -> SearchSpace:
+    """The first layers of MoGA's space, with its stem and head."""
+    definition = SearchSpace.load("moga").to_dict()
+    return SearchSpace.from_dict(definition | {"layers": definition["layers"][:layers]})
+
+
 def make_setting(sharing: str, options: argparse.Namespace) -> Setting:
-    space = SearchSpace.load("moga")
+    space = make_space(options.layers)
     return Setting(
         space,
         plan_passes(space, SoftGumbel(), SoftGumbel(), bilevel=False),
@@ -80,7 +86,7 @@ def measured_here(sharing: str, plan: str, options: argparse.Namespace) -> int:
     warm.run(lambda model, images, mask: model(images).mean((2, 3)))
     before = _high_water(options.device)
     supernet = Supernet(
-        SearchSpace.load("moga"),
+        make_space(options.layers),
         sharing,
         num_classes=10,
         stem_stride=options.stem_stride,
@@ -102,7 +108,7 @@ class _Steps:
         self.images = self.images.contiguous(memory_format=layout)
         self.labels = torch.randint(10, (batch,), device=device)
         self.optimizer = MOMENTUM(model.parameters())
-        self.mask = torch.full((14, 12), 1 / 12, device=device, requires_grad=True)
+        self.mask = torch.full((options.layers, 12), 1 / 12, device=device, requires_grad=True)
         self.device, self.dtype = device, PRECISIONS[options.precision]
 
     def run(self, forward) -> None:  # type: ignore[no-untyped-def]
@@ -137,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--layers", type=int, default=14, help="the first ones of MoGA's space")
     parser.add_argument("--resolution", type=int, default=32, help="side of the images in pixels")
     parser.add_argument("--batch", type=int, default=64, help="images per step")
     parser.add_argument("--stem-stride", type=int, default=1, help="2 for images of 224 pixels")
