@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
 from rich.console import Console
 from rich.progress import track
 
@@ -177,7 +178,10 @@ def _evaluate(
     if checkpoint.space != space:
         raise RunError(f"{judge.path} is a supernet of the space {checkpoint.space.name}, not {space.name}.")
     evaluator = OneShotEvaluator(
-        checkpoint.build_supernet(), checkpoint.data, judge.key.recalibration_batches
+        checkpoint.build_supernet(),
+        checkpoint.data,
+        judge.key.recalibration_batches,
+        "cuda" if torch.cuda.is_available() else "cpu",
     )
     bar = track(architectures, "One-shot accuracy", console=Console(stderr=True), transient=True)
     return {architecture: evaluator(architecture) for architecture in bar}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,9 @@ def _members(path: Path, front: dict[str, Any], space: SearchSpace, images: int)
         except ArchitectureError as error:
             problems.append(f"member {index + 1}: {error}")
             continue
-        evaluation = Evaluation(member["top1"], member["top5"], member["loss"], images)
+        # JSON has no infinity: null is the loss of a network that diverged.
+        loss = math.inf if member["loss"] is None else member["loss"]
+        evaluation = Evaluation(member["top1"], member["top5"], loss, images)
         found.append(Found(architecture, evaluation, member["generation"]))
     if problems:
         raise RunError(f"{path}: {'; '.join(problems)}")
@@ -67,11 +70,13 @@ def _members(path: Path, front: dict[str, Any], space: SearchSpace, images: int)
 def _details(run: dict[str, Any]) -> str:
     """E.g. 'nsga2, weights 2 2 1, population 70, 120 generations, seeded'."""
     parts = [run["algorithm"]]
-    if run["weights"]:
+    if run["weights"] and run["algorithm"] != "nsga2-equal-weights":
         parts.append(f"weights {' '.join(f'{weight:g}' for weight in run['weights'])}")
     parts += [f"population {run['population']}", f"{run['generations']} generations"]
     if run["seeded_from"]:
         parts.append("seeded")
+    if run.get("target_ms") is not None:
+        parts.append(f"target {run['target_ms']:g} ms")
     bounds = run.get("bounds", {})
     if bounds.get("latency_below_ms") is not None:
         parts.append(f"latency at most {bounds['latency_below_ms']:g} ms")

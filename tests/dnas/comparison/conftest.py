@@ -85,7 +85,7 @@ def write_refined(
 
     def write(
         name: str,
-        members: Sequence[tuple[Sequence[str], float, float]] = FRONT,
+        members: Sequence[tuple[Sequence[str], float, float | None]] = FRONT,
         front: dict[str, Any] | None = None,
         **overrides: Any,
     ) -> Path:
@@ -137,7 +137,7 @@ def write_refined(
     return write
 
 
-def _member(choices: Sequence[str], top1: float, loss: float) -> dict[str, Any]:
+def _member(choices: Sequence[str], top1: float, loss: float | None) -> dict[str, Any]:
     """Latency and sizes are wrong on purpose: a comparison counts them itself."""
     wrong = {"latency_ms": 999.0, "latency_low_ms": 999.0, "latency_high_ms": 999.0, "params": 1, "madds": 1}
     return (

@@ -19,6 +19,8 @@ from dnas.comparison.model import Box, Comparison, Method
 from dnas.comparison.sweep import sweep
 from dnas.costs import count
 from dnas.one_shot import OneShotEvaluator
+from dnas.refinement.run import refine
+from dnas.refinement.settings import Settings
 from dnas.search.checkpoint_file import read
 from dnas.space import SearchSpace
 from latency import LatencyTable
@@ -141,6 +143,39 @@ def test_a_search_checkpoint_gets_a_front_and_its_accuracies(
     assert alpha.method == "FBNet" and [each.second for each in alpha.against] == ["evolved"]
     assert found.quality == "top1" and found.box.quality == (0.0, 1.0)
     assert method.cost.evaluations == 0
+
+
+def test_what_refine_writes_is_what_compare_reads(
+    run: Run, one_shot_checkpoint: Path, search_checkpoint: Path, tiny_table_file: Path, tmp_path: Path
+) -> None:
+    """Real refinements; the supernet that evaluates the search checkpoint's networks is found by itself."""
+    runs = []
+    for algorithm in ("nsga2", "random"):
+        output = tmp_path / algorithm
+        settings = Settings(
+            one_shot_checkpoint,
+            output,
+            str(tiny_table_file),
+            algorithm,
+            population=4,
+            generations=3,
+            recalibration_batches=1,
+            cache=tmp_path / "cache",
+        )
+        rows = refine(settings).rows
+        runs.append((f"{algorithm}={output}", rows))
+    found = run(*(each for each, _ in runs), f"FBNet={search_checkpoint}", options=("--alpha-bounds", 2))
+    read_back = [each for method in found.methods[:2] for each in method.runs]
+    for back, (_, rows) in zip(read_back, runs, strict=True):
+        assert {point.choices for point in back.members} == {row["architecture"].names for row in rows}
+        by_latency = sorted(row["latency_ms"] for row in rows)
+        assert [point.latency_ms for point in back.members] == pytest.approx(by_latency)
+        assert back.evaluated_anew == 0 and back.cost.evaluations == 12
+        assert back.cost.training_seconds is not None and back.cost.training_seconds > 0
+    volumes = [value for method in found.methods[:2] for value in method.hypervolume.values]
+    assert volumes == pytest.approx([back.curve[-1][1] for back in read_back]), "refine's own hypervolume"
+    assert found.quality == "loss" and found.evaluator.checkpoint == one_shot_checkpoint.name
+    assert named(found, "FBNet").runs[0].members and named(found, "FBNet").cost.training_seconds
 
 
 def test_other_accuracies_are_not_mixed_in(

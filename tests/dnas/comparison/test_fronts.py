@@ -25,7 +25,7 @@ def test_points_are_costed_by_the_table(
 ) -> None:
     slow, fast = tiny_table.dearest(), tiny_table.cheapest()
     broken = Architecture(tiny_space, (1, 1, 1))
-    found = [Found(slow, None, 7), Found(fast, name="first"), Found(broken), Found(fast, name="again")]
+    found = [Found(fast, name="first"), Found(broken), Found(fast, name="again"), Found(slow, None, 7)]
     evaluations = {
         slow: Evaluation(0.5, 0.9, 1.0, 180),
         fast: Evaluation(0.25, 0.5, 2.0, 180),

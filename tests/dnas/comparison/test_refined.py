@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,14 @@ def test_everything_is_read(write_refined: Write, tiny_space: SearchSpace, tiny_
         ),
         ({"algorithm": "random", "weights": None}, "baseline", "random, population 4, 3 generations"),
         (
-            {"algorithm": "nsga2-equal-weights", "weights": [1, 1, 1]},
+            {"algorithm": "mnasnet", "weights": None, "target_ms": 1.25},
             "baseline",
-            "nsga2-equal-weights, weights 1 1 1, population 4, 3 generations",
+            "mnasnet, population 4, 3 generations, target 1.25 ms",
+        ),
+        (
+            {"algorithm": "nsga2-equal-weights"},
+            "baseline",
+            "nsga2-equal-weights, population 4, 3 generations",
         ),
     ],
 )
@@ -62,6 +68,12 @@ def test_kind_and_details(write_refined: Write, overrides: dict[str, Any], kind:
 
 def test_an_empty_front(write_refined: Write) -> None:
     assert read_refined(write_refined("run", members=())).found == ()
+
+
+def test_a_network_that_diverged(write_refined: Write) -> None:
+    """It may be on a front for its latency; a loss that JSON cannot hold is null."""
+    source = read_refined(write_refined("run", members=[(("E1K3", "E1K3", "E1K3"), 0.1, None)]))
+    assert source.found[0].evaluation == Evaluation(0.1, 1.0, math.inf, 180)
 
 
 def test_a_checkpoint_that_tells_no_training(write_refined: Write) -> None:

@@ -50,3 +50,17 @@ def test_names_tell_the_bound(tiny_space: SearchSpace, tiny_table: LatencyTable)
         fast: f"at most {tiny_table.latency_ms(fast):.4g} ms",
         slow: f"at least {tiny_table.latency_ms(slow):.4g} ms",
     }
+
+
+def test_the_first_of_several_names_stays(tiny_space: SearchSpace, tiny_table: LatencyTable) -> None:
+    """The lowest limit gives the argmax again, the highest two the same network."""
+    fast, slow = tiny_table.cheapest(), tiny_table.dearest()
+    alpha = torch.full((3, 4), -5.0)
+    alpha[torch.arange(3), torch.tensor(fast.indices)] = 5.0
+    alpha[0, slow.indices[0]] = -50.0
+    first, *others = sweep(tiny_space, alpha, tiny_table, 12)
+    assert (first.architecture, first.name) == (fast, "argmax")
+    limits = np.linspace(tiny_table.latency_ms(fast), tiny_table.latency_ms(slow), 12)
+    for each in others:
+        lower = limits[limits <= tiny_table.latency_ms(each.architecture) + 1e-9]
+        assert float(each.name.split()[2]) <= lower[-1]
