@@ -257,6 +257,19 @@ def test_what_is_printed(run: Run, write_refined: Write, capsys: pytest.CaptureF
     assert all(note in printed for note in found.notes)
 
 
+def test_figures_unless_refused(write_refined: Write, tiny_table_file: Path, tmp_path: Path) -> None:
+    options = ["--run", f"a={write_refined('a', members=[MIDDLE])}", "--table", str(tiny_table_file)]
+    main([*options, "--output", str(tmp_path / "without"), "--no-figures"])
+    assert {path.name for path in (tmp_path / "without").iterdir()} == {
+        *TABLES,
+        "comparison.json",
+        "report.html",
+    }
+    main([*options, "--output", str(tmp_path / "with")])
+    drawn = {path.name for path in (tmp_path / "with" / "figures").iterdir()}
+    assert {"front.png", "front.svg", "budgets.png"} <= drawn
+
+
 def test_an_earlier_comparison_stays(run: Run, write_refined: Write, tmp_path: Path) -> None:
     first = write_refined("a")
     run(f"a={first}")
@@ -310,7 +323,6 @@ assert not loaded, loaded
 def test_the_command_needs_no_lightning(write_refined: Write, tiny_table_file: Path, tmp_path: Path) -> None:
     folder = write_refined("a")
     options = ["--run", f"a={folder}", "--table", tiny_table_file, "--output", tmp_path / "out"]
+    options.append("--no-figures")
     done = subprocess.run([sys.executable, "-c", WITHOUT_LIGHTNING, *options], capture_output=True, text=True)
     assert done.returncode == 0 and "report.html" in done.stdout, done.stderr
-    names = {path.suffix for path in (tmp_path / "out" / "figures").iterdir()}
-    assert names == {".png", ".svg"}

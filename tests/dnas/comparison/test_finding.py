@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
 from dnas.comparison.finding import find
-from dnas.comparison.model import Kind, Method, Point
+from dnas.comparison.model import Estimate, Kind, Method, Point
 
 Make = Callable[..., Method]
 
@@ -41,8 +42,9 @@ def test_overlapping_intervals_are_no_difference(method: Make) -> None:
 
 
 def test_intervals_that_touch_are_no_difference(method: Make) -> None:
-    found = find([method("a", [0.5, 0.75]), method("b", [0.25, 0.5])])
-    assert "no difference" in found
+    upper = replace(method("a", [0.6, 0.6]), hypervolume=Estimate(0.6, 0.5, 0.7, (0.6, 0.6)))
+    lower = replace(method("b", [0.4, 0.4]), hypervolume=Estimate(0.4, 0.3, 0.5, (0.4, 0.4)))
+    assert "no difference" in find([upper, lower])
 
 
 def test_equal_methods(method: Make) -> None:
