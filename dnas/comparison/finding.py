@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dnas.comparison.estimate import as_text
-from dnas.comparison.model import Estimate, Kind, Method
+from dnas.comparison.model import Kind, Method
 
 _KINDS: dict[Kind, str] = {
     "evolutionary": "the best other evolutionary method",
@@ -27,7 +27,10 @@ def find(methods: Sequence[Method]) -> str:
     lead = f"{first.name} reaches a hypervolume of {as_text(first.hypervolume)} ({_seeds(first)})"
     if not rest:
         return f"{lead}; no other search was compared with it."
-    clauses = [_clause(first, other, role) for other, role in _rivals(first, rest)]
+    rivals = _rivals(first, rest)
+    clauses = [_clause(first, other, role) for other, role in rivals]
+    if any(_verdict(first, other) is None for other, _ in rivals):
+        clauses.append("where there is one seed, nothing is known of the seeds' spread")
     return f"{lead}, {'; '.join(clauses)}."
 
 
@@ -57,10 +60,9 @@ def _rivals(first: Method, rest: Sequence[Method]) -> list[tuple[Method, str]]:
 
 def _clause(first: Method, other: Method, role: str) -> str:
     """E.g. 'against 0.655 [0.641, 0.669] of random search (3 seeds) at equal evaluations (300): ...'."""
-    told = as_text(other.hypervolume)
-    return f"against {told} of {other.name}{role} ({_seeds(other)}) {_effort(first, other)}: " + _verdict(
-        first.hypervolume, other.hypervolume
-    )
+    told, verdict = as_text(other.hypervolume), _verdict(first, other)
+    clause = f"against {told} of {other.name}{role} ({_seeds(other)}) {_effort(first, other)}"
+    return clause if verdict is None else f"{clause}: {verdict}"
 
 
 def _seeds(method: Method) -> str:
@@ -77,11 +79,13 @@ def _effort(first: Method, other: Method) -> str:
     return f"at unequal evaluations ({mine:,.0f} against {others:,.0f})"
 
 
-def _verdict(first: Estimate, other: Estimate) -> str:
-    if first.low is None or other.low is None or other.high is None:
-        return "with a single seed nothing is known of the seeds' spread"
-    if first.mean == other.mean:
+def _verdict(first: Method, other: Method) -> str | None:
+    """None where a single seed leaves the spread unknown."""
+    mine, others = first.hypervolume, other.hypervolume
+    if mine.low is None or others.low is None or others.high is None:
+        return None
+    if mine.mean == others.mean:
         return "equal"
-    if first.low > other.high:
+    if mine.low > others.high:
         return "a difference beyond the seeds' spread"
     return "no difference beyond the seeds' spread"

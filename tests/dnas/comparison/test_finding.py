@@ -54,7 +54,12 @@ def test_equal_methods(method: Make) -> None:
 def test_a_single_seed_tells_nothing_of_the_spread(method: Make) -> None:
     found = find([method("a", [0.9]), method("b", [0.1, 0.1])])
     assert "0.900 (one seed), against 0.100 [0.100, 0.100] of b (2 seeds)" in found
-    assert found.endswith("with a single seed nothing is known of the seeds' spread.")
+    assert found.endswith(" (300); where there is one seed, nothing is known of the seeds' spread.")
+
+
+def test_single_seeds_are_excused_once(method: Make) -> None:
+    found = find([method("a", [0.9]), method("b", [0.1], "differentiable"), method("c", [0.2], "baseline")])
+    assert found.count("nothing is known") == 1 and found.count("against") == 2
 
 
 def test_unequal_and_unknown_evaluations_are_said(method: Make) -> None:
