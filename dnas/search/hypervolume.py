@@ -29,7 +29,7 @@ def hypervolume(points: FloatArray, reference: Sequence[float], maximize: Sequen
         raise ValueError(f"hypervolume is for 1 to {MAX_OBJECTIVES} objectives, got {len(maximize)}")
     limit = np.asarray(reference, dtype=np.float64)
     if limit.shape != (len(maximize),) or not np.isfinite(limit).all():
-        raise ValueError(f"reference must be {len(maximize)} finite numbers, got {list(reference)}")
+        raise ValueError(f"reference must be {len(maximize)} finite numbers, got {limit.tolist()}")
     extents = costs_of(limit[None], maximize) - costs_of(points, maximize)
     extents = extents[(extents > 0).all(axis=1)]
     if np.isinf(extents).any():

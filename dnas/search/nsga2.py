@@ -66,13 +66,12 @@ class NSGA2:
         self.choices, self.maximize = self._seen.choices, tuple(map(bool, maximize))
         objectives = len(self.maximize)
         weights = (1.0,) * objectives if weights is None else weights
-        initial = np.empty((0, len(choices)), dtype=np.int64) if initial is None else initial
         mutation = mutation or Mutation()
         problems = [
             *_problems(objectives, population, crossover, generator),
             *(_problem(weight_ratios, weights, objectives) if objectives else ()),
             *_problem(Mutator, self.choices, mutation, prior),
-            *_problem(distinct, initial, self.choices),
+            *(f"initial: {text}" for text in _problem(distinct, initial, self.choices)),
         ]
         if problems:
             raise ValueError("; ".join(problems))
@@ -172,6 +171,7 @@ class NSGA2:
     def _next(self) -> IntArray:
         """Return what to ask for next, noted as seen."""
         found = self._children() if len(self._population.genomes) else self._initial
+        self._seen.add(found)
         rest = self._seen.draw_unseen(self._size - len(found), self._generator)
         self._seen.add(rest)
         return np.concatenate([found, rest])
@@ -206,8 +206,8 @@ def _problems(
     problems = []
     if not objectives:
         problems.append("maximize must have an entry for each objective, it has none")
-    if population < 1:
-        problems.append(f"population must be 1 or more, got {population}")
+    if not isinstance(population, int) or population < 1:
+        problems.append(f"population must be a whole number, 1 or more, got {population}")
     if not 0 <= crossover <= 1:
         problems.append(f"crossover is a probability in [0, 1], got {crossover}")
     if not isinstance(generator, np.random.Generator):

@@ -108,7 +108,7 @@ def weight_ratios(weights: Sequence[float], objectives: int) -> FloatArray:
     if array.shape != (objectives,) or not np.isfinite(array).all() or not array.min() >= 0 < array.max():
         raise ValueError(
             f"weights must be {objectives} finite numbers, one per objective, 0 or above and not all 0; "
-            f"got {list(weights)}"
+            f"got {array.tolist()}"
         )
     return array / array.max()
 
@@ -160,7 +160,6 @@ def _gaps(costs: FloatArray, rank: IntArray) -> FloatArray:
     # Halves, so that no difference of finite numbers overflows; the ratios are the same.
     half = costs[order, columns] / 2
     sizes = np.bincount(rank)
-    sizes = sizes[sizes > 0]
     ends = sizes.cumsum() - 1
     starts = ends - sizes + 1
     gap = np.empty_like(half)
