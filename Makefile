@@ -25,8 +25,9 @@ demo:
 	@$(INSTALL) $(VENV)/installed
 	$(BIN)/dnas demo --output $(OUTPUT)
 
+# Two processes of one thread each: twice two threads would wait for each other. A file stays in one process.
 test: lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint:
 	@$(INSTALL) $(VENV)/installed-test
