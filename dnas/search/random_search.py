@@ -39,11 +39,15 @@ class RandomSearch:
         initial: npt.ArrayLike | None = None,
     ) -> None:
         self._seen = Seen(choices)
-        if batch < 1:
-            raise ValueError(f"batch must be at least 1, got {batch}")
+        problems = [] if batch >= 1 else [f"batch must be at least 1, got {batch}"]
+        try:
+            self._initial = distinct(initial, self._seen.choices)
+        except ValueError as error:
+            problems.append(f"initial: {error}")
+        if problems:
+            raise ValueError("; ".join(problems))
         self._batch = batch
         self._generator = generator
-        self._initial = distinct(initial, choices)
         self._asked: IntArray | None = None
 
     def ask(self) -> IntArray:

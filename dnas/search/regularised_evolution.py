@@ -69,12 +69,15 @@ class RegularisedEvolution:
         problems = [f"{name} must be at least 1, got {n}" for name, n in numbers.items() if n < 1]
         if batch > population:
             problems.append(f"batch must not exceed the population, {population}, got {batch}")
+        try:
+            self._initial = distinct(initial, self._seen.choices)[:population]
+        except ValueError as error:
+            problems.append(f"initial: {error}")
         if problems:
             raise ValueError("; ".join(problems))
         self._score, self._size, self._sample, self._batch = score, population, sample, batch
         self._generator = generator
-        self._initial = distinct(initial, choices)[:population]
-        self._changeable = np.flatnonzero(np.array(choices) > 1)
+        self._changeable = np.flatnonzero(np.array(self._seen.choices) > 1)
         self._genomes = self._array([])
         self._scores = self._violations = np.empty(0)
         self._asked: IntArray | None = None

@@ -106,10 +106,11 @@ def test_rounding_does_not_decide_what_saves_enough() -> None:
 
 
 def test_of_equals_the_first() -> None:
-    latency = [[0.3, 0.2, 0.2], [0.2, 0.1, 0.1]]  # 0.3 - 0.2 and 0.2 - 0.1 differ in floats
-    algorithm = NetAdapt((3, 3), (0, 0), latency)
-    steps(algorithm, lambda genomes: np.ones((len(genomes), 1)))
-    assert algorithm.path.tolist() == [[0, 0], [1, 0], [1, 1]]
+    # Every change saves 0.1 ms; by floats added one after the other, the last one's saves more.
+    latency = [[0.1, 0.0], [0.5, 0.4], [0.4, 0.3]]
+    algorithm = NetAdapt((2, 2, 2), (0, 0, 0), latency)
+    steps(algorithm, lambda genomes: -1.0 * genomes.sum(axis=1, keepdims=True))
+    assert algorithm.path.tolist() == [[0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]
 
 
 def test_losses_are_lower_for_the_better() -> None:
@@ -212,6 +213,7 @@ def test_a_network_that_takes_no_time_has_no_faster_one() -> None:
 def test_choices_that_do_not_exist_are_not_read() -> None:
     algorithm = NetAdapt((2, 1), (0, 0), [[2.0, 1.0], [1.0, np.nan]])
     assert steps(algorithm, lambda genomes: genomes[:, :1] * 1.0) == [[[0, 0]], [[1, 0]]]
+    algorithm.load_state_dict(json.loads(json.dumps(algorithm.state_dict(), allow_nan=False)))
 
 
 def test_asking_twice_brings_the_same_and_telling_others_is_refused() -> None:

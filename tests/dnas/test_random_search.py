@@ -100,9 +100,10 @@ def test_a_state_of_other_settings_is_refused() -> None:
 
 
 def test_bad_settings_are_named() -> None:
-    with pytest.raises(ValueError, match="batch must be at least 1, got 0"):
-        search(batch=0)
-    with pytest.raises(ValueError, match=r"\(row, layer\) \[\[1, 1\]\]"):
-        search(initial=[[0, 0, 0, 0], [0, 1, 0, 0]])
+    with pytest.raises(ValueError, match=r"at least 1, got 0; initial: genomes .* \[\[1, 1\]\]"):
+        search(batch=0, initial=[[0, 0, 0, 0], [0, 1, 0, 0]])
+    for settings in ({"batch": 0}, {"initial": [[0, 1, 0, 0]]}):
+        with pytest.raises(ValueError, match="must"):
+            search(**settings)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="choices"):
         RandomSearch((), 1, np.random.default_rng(0))

@@ -247,8 +247,8 @@ def test_a_state_of_other_settings_is_refused() -> None:
 def test_bad_settings_are_named_together() -> None:
     with pytest.raises(ValueError, match=r"sample must be at least 1, got 0; batch .* population, 6, got 7"):
         evolution(sample=0, batch=7)
-    with pytest.raises(ValueError, match="population must be at least 1, got 0"):
-        evolution(population=0)
+    with pytest.raises(ValueError, match=r"population must be at least 1, got 0; .* initial: genomes"):
+        evolution(population=0, initial=[[0, 1, 0, 0]])
     with pytest.raises(ValueError, match=r"\(row, layer\) \[\[0, 1\]\]"):
         evolution(initial=[[0, 1, 0, 0]])
     with pytest.raises(ValueError, match="choices"):
