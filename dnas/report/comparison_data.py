@@ -65,6 +65,14 @@ def quality_of(point: Point, comparison: Comparison) -> float:
     return quality_axis(comparison).factor * value
 
 
+def count_text(count: float) -> str:
+    """A count of parameters or multiply-adds in millions or thousands, as its size asks for."""
+    for unit, size in (("M", 1e6), ("k", 1e3)):
+        if count >= size:
+            return f"{count / size:.2f} {unit}"
+    return f"{count:.0f}"
+
+
 def latency_title(comparison: Comparison) -> str:
     """Title of the latency axis; what the milliseconds are is said as the table says it."""
     return f"{comparison.table.kind} latency (ms)"
@@ -160,8 +168,8 @@ def _best_within(method: Method, front: Sequence[Point], limit_ms: float) -> Exa
     """A front's quality rises with its latency, so the slowest that is fast enough is the best."""
     within = [point for point in front if point.latency_ms <= limit_ms]
     if not within:
-        return Example(method, front[0], f"fastest, none within {limit_ms:.1f} ms")
-    reason = f"best within {limit_ms:.1f} ms" if math.isfinite(limit_ms) else "best"
+        return Example(method, front[0], f"fastest, none within {limit_ms:.2f} ms")
+    reason = f"best within {limit_ms:.2f} ms" if math.isfinite(limit_ms) else "best"
     return Example(method, within[-1], reason)
 
 

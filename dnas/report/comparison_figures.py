@@ -106,7 +106,7 @@ def attainment_figure(comparison: Comparison) -> Figure:
     """Median attainment surfaces, shaded from what every run reaches to what the best one does."""
     axis = quality_axis(comparison)
     figure, axes = _plane(latency_title(comparison), axis.title)
-    end = max(corner[0] for method in comparison.methods for corner in method.attainment.best)
+    end = max(p.latency_ms for m in comparison.methods for run in drawn_points(m, comparison) for p in run)
     for method, look in zip(comparison.methods, looks(comparison.methods), strict=True):
         surface = method.attainment
         if surface.median:

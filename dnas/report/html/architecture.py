@@ -14,6 +14,7 @@ from dnas.report.comparison_data import (
     OTHER_KERNEL,
     Example,
     architecture_of,
+    count_text,
     examples,
     quality_axis,
     quality_of,
@@ -87,7 +88,7 @@ def _card(example: Example, comparison: Comparison, space: SearchSpace) -> Marku
     quality = f"{quality_of(point, comparison):.{quality_axis(comparison).decimals}f}"
     facts = (
         f"{quality_axis(comparison).short} {quality}{quality_axis(comparison).unit}, "
-        f"{point.latency_ms:.2f} ms, {point.params / 1e6:.2f} M parameters"
+        f"{point.latency_ms:.2f} ms, {count_text(point.params)} parameters"
     )
     caption = element(
         "figcaption",

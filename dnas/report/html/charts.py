@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dnas.comparison.model import Comparison, Curve, Method
-from dnas.report.comparison_data import latency_title, looks, mean_curve, quality_axis
+from dnas.report.comparison_data import drawn_points, latency_title, looks, mean_curve, quality_axis
 from dnas.report.html.markup import Markup, element, join
 from dnas.report.html.plot import EndLabel, Frame, shortened
 from dnas.report.html.scale import Scale
@@ -25,7 +25,8 @@ def attainment_chart(comparison: Comparison) -> Markup:
     curves: Curves = {
         i: [_scaled(curve, axis.factor) for curve in (a.median, a.worst, a.best)] for i, a in attained.items()
     }
-    frame = _frame(curves, latency_title(comparison), axis.title)
+    reached = [p.latency_ms for m in comparison.methods for run in drawn_points(m, comparison) for p in run]
+    frame = _frame(curves, latency_title(comparison), axis.title, reached)
     bands = [
         element("path", d=frame.band(best, worst), class_=f"band s{i}", data_m=i)
         for i, (_, worst, best) in curves.items()
@@ -56,9 +57,10 @@ def _scaled(curve: Curve, factor: float) -> Curve:
     return tuple((x, factor * y) for x, y in curve)
 
 
-def _frame(curves: Curves, x_title: str, y_title: str) -> Frame:
+def _frame(curves: Curves, x_title: str, y_title: str, also: Sequence[float] = ()) -> Frame:
+    """Axes for the curves; the x axis has room for ``also``."""
     corners = [corner for several in curves.values() for curve in several for corner in curve]
-    x = Scale.around((x for x, _ in corners), 0.03)
+    x = Scale.around([*(x for x, _ in corners), *also], 0.03)
     return Frame(x, Scale.around(y for _, y in corners), x_title, y_title)
 
 
@@ -93,5 +95,10 @@ def _chart(
 
 
 def _values(series: int, name: str, curves: Sequence[Curve], decimals: int) -> dict[str, Any]:
-    rounded = [[[round(x, 2), round(y, decimals)] for x, y in curve] for curve in curves]
-    return {"m": series, "name": name, "curves": rounded}
+    return {"m": series, "name": name, "curves": [_rounded(curve, decimals) for curve in curves]}
+
+
+def _rounded(curve: Curve, decimals: int) -> list[list[float]]:
+    """The corners at which the value changes as it is shown."""
+    corners = [[round(x, 2), round(y, decimals)] for x, y in curve]
+    return [c for i, c in enumerate(corners) if i == 0 or c[1] != corners[i - 1][1]]

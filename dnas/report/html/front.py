@@ -51,7 +51,7 @@ def embedded_points(frame: Frame, comparison: Comparison, space: SearchSpace) ->
     """Everything the page's script shows of a point, as short as possible: there may be thousands.
 
     Runs and points are in the order of the markers. A point is a list: choices as one character per layer,
-    latency with low and high (ms), top-1 and top-5 (%), loss, parameters and multiply-adds (millions),
+    latency with low and high (ms), top-1 (%), loss, parameters and multiply-adds (millions),
     generation (null where there is none), and the name of a point that has one.
     """
     return {
@@ -86,10 +86,9 @@ def _values(point: Point, space: SearchSpace) -> list[str | float | None]:
         "".join(chr(FIRST_CODE + index) for index in architecture_of(point, space).indices),
         *(_rounded(ms, 2) for ms in latencies),
         _rounded(100 * point.top1, 2),
-        _rounded(100 * point.top5, 1),
         _rounded(point.loss, 3),
-        _rounded(point.params / 1e6, 3),
-        _rounded(point.madds / 1e6, 1),
+        float(f"{point.params / 1e6:.4g}"),
+        float(f"{point.madds / 1e6:.4g}"),
         point.generation,
     ]
     return [*values, point.name] if point.name else values

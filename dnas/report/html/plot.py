@@ -87,7 +87,10 @@ class Frame:
 
     def steps(self, curve: Curve, *, end: float | None = None) -> str:
         """Path of a step curve: every value holds until the next corner, the last one until ``end``."""
-        (x, y), *rest = [(self._stretch(x), number(self.down(y))) for x, y in curve]
+        places = [(self._stretch(x), number(self.down(y))) for x, y in curve]
+        last = len(places) - 1
+        # Steps too low to be seen are left out; there may be hundreds.
+        (x, y), *rest = [c for i, c in enumerate(places) if i in (0, last) or c[1] != places[i - 1][1]]
         path = f"M{x} {y}" + "".join(f"H{x}V{y}" for x, y in rest)
         return path if end is None else f"{path}H{self._stretch(end)}"
 

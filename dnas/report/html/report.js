@@ -46,10 +46,15 @@
 
   const fixed = (value, decimals) => value === null ? "–" : value.toFixed(decimals);
 
+  const millions = (value) => {
+    if (value >= 1) return `${value.toFixed(2)} M`;
+    return value >= 1e-3 ? `${(1e3 * value).toFixed(2)} k` : (1e6 * value).toFixed(0);
+  };
+
   // ---- Points: the nearest one to the pointer; arrow keys walk along a method. ----
 
   function describe(point, run, values) {
-    const [codes, ms, low, high, top1, top5, loss, params, madds, generation, name] = point;
+    const [codes, ms, low, high, top1, loss, params, madds, generation, name] = point;
     const choices = [...codes].map((code, layer) => values.layers[layer][code.codePointAt(0) - values.first]);
     const span = low < high ? ` (${fixed(low, 2)} to ${fixed(high, 2)})` : "";
     const found = generation === null ? "" : `, generation ${generation}`;
@@ -57,8 +62,8 @@
       title: [name, run.method, run.run].filter(Boolean).join(", "),
       lines: [
         `${fixed(ms, 2)} ms ${values.latency}${span}`,
-        `top-1 ${fixed(top1, 2)} %, top-5 ${fixed(top5, 1)} %, loss ${fixed(loss, 3)}`,
-        `${fixed(params, 3)} M parameters, ${fixed(madds, 1)} M multiply-adds${found}`,
+        `top-1 ${fixed(top1, 2)} %, loss ${fixed(loss, 3)}`,
+        `${millions(params)} parameters, ${millions(madds)} multiply-adds${found}`,
       ],
       network: choices.join(" "),
     };
@@ -251,7 +256,7 @@
     const text = (row) => row.cells[column].textContent.trim();
     return (one, other) => {
       const [a, b] = [text(one), text(other)];
-      const [x, y] = [parseFloat(a), parseFloat(b)];
+      const [x, y] = [a, b].map((cell) => parseFloat(cell.replaceAll(",", "")));
       if (Number.isNaN(x) || Number.isNaN(y)) {
         if (Number.isNaN(x) && Number.isNaN(y)) return sign * a.localeCompare(b);
         return Number.isNaN(x) ? 1 : -1;

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnas.comparison.model import Comparison
-from dnas.report.comparison_data import quality_axis
+from dnas.report.comparison_data import count_text, quality_axis
 from dnas.report.html.architecture import architecture_cards
 from dnas.report.html.charts import attainment_chart, course_chart
 from dnas.report.html.dots import budget_table, hypervolume_table
@@ -58,6 +58,7 @@ def _finding_heading(comparison: Comparison) -> Markup:
 
 def _compared(comparison: Comparison, space: SearchSpace) -> Markup:
     table, evaluator = comparison.table, comparison.evaluator
+    description = table.description.removeprefix(f"{table.name}: ")
     images = evaluator.validation_images
     entries = (
         (
@@ -66,14 +67,13 @@ def _compared(comparison: Comparison, space: SearchSpace) -> Markup:
         ),
         (
             "Latency table",
-            [element("b", table.name), ", ", element("b", table.kind), f". {table.description}"],
+            [element("b", table.name), ", ", element("b", table.kind), f". {description}"],
         ),
         (
             "Evaluator",
             [
                 evaluator.description,
-                f" Weights of {evaluator.checkpoint}",
-                f", {images:,} validation images." if images is not None else ".",
+                f" ({images:,} validation images)" if images is not None else "",
             ],
         ),
     )
@@ -112,7 +112,7 @@ def _hypervolume(comparison: Comparison) -> Markup:
     axis, box = quality_axis(comparison), comparison.box
     corners = (
         f"{axis.short} {_span(box.quality)}, latency {_span(box.latency_ms)} ms, "
-        f"parameters {box.params[0] / 1e6:.3g} to {box.params[1] / 1e6:.3g} M"
+        f"parameters {count_text(box.params[0])} to {count_text(box.params[1])}"
     )
     note = _note(
         "The share that a front dominates of a box fixed before any search, larger is better. A dot is a "

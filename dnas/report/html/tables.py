@@ -52,12 +52,12 @@ def point_table(comparison: Comparison) -> tuple[Markup, int, int]:
     most = max(1, MOST_ROWS // max(1, len(fronts)))
     chosen = [(i, point) for i, front in enumerate(fronts) for point in thinned(front, most)]
     rows = [
-        (_head(i, point.name or comparison.methods[i].name), *map(_number, _cells(point)), _code(point))
+        (_head(i, _named(comparison.methods[i], point)), *map(_number, _cells(point)), _code(point))
         for i, point in chosen
     ]
     headings = (
         *("method", f"{comparison.table.kind} latency (ms)", "90 % interval (ms)", "top-1 (%)", "top-5 (%)"),
-        *("loss", "parameters (M)", "multiply-adds (M)", "generation", "network, first layer first"),
+        *("loss", "parameters", "multiply-adds", "generation", "network, first layer first"),
     )
     count = sum(len(run.members) for method in comparison.methods for run in method.runs)
     return _table("Points of the fronts", headings, rows, "sortable"), len(rows), count
@@ -121,10 +121,16 @@ def _cells(point: Point) -> list[str]:
         _fixed(100 * point.top1, 2),
         _fixed(100 * point.top5, 2),
         _fixed(point.loss, 3),
-        _fixed(point.params / 1e6, 3),
-        _fixed(point.madds / 1e6, 1),
+        _count(point.params),
+        _count(point.madds),
         "–" if point.generation is None else str(point.generation),
     ]
+
+
+def _named(method: Method, point: Point) -> str:
+    if method.kind == "zoo" or not point.name:
+        return point.name or method.name
+    return f"{method.name}: {point.name}"
 
 
 def _fixed(value: float, decimals: int) -> str:

@@ -13,6 +13,7 @@ from dnas.comparison.model import Comparison, Method, Point, Run
 from dnas.report.comparison_data import (
     choice_columns,
     choice_grid,
+    count_text,
     drawn_points,
     examples,
     latency_title,
@@ -74,6 +75,13 @@ def test_quality_is_written_in_its_unit(comparison: Comparison) -> None:
     assert quality_of(point, by_loss) == 1.5
     assert quality_axis(by_loss).text(1.5) == "1.500"
     assert quality_axis(by_loss).text(None) == "–"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(5_159_802, "5.16 M"), (304_042_176, "304.04 M"), (2_340, "2.34 k"), (12, "12")]
+)
+def test_counts_are_written_by_their_size(count: int, text: str) -> None:
+    assert count_text(count) == text
 
 
 def test_latency_is_called_what_the_table_calls_it(comparison: Comparison) -> None:

@@ -151,12 +151,13 @@ def test_ids_are_unique_and_references_have_their_target(make_comparison: Make) 
 
 
 def test_twelve_methods_of_five_seeds_with_200_points_stay_below_two_megabytes(
-    make_comparison: Make, tmp_path: Path
+    make_comparison: Make, get_space: Callable[[str], SearchSpace], tmp_path: Path
 ) -> None:
-    path = write_report(make_comparison(12, 5, 200), tmp_path)
+    # The longest architectures of the shipped spaces.
+    path = write_report(make_comparison(12, 5, 200, space=get_space("fbnet")), tmp_path)
     assert path.stat().st_size < 2_000_000
     assert (
-        sum(len(run["points"]) for run in embedded(path.read_text(), "points")[0]["runs"]) == 12 * 5 * 200 + 4
+        sum(len(run["points"]) for run in embedded(path.read_text(), "points")[0]["runs"]) == 12 * 5 * 200 + 1
     )
 
 
@@ -225,6 +226,32 @@ def test_markers_are_in_the_order_of_the_embedded_points(make_comparison: Make) 
     assert [group.count("<use") for group in groups] == [len(run["points"]) for run in values["runs"]]
 
 
+def test_markers_stand_at_latency_and_quality(make_comparison: Make) -> None:
+    text = section(page(make_comparison(2, 2, 6)), "front")
+    (values,) = embedded(text, "points")
+    points = [point for run in values["runs"] for point in run["points"]]
+    markers = re.findall(r'<use href="#m\d" x="([\d.]+)%" y="([\d.]+)"/>', text.partition('class="run"')[2])
+    assert len(markers) == len(points)
+    for (x, _), (_, ms, *_) in zip(markers, points, strict=True):
+        assert float(x) == pytest.approx(
+            100 * (ms - values["low"]) / (values["high"] - values["low"]), abs=0.2
+        )
+    highest, lowest = max(points, key=lambda p: p[4]), min(points, key=lambda p: p[4])
+    places = [float(y) for _, y in markers]
+    assert places[points.index(highest)] == min(places) > 0
+    assert places[points.index(lowest)] == max(places) < 400
+
+
+def test_agreement_has_every_pair_and_every_layer(make_comparison: Make) -> None:
+    comparison = make_comparison(3, 1, 2)
+    text = section(page(comparison), "agreement")
+    pairs = re.findall(r'<th scope="row" class="pair">(.*?)</th>(.*?)</tr>', text)
+    for (name, cells), pair in zip(pairs, comparison.agreement, strict=True):
+        assert name == f"{pair.first} – {pair.second}"
+        shown = re.findall(r">(\d+)</td>", cells)
+        assert shown == [f"{100 * value:.0f}" for value in (pair.distance, *pair.distances)]
+
+
 def test_latency_is_called_what_the_table_calls_it(make_comparison: Make) -> None:
     comparison = make_comparison(1, 1, 2)
     assert "calibrated latency (ms)" in page(comparison)
@@ -239,6 +266,26 @@ def test_fronts_compared_by_loss_say_so(make_comparison: Make) -> None:
     assert "one-shot cross-entropy (nats, lower is better)" in section(text, "front")
     assert "better is down and to the left" in section(text, "front")
     assert "top-1 " in section(text, "budgets")
+
+
+def test_what_the_table_and_the_evaluator_say_is_said_once(make_comparison: Make) -> None:
+    comparison = make_comparison(1, 1, 1)
+    table = replace(comparison.table, description="adreno630_mace: a phone; calibrated")
+    text = section(page(replace(comparison, table=table)), "compared")
+    assert text.count("adreno630_mace") == 1 and "a phone; calibrated" in text
+    assert "(5,000 validation images)" in text
+    unknown = replace(comparison.evaluator, validation_images=None)
+    assert "validation images" not in section(page(replace(comparison, evaluator=unknown)), "compared")
+
+
+def test_named_points_say_their_method_too(make_comparison: Make) -> None:
+    comparison = make_comparison(1, 1, 1)
+    (method, zoo) = comparison.methods
+    (run,) = method.runs
+    named = replace(method, runs=(replace(run, members=(replace(run.members[0], name="argmax"),)),))
+    text = section(page(replace(comparison, methods=(named, zoo))), "points")
+    assert "FBNet-style search: argmax<" in text
+    assert ">moga_a<" in text
 
 
 def test_one_run_has_no_interval_and_missing_values_are_said_to_be(make_comparison: Make) -> None:

@@ -269,6 +269,9 @@ def test_the_table_is_sorted_by_number_and_missing_values_come_last(browser: Any
     browser.evaluate(click.format(1))
     assert list(map(float, browser.evaluate(column.format(1)))) == latencies[::-1]
     assert browser.evaluate("document.querySelector('[aria-sort]').getAttribute('aria-sort')") == "descending"
+    browser.evaluate(click.format(6))
+    params = [int(text.replace(",", "")) for text in browser.evaluate(column.format(6))]
+    assert params == sorted(params)
     for _ in range(2):
         browser.evaluate(click.format(8))
         assert browser.evaluate(column.format(8))[-1] == "–"

@@ -23,6 +23,11 @@ def test_steps_hold_their_value_until_the_next_corner() -> None:
     assert FRAME.steps(((1.0, 0.5),), end=10.0) == "M100 50H1000"
 
 
+def test_steps_that_cannot_be_seen_are_left_out() -> None:
+    curve = ((1.0, 0.5), (2.0, 0.50001), (3.0, 0.50002), (4.0, 0.8), (5.0, 0.80001))
+    assert FRAME.steps(curve) == "M100 50H400V20H500V20"
+
+
 def test_band_begins_where_both_curves_are_defined_and_ends_at_the_edge() -> None:
     upper, lower = ((1.0, 0.6), (5.0, 0.9)), ((2.0, 0.2),)
     expected = "M200 40L500 40L500 10L1000 10L1000 80L200 80Z"
