@@ -67,6 +67,8 @@ class Mutation:
 class Mutator:
     """Mutates genomes as a `Mutation` says, and learns from the survivors.
 
+    Its two distributions, (L, C) with 0 beyond a layer's choices, are `distribution`, learned, and `prior`.
+
     Args:
         choices: Number of choices of each layer; a layer with one choice is never mutated.
         mutation: Rates and shares.
@@ -87,7 +89,7 @@ class Mutator:
         uniform = valid / counts[:, None]
         self.distribution = uniform.copy()
         self._uniform = uniform
-        self._prior = uniform if prior is None else _checked_prior(prior, valid)
+        self.prior = uniform if prior is None else _checked_prior(prior, valid)
         rate = mutation.gene_rate
         self._rates = (counts > 1) * (1 / max(1, (counts > 1).sum()) if rate is None else rate)
         shares = np.cumsum([mutation.random, mutation.reinforced, mutation.prior])
@@ -95,7 +97,7 @@ class Mutator:
 
     def mutate(self, genomes: IntArray, generator: np.random.Generator) -> IntArray:
         """Return mutated copies of genomes, (n, L); every gene that is picked changes."""
-        tables = np.stack([self._uniform, self.distribution, self._prior])
+        tables = np.stack([self._uniform, self.distribution, self.prior])
         kinds = np.searchsorted(self._thresholds, generator.random(len(genomes)), side="right")
         chance = (generator.random((len(genomes), 1)) < self._mutation.probability) * self._rates
         rows, layers = np.nonzero(generator.random(genomes.shape) < chance)

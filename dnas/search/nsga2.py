@@ -88,7 +88,7 @@ class NSGA2:
             "population": population,
             "crossover": self._crossover,
             "mutation": dataclasses.asdict(mutation),
-            "prior": None if prior is None else np.asarray(prior, dtype=np.float64).tolist(),
+            "prior": self._mutator.prior.tolist(),
         }
         self._population = Population.empty(len(choices), objectives)
         self._front = Front(len(choices), self.maximize)
@@ -170,11 +170,12 @@ class NSGA2:
 
     def _next(self) -> IntArray:
         """Return what to ask for next, noted as seen."""
-        found = self._children() if len(self._population.genomes) else self._initial
-        self._seen.add(found)
+        if len(self._population.genomes):
+            found = self._children()
+        else:
+            found = self._initial[self._seen.add(self._initial)]
         rest = self._seen.draw_unseen(self._size - len(found), self._generator)
-        self._seen.add(rest)
-        return np.concatenate([found, rest])
+        return np.concatenate([found, rest[self._seen.add(rest)]])
 
     def _children(self) -> IntArray:
         """Return new children, up to the size of the population, noted as seen."""
@@ -183,10 +184,9 @@ class NSGA2:
             missing = self._size - len(found)
             if not missing or self._seen.exhausted:
                 break
-            # Half as many again, as some will be known: that is cheaper than another round.
-            children = self._vary(missing + missing // 2 + 1)
-            children = children[~self._seen.contains(children)][:missing]
-            found = np.concatenate([found, children[self._seen.add(children)]])
+            # Twice as many, as some will be known: that is cheaper than another round.
+            children = self._vary(2 * missing)
+            found = np.concatenate([found, children[self._seen.add(children, limit=missing)]])
         return found
 
     def _vary(self, number: int) -> IntArray:

@@ -52,20 +52,21 @@ def no_worse(first: FloatArray, second: FloatArray) -> BoolArray:
     return found
 
 
-def ranks(costs: FloatArray, violations: FloatArray | None = None) -> IntArray:
+def ranks(costs: FloatArray, violations: FloatArray | None = None, enough: int | None = None) -> IntArray:
     """Return the rank of each row, (n,), 0 the best: Deb's constrained non-domination (2002, section VI).
 
     Feasible rows (violation 0) have the number of their front, those with a NaN the rank after the last
     front. Infeasible rows follow in the order of their violations, equal ones sharing a rank, whatever their
-    costs.
+    costs. Once ``enough`` rows are in fronts, the feasible ones that are left count as one more front.
     """
+    enough = len(costs) if enough is None else enough
     if violations is None:
         violations = np.zeros(len(costs))
     in_fronts = (violations == 0) & ~np.isnan(costs).any(axis=1)
     if in_fronts.all():
-        return _fronts(costs)
+        return _fronts(costs, enough)
     found = np.empty(len(costs), dtype=np.int64)
-    found[in_fronts] = _fronts(costs[in_fronts])
+    found[in_fronts] = _fronts(costs[in_fronts], enough)
     # Feasible rows with a NaN have the lowest violation of the rest.
     later = np.unique(violations[~in_fronts], return_inverse=True)[1]
     found[~in_fronts] = later + found[in_fronts].max(initial=-1) + 1
@@ -113,18 +114,22 @@ def weight_ratios(weights: Sequence[float], objectives: int) -> FloatArray:
     return array / array.max()
 
 
-def _fronts(costs: FloatArray) -> IntArray:
-    """Return the number of the front of each row, (n,): those that only earlier fronts dominate."""
+def _fronts(costs: FloatArray, enough: int) -> IntArray:
+    """Return the number of the front of each row, (n,); one for all that are left after ``enough`` rows.
+
+    A front is all rows that only earlier fronts dominate.
+    """
     pairs = no_worse(costs, costs)
     dominates = pairs > pairs.T
     dominators = dominates.sum(axis=0, dtype=np.int32)
-    found = np.zeros(len(costs), dtype=np.int64)
-    number = 0
-    while (front := np.flatnonzero(dominators == 0)).size:
+    found = np.empty(len(costs), dtype=np.int64)
+    number = placed = 0
+    while placed < enough and (front := np.flatnonzero(dominators == 0)).size:
         found[front] = number
         dominators -= dominates[front].sum(axis=0, dtype=np.int32)
         dominators[front] = -1
-        number += 1
+        number, placed = number + 1, placed + front.size
+    found[dominators >= 0] = number
     return found
 
 

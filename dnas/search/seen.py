@@ -53,17 +53,24 @@ class Seen:
         """Whether every genome of the space was seen."""
         return not self.left
 
-    def add(self, genomes: npt.ArrayLike) -> BoolArray:
+    def add(self, genomes: npt.ArrayLike, limit: int | None = None) -> BoolArray:
         """Note the (n, L) genomes; return which were new, (n,). Of equal rows the first alone is new.
+
+        With a limit only so many new ones are noted, the first ones; the others count as not new.
 
         Raises:
             ValueError: another shape, not integers, or out of range.
         """
         numbers = self._numbered(genomes)
-        new = np.zeros(len(numbers), dtype=bool)
+        rows: dict[int, int] = {}
         for row, number in enumerate(numbers):
-            new[row] = number not in self._numbers
-            self._numbers.add(number)
+            if len(rows) == limit:
+                break
+            if number not in self._numbers:
+                rows.setdefault(number, row)
+        self._numbers.update(rows)
+        new = np.zeros(len(numbers), dtype=bool)
+        new[list(rows.values())] = True
         return new
 
     def contains(self, genomes: npt.ArrayLike) -> BoolArray:

@@ -61,7 +61,7 @@ def survivors(
 ) -> Population:
     """Return the best ``number`` by rank, then by weighted crowding; of equals those that come first."""
     costs = costs_of(values, maximize)
-    rank = ranks(costs, violations)
+    rank = ranks(costs, violations, enough=number)
     distance = crowding(costs, rank, weights)
     best = np.lexsort((-distance, rank))[:number]
     return Population(genomes[best], values[best], violations[best], rank[best], distance[best])

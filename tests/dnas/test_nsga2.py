@@ -169,7 +169,9 @@ def test_values_that_are_nan_never_win() -> None:
 def test_resumed_at_every_generation_it_goes_on_undisturbed(
     violations: Callable | None, pending: bool
 ) -> None:
-    settings = {"initial": np.zeros((2, 8), dtype=int), "prior": np.random.default_rng(0).random((8, 5))}
+    prior = np.random.default_rng(0).random((8, 5))
+    prior[1, 1:] = np.nan  # a layer with one choice
+    settings = {"initial": np.zeros((2, 8), dtype=int), "prior": prior}
     undisturbed = search(**settings)
     expected = run(undisturbed, 12, violations)
     disturbed, asked = search(**settings), []
@@ -177,7 +179,7 @@ def test_resumed_at_every_generation_it_goes_on_undisturbed(
         if pending:
             disturbed.ask()
         # Of the new search's own, only the settings count: neither its seed nor what it began with.
-        again = search(seed=100 + generation, prior=settings["prior"])
+        again = search(seed=100 + generation, prior=prior)
         again.load_state_dict(through_json(disturbed))
         disturbed = again
         asked += run(disturbed, 1, violations)
@@ -204,7 +206,7 @@ def test_a_state_can_be_loaded_over_another() -> None:
         ({"population": 17}, "population was 16 and is now 17"),
         ({"crossover": 0.8}, "crossover was 0.9 and is now 0.8"),
         ({"mutation": Mutation.only_random()}, "mutation was"),
-        ({"prior": np.ones((8, 5))}, "prior was None"),
+        ({"prior": np.ones((8, 5)) - 0.5 * np.eye(8, 5)}, "prior was"),
         ({"population": 17, "crossover": 0.8}, "population was .* crossover was"),
     ],
 )

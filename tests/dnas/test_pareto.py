@@ -59,6 +59,13 @@ def test_rank_of_nan_is_after_all_fronts_and_before_the_infeasible() -> None:
     assert ranks(costs).tolist() == [4, 2, 1, 3, 4, 0, 4]
 
 
+def test_ranks_end_when_enough_rows_have_one() -> None:
+    costs = np.array([[1, 4], [2, 2], [4, 1], [2, 5], [4, 4], [5, 5], [6, 6], [NAN, 0]])
+    assert ranks(costs, enough=3).tolist() == [0, 0, 0, 1, 1, 1, 1, 2]
+    assert ranks(costs, enough=4).tolist() == ranks(costs, enough=5).tolist() == [0, 0, 0, 1, 1, 2, 2, 3]
+    assert ranks(costs[:7], np.array([0, 0, 0, 0, 0, 0, 1]), enough=1).tolist() == [0, 0, 0, 1, 1, 1, 2]
+
+
 def test_ranks_without_any_feasible_row_and_without_any_row() -> None:
     assert ranks(np.zeros((3, 2)), np.array([2.0, INF, 1.0])).tolist() == [1, 2, 0]
     assert ranks(np.full((2, 2), NAN)).tolist() == [0, 0]

@@ -27,6 +27,15 @@ def test_add_tells_what_is_new() -> None:
     assert seen.add(np.empty((0, 2), dtype=int)).shape == (0,)
 
 
+def test_add_up_to_a_limit() -> None:
+    seen = Seen((3, 2))
+    genomes = [[0, 0], [0, 0], [1, 0], [2, 0], [1, 1]]
+    assert seen.add(genomes, limit=2).tolist() == [True, False, True, False, False]
+    assert seen.contains(genomes).tolist() == [True, True, True, False, False]
+    assert seen.add(genomes, limit=0).tolist() == [False] * 5
+    assert seen.add(genomes, limit=9).tolist() == [False, False, False, True, True]
+
+
 def test_distinct_keeps_the_first_of_equals() -> None:
     assert distinct([[2, 0], [0, 1], [2, 0], [0, 0], [0, 1]], (3, 2)).tolist() == [[2, 0], [0, 1], [0, 0]]
     assert distinct(None, (3, 2)).shape == (0, 2)
