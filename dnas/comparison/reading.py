@@ -121,7 +121,7 @@ def _read_derived(folder: Path) -> Source:
     strangers = sorted({source.space.name for source in each if source.space != first.space})
     if strangers:
         raise RunError(f"{folder}: {', '.join(strangers)} beside {first.space.name}: two spaces.")
-    found = tuple(one for source in each for one in source.found) or first.found
+    found = tuple(one for source in each for one in source.found)
     return Source(str(folder), first.kind, "derived from alpha", first.space, found, first.sha256, first.seed)
 
 

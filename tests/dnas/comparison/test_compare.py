@@ -125,14 +125,15 @@ def test_a_search_checkpoint_gets_a_front_and_its_accuracies(
     tiny_space: SearchSpace,
     tiny_table: LatencyTable,
 ) -> None:
-    folder = write_refined("a", members=[RARE], **own)
+    settings = {"recalibration_batches": 2, "validation_images": 180}
+    folder = write_refined("a", members=[RARE], evaluator=settings, **own)
     found = run(f"evolved={folder}", f"FBNet={search_checkpoint}", options=("--alpha-bounds", 3))
     method = named(found, "FBNet")
     checkpoint = read(search_checkpoint)
     swept = sweep(tiny_space, checkpoint.alpha, tiny_table, 3)
     points = {point.name: point for point in method.runs[0].members}
     assert points and points.keys() <= {each.name for each in swept}
-    evaluator = OneShotEvaluator(checkpoint.build_supernet(), checkpoint.data, 8)
+    evaluator = OneShotEvaluator(checkpoint.build_supernet(), checkpoint.data, 2)
     for each in swept:
         if each.name in points:
             measured, point = evaluator(each.architecture), points[each.name]

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from dnas.architecture import Architecture
 from dnas.comparison.fronts import make_box
 from dnas.comparison.model import Kind, Method, Point, Quality
 from dnas.comparison.notes import make_notes
@@ -150,5 +151,6 @@ def test_diverged_networks_are_counted(terms: Terms, tiny_table: LatencyTable) -
     evaluations = {
         tiny_table.cheapest(): Evaluation(0.1, 0.5, math.nan, 180),
         tiny_table.dearest(): Evaluation(0.5, 1.0, 1.0, 180),
+        Architecture(tiny_table.space, (1, 1, 1)): Evaluation(0.5, 1.0, 1.0, 180),
     }
     assert "1 architecture(s) without a finite loss were left out." in make_notes({}, (), evaluations, terms)

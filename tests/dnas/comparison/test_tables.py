@@ -92,6 +92,8 @@ def test_budgets(make_comparison: Make) -> None:
         "top1_high": "",
     }
     assert (second["runs"], second["top1"]) == ("1", "0.25")
+    header = csv_files(make_comparison())["budgets.csv"].splitlines()[0]
+    assert header == "latency_ms,method,runs,top1,top1_low,top1_high", "no column twice"
     by_loss = rows(make_comparison("loss"), "budgets.csv")[1]
     assert (by_loss["loss"], by_loss["top1"]) == ("0.75", "0.25")
 
