@@ -8,7 +8,7 @@ from dnas.comparison.estimate import as_text
 from dnas.comparison.model import Kind, Method
 
 _KINDS: dict[Kind, str] = {
-    "evolutionary": "the best other evolutionary method",
+    "evolutionary": "the best evolutionary method",
     "differentiable": "the best differentiable method",
     "baseline": "the best baseline",
 }

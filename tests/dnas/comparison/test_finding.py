@@ -88,8 +88,10 @@ def test_every_other_kind_is_mentioned_once(method: Make) -> None:
 
 
 def test_a_baseline_may_win(method: Make) -> None:
-    found = find([method("random", [0.8, 0.8], "baseline"), method("NSGA-II", [0.5, 0.5])])
+    baselines = [method("random", [0.8, 0.8], "baseline"), method("ageing", [0.7, 0.7], "baseline")]
+    found = find([method("NSGA-II", [0.5, 0.5]), *baselines])
     assert found.startswith("random reaches a hypervolume of 0.800")
+    assert "of NSGA-II, the best evolutionary method, (2 seeds)" in found
 
 
 def test_who_takes_no_part(method: Make, make_method: Make) -> None:
