@@ -38,8 +38,8 @@ class NSGA2:
             weights (None) are the standard NSGA-II. A weight of 0 leaves an objective to the ranks alone.
         population: Number of survivors, and of genomes asked for at a time. MoGA: 70 (our assumption).
         generator: Explicit, and used up: give each search its own.
-        crossover: Probability of a pair of parents to be crossed, else its children are copies before
-            mutation; 0.9 is Deb's, and our assumption about MoGA.
+        crossover: Probability of a child to have genes of two parents, else, before mutation, it has those
+            of one; 0.9 is Deb's, and our assumption about MoGA.
         mutation: How children are mutated.
         prior: (L, C) of the prior mutation, for example softmax(alpha); None: uniform. See `Mutator`.
         initial: (n, L) genomes to begin with, say of another search: of repeated ones the first alone, of

@@ -32,7 +32,10 @@ def costs_of(values: FloatArray, maximize: Sequence[bool]) -> FloatArray:
 
 
 def non_dominated(values: FloatArray, maximize: Sequence[bool]) -> BoolArray:
-    """Return which rows of values, (n, M), are on the front, (n,): all of equal rows, none with a NaN."""
+    """Return which rows of values, (n, M), are on the front, (n,): all of equal rows, none with a NaN.
+
+    All pairs are compared, in n^2 bytes: rows by the ten thousands belong into a `Front`, some at a time.
+    """
     costs = costs_of(values, maximize)
     pairs = no_worse(costs, costs)
     return np.asarray(~(pairs > pairs.T).any(axis=0) & ~np.isnan(costs).any(axis=1))

@@ -10,6 +10,9 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
 
+# Characters of a setting in a message; enough for one number of choices per layer.
+_LONGEST = 120
+
 
 def check_settings(settings: Mapping[str, Any], state: Mapping[str, Any]) -> None:
     """Refuse a state whose "settings" are not the given ones.
@@ -26,7 +29,7 @@ def check_settings(settings: Mapping[str, Any], state: Mapping[str, Any]) -> Non
         raise ValueError(f"this is no state of a search: it has no settings, only {sorted(state)}")
     names = [*settings, *(name for name in saved if name not in settings)]
     differing = [
-        f"{name} was {saved.get(name)!r} and is now {settings.get(name)!r}"
+        f"{name} was {_shortened(saved.get(name))} and is now {_shortened(settings.get(name))}"
         for name in names
         if saved.get(name) != settings.get(name)
     ]
@@ -65,6 +68,11 @@ def floats_to_plain(array: FloatArray) -> list[Any]:
 def floats_from_plain(plain: list[Any]) -> FloatArray:
     """Return the array that `floats_to_plain` was given (an empty one comes back with shape (0,))."""
     return np.array([floats_from_plain(row) if isinstance(row, list) else float(row) for row in plain])
+
+
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _word(number: float) -> float | str:

@@ -54,5 +54,7 @@ def test_settings_are_compared() -> None:
     assert "algorithm" not in str(error.value)
     with pytest.raises(ValueError, match="population was None and is now 70"):
         check_settings(settings, {"settings": {"algorithm": "nsga2", "prior": None}})
+    with pytest.raises(ValueError, match=r"prior was \[(0\.5, ){23}0\.5,\.\.\. and is now None"):
+        check_settings(settings, {"settings": settings | {"prior": [0.5] * 1000}})
     with pytest.raises(ValueError, match=r"no state of a search.*\['epoch'\]"):
         check_settings(settings, {"epoch": 3})
