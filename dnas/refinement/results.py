@@ -36,7 +36,7 @@ COLUMNS = (
 )
 
 
-def front_rows(course: Course, problem: Problem, weights: Sequence[float]) -> list[dict[str, Any]]:
+def front_rows(course: Course, problem: Problem, weights: Sequence[float] | None) -> list[dict[str, Any]]:
     """The front, best quality first: an architecture and `COLUMNS`; rank 0, crowding within the front."""
     members = list(map(tuple, course.front().tolist()))
     places = {genome: index for index, genome in enumerate(course.found)}
@@ -46,7 +46,7 @@ def front_rows(course: Course, problem: Problem, weights: Sequence[float]) -> li
     return _rows(course, problem, index, rank, _crowding(values, problem, rank, weights))
 
 
-def evaluated_rows(course: Course, problem: Problem, weights: Sequence[float]) -> list[dict[str, Any]]:
+def evaluated_rows(course: Course, problem: Problem, weights: Sequence[float] | None) -> list[dict[str, Any]]:
     """Everything evaluated, in that order, with ranks among all of it."""
     values = course.values()
     rank = ranks(costs_of(values, problem.maximize))
@@ -76,8 +76,10 @@ def write_course(path: Path, course: Course) -> None:
     _write_csv(path, ["generation", "evaluations", "hypervolume"], [step._asdict() for step in course.steps])
 
 
-def _crowding(values: FloatArray, problem: Problem, rank: IntArray, weights: Sequence[float]) -> FloatArray:
-    return crowding(costs_of(values, problem.maximize), rank, weights if any(weights) else None)
+def _crowding(
+    values: FloatArray, problem: Problem, rank: IntArray, weights: Sequence[float] | None
+) -> FloatArray:
+    return crowding(costs_of(values, problem.maximize), rank, weights)
 
 
 def _rows(

@@ -60,7 +60,7 @@ def refine(settings: Settings, tell: Tell = lambda course, task, done, of: None)
                 break
             if rank() == 0:
                 _save(task, course)
-        rows = front_rows(course, task.problem, settings.weights)
+        rows = front_rows(course, task.problem, settings.crowding_weights)
         if rank() == 0:
             _finish(task, course, rows)
         return Outcome(task, course, rows, began)
@@ -114,12 +114,14 @@ def _save(task: Task, course: Course) -> None:
         "algorithm": task.plan.algorithm.state_dict(),
     }
     write_text(folder / STATE, json.dumps(state))
-    _write_results(task, course, front_rows(course, task.problem, task.settings.weights), finished=False)
+    _write_results(
+        task, course, front_rows(course, task.problem, task.settings.crowding_weights), finished=False
+    )
 
 
 def _finish(task: Task, course: Course, rows: list[dict[str, Any]]) -> None:
     folder, problem = task.settings.output, task.problem
-    everything = evaluated_rows(course, problem, task.settings.weights)
+    everything = evaluated_rows(course, problem, task.settings.crowding_weights)
     write_rows(folder / "evaluated.csv", everything)
     for index, row in enumerate(rows):
         row["architecture"].save(folder / "front" / f"{index:03}.json")
@@ -147,7 +149,7 @@ def _described(task: Task, course: Course, finished: bool) -> dict[str, Any]:
         "quality": task.problem.quality,
         "population": settings.population,
         "generations": settings.generations,
-        "weights": task.identity.get("weights"),
+        "weights": settings.crowding_weights,
         "bounds": {"latency_below_ms": settings.latency_below, "params_above": settings.params_above},
         "target_ms": settings.target_ms,
         "box": task.problem.box(),

@@ -71,9 +71,10 @@ class Settings:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 problems.append(f"{_flag(name)} must be a number above 0, got {value}")
-        if len(self.weights) != 3 or not all(0 <= each < math.inf for each in self.weights):
+        usable = all(0 <= each < math.inf for each in self.weights) and any(self.weights)
+        if len(self.weights) != 3 or not usable:
             problems.append(
-                "--weights must be three numbers, 0 or more, of quality, latency and parameters; got "
+                "--weights must be three numbers, 0 or more and not all 0, of quality, latency, parameters; got "
                 + " ".join(f"{each:g}" for each in self.weights)
             )
         return problems
@@ -114,8 +115,13 @@ class Settings:
     def identity(self) -> dict[str, Any]:
         """What a run in the same folder must agree in to be the same run; it may be longer."""
         names = ("algorithm", "population", "seed", "latency_below", "params_above", "target_ms")
-        weighted = {"weights": list(map(float, self.weights))} if self.algorithm.startswith("nsga2") else {}
-        return {name: getattr(self, name) for name in names} | weighted
+        return {name: getattr(self, name) for name in names} | {"weights": self.crowding_weights}
+
+    @property
+    def crowding_weights(self) -> list[float] | None:
+        """The weights that the algorithm goes by; None where it has none, or equal ones."""
+        weighted = self.algorithm.startswith("nsga2") and self.algorithm != "nsga2-equal-weights"
+        return list(map(float, self.weights)) if weighted else None
 
 
 def _flag(name: str) -> str:

@@ -66,7 +66,7 @@ def test_two_processes_find_the_same_as_one(arguments: list[str], tmp_path: Path
     [
         (["--latency-below", "0.01"], "latency at most 0.01 ms"),
         (["--population", "0", "--generations", "0"], "--population must be 1 or more, got 0; --generations"),
-        (["--weights", "1", "-1", "0"], "--weights must be three numbers, 0 or more"),
+        (["--weights", "1", "-1", "0"], "--weights must be three numbers, 0 or more and not all 0"),
         (["--target-ms", "5"], "--target-ms is for mnasnet and netadapt"),
         (["--algorithm", "mnasnet"], "mnasnet needs the latency that its reward aims at: --target-ms"),
         (["--algorithm", "netadapt"], "netadapt needs a network to begin with: --seed-from"),

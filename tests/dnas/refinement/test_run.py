@@ -176,6 +176,9 @@ def test_every_algorithm_resumes_bit_for_bit(
     assert len(whole.course.found) == len(set(whole.course.found)) <= 24
     if algorithm != "netadapt":
         assert len(whole.course.found) == 24
+    weighted = algorithm.startswith("nsga2") and algorithm != "nsga2-equal-weights"
+    run = json.loads((tmp_path / "whole" / "run.json").read_text())
+    assert run["weights"] == ([2.0, 2.0, 1.0] if weighted else None)
     with pytest.raises(Enough):
         refine(make_settings(tmp_path / "stopped", **options), stop_later)
     assert not json.loads((tmp_path / "stopped" / "run.json").read_text())["finished"]
