@@ -10,7 +10,7 @@ INSTALL := $(LOCK) $(MAKE) -s
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean
+.PHONY: help demo test browser lint clean
 
 help:
 	@echo "make demo     search, derive and retrain on handwritten digits; results in $(OUTPUT)"
@@ -26,8 +26,15 @@ demo:
 	$(BIN)/dnas demo --output $(OUTPUT)
 
 # Two processes of one thread each: twice two threads would wait for each other. A file stays in one process.
-test: lint
+test: lint browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+# The report of a comparison is looked at in Chromium. Where it cannot be installed those tests skip, and say so.
+browser:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo 'Installing Chromium, once.'; apt-get update -qq && apt-get install -y -qq chromium >/dev/null; \
+	fi || echo 'Chromium could not be installed.'
 
 lint:
 	@$(INSTALL) $(VENV)/installed-test
