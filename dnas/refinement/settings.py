@@ -74,8 +74,8 @@ class Settings:
         usable = all(0 <= each < math.inf for each in self.weights) and any(self.weights)
         if len(self.weights) != 3 or not usable:
             problems.append(
-                "--weights must be three numbers, 0 or more and not all 0, of quality, latency and parameters; "
-                f"got {' '.join(f'{each:g}' for each in self.weights)}"
+                "--weights must be three numbers, 0 or more and not all 0, of quality, latency and "
+                f"parameters; got {' '.join(f'{each:g}' for each in self.weights)}"
             )
         return problems
 
