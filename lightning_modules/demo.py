@@ -31,8 +31,8 @@ from lightning_modules.demo_summary import Summary, print_summary, summarise
 from lightning_modules.lightning_command import run_lightning
 from lightning_modules.run_folder import fresh_folder
 
-# Evaluations of each evolution: enough to see a difference on digits, few enough for minutes.
-POPULATION, GENERATIONS = 16, 8
+# The evaluations of each evolution, and the epochs of its supernet: few enough for minutes.
+POPULATION, GENERATIONS, ONE_SHOT_EPOCHS = 16, 6, 20
 
 
 class Stages:
@@ -114,7 +114,8 @@ def _retrain(stages: Stages, folder: Path) -> float:
 
 def _evolve(stages: Stages, searched: str, table: LatencyTable, folder: Path, shorter: list[str]) -> str:
     """A supernet, three searches of it, the comparison of all; returns its finding."""
-    fit = ["fit", "--config", "digits/one_shot.yaml", "--run_folder", str(folder / "one_shot"), *shorter]
+    fit = ["fit", "--config", "digits/one_shot.yaml", "--run_folder", str(folder / "one_shot")]
+    fit += shorter or ["--trainer.max_epochs", str(ONE_SHOT_EPOCHS)]
     stages.run("one-shot supernet", run_lightning, fit)
     supernet = str(folder / "one_shot" / "checkpoints" / "last.ckpt")
     common = ["refine", "--checkpoint", supernet, "--table", table.name]
