@@ -70,6 +70,19 @@ def test_figures_are_there(demo, name):
     assert (demo / name).read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_searches_are_compared_at_equal_evaluations(demo, summary):
+    comparison = json.loads((demo / "comparison" / "comparison.json").read_text())
+    methods = {method["name"]: method for method in comparison["methods"]}
+    evolved = ("NSGA-II seeded", "NSGA-II", "random")
+    assert set(methods) == {"search", *evolved, "published"}
+    assert {methods[name]["cost"]["evaluations"] for name in evolved} == {96}
+    volumes = {name: methods[name]["hypervolume"]["mean"] for name in evolved}
+    assert all(0.1 < volume < 1 for volume in volumes.values())
+    assert summary["finding"] == comparison["finding"]
+    report = (demo / "comparison" / "report.html").read_text()
+    assert "http-equiv" in report and all(f">{name}<" in report for name in methods)
+
+
 def test_interrupted_readme_path_works_on_the_demos_checkpoint(demo, tmp_path):
     """The checkpoint that the README points at can be derived from after the folder was moved."""
     moved = shutil.copytree(demo / "search", tmp_path / "moved")
