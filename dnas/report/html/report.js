@@ -72,10 +72,11 @@
   function points(chart, values) {
     const plot = chart.querySelector(".plot");
     const marks = [];
+    let runs = 0;
     chart.querySelectorAll(".series").forEach((series) => {
       const first = marks.length;
       series.querySelectorAll(".run").forEach((group) => {
-        const run = values.runs[points.run++];
+        const run = values.runs[runs++];
         [...group.children].forEach((node, index) => marks.push({ node, series, run, point: run.points[index] }));
       });
       const mine = marks.slice(first).sort((a, b) => a.point[1] - b.point[1]);
@@ -218,7 +219,6 @@
 
   const kinds = { points, lines };
   document.querySelectorAll(".chart").forEach((chart) => {
-    points.run = 0;
     const source = chart.querySelector("script.values");
     if (source) {
       const values = JSON.parse(source.textContent);

@@ -33,7 +33,7 @@ def sections(comparison: Comparison) -> Iterator[Section]:
     yield "agreement", _heading("Where the methods agree"), _agreement(comparison, space)
     yield "alpha", _heading("Alpha against evolutionary choices"), _alpha(comparison, space)
     yield "architectures", _heading("Architectures"), _architectures(comparison, space)
-    yield "points", _heading("All points"), _points(comparison)
+    yield "points", _heading("Networks"), _points(comparison)
     yield "methods", _heading("Methods and caveats"), _caveats(comparison)
     yield "provenance", _heading("Provenance"), _provenance(comparison)
 
@@ -184,7 +184,7 @@ def _architectures(comparison: Comparison, space: SearchSpace) -> Markup:
 def _points(comparison: Comparison) -> Markup:
     table, shown, count = point_table(comparison)
     note = _note(
-        f"{shown} of {count} networks: those that no other one of the same method beats in latency and "
+        f"{shown} of {count} networks: along each method's front of latency and "
         f"{quality_axis(comparison).short}. All are in points.csv. A click on a heading sorts."
     )
     return _shown(table if shown else Markup(), note, "No method has a network.")

@@ -43,7 +43,7 @@ NAMES = [
 
 @pytest.fixture
 def comparison(make_comparison: Make, get_space: Callable[[str], SearchSpace]) -> Comparison:
-    return make_comparison(3, 2, 4, space=get_space("motley"))
+    return make_comparison(3, 3, 4, space=get_space("motley"))
 
 
 def space_of(comparison: Comparison) -> SearchSpace:
@@ -113,9 +113,9 @@ def test_attainment_steps_and_shade(comparison: Comparison) -> None:
 def test_course_has_every_run_and_the_mean(comparison: Comparison) -> None:
     (axes,) = course_figure(comparison).axes
     searched = [method for method in comparison.methods if method.runs[0].curve]
-    assert len(axes.lines) == len(searched) * 3
+    assert len(axes.lines) == len(searched) * (3 + 1)
     last = np.mean([run.curve[-1][1] for run in searched[0].runs])
-    assert axes.lines[2].get_ydata()[-1] == pytest.approx(last)
+    assert axes.lines[3].get_ydata()[-1] == pytest.approx(last)
 
 
 def test_hypervolume_has_dots_interval_and_mean(comparison: Comparison) -> None:
