@@ -47,7 +47,7 @@ def assemble(
     methods = tuple(_method(name, runs, evaluations, known, terms) for name, runs in sources.items())
     space, table = terms.table.space, terms.table
     return Comparison(
-        title=title or f"{len(methods)} ways to search the space {space.name}",
+        title=title or f"Searches of the space {space.name} compared",
         finding=find(methods),
         space=space.to_dict(),
         table=Table(table.name, table.kind, table.sha256, table.describe()),

@@ -14,7 +14,7 @@ import yaml
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from dnas.report.history import read_history
-from lightning_modules.cli import main
+from lightning_modules.cli import LIGHTNING, MODULES, main
 from lightning_modules.lightning_command import DnasCLI, run_lightning
 
 RunCli = Callable[..., subprocess.CompletedProcess[str]]
@@ -173,11 +173,11 @@ def test_a_run_folder_in_use_is_refused(tiny_flags: list[str], tmp_path: Path, m
 def test_help_names_every_command(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     main(argv)
     told = capsys.readouterr().out
-    for command in ("demo", "fit", "validate", "test", "derive", "latency", "memory", "configs"):
+    for command in (*LIGHTNING, *MODULES):
         assert f"\n  {command} " in told
 
 
-@pytest.mark.parametrize("command", ["fit", "validate", "test", "derive", "configs", "latency", "memory"])
+@pytest.mark.parametrize("command", [*LIGHTNING, *MODULES])
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([command, "--help"])

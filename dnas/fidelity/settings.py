@@ -1,0 +1,79 @@
+"""What an audit of rank fidelity is asked to do, checked at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dnas.fidelity.correlation import FEWEST
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Options of ``dnas fidelity``; see its help for their meaning.
+
+    Attributes:
+        checkpoints: PATH or NAME=PATH of supernets of one space.
+        train_config: to train with; or ``accuracies``, a CSV file of known ones.
+        architectures: how many; None: 24 to train, all that are known.
+        epochs, overrides: instead of the config's; KEY=VALUE.
+        table: latency table, name or file; None leaves latency out.
+
+    Raises:
+        ValueError: naming all that is out of range or does not go together.
+    """
+
+    checkpoints: Sequence[str]
+    output: Path
+    train_config: str | None = None
+    accuracies: Path | None = None
+    architectures: int | None = None
+    seed: int = 0
+    epochs: int | None = None
+    overrides: Sequence[str] = ()
+    table: str | None = None
+    recalibration_batches: int = 8
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        if problems := [*self._numbers(), *self._combinations()]:
+            raise ValueError("; ".join(problems))
+
+    def _numbers(self) -> list[str]:
+        least = {"architectures": FEWEST, "seed": 0, "epochs": 1, "recalibration_batches": 1}
+        values: dict[str, Any] = {name: getattr(self, name) for name in least}
+        return [
+            f"--{name.replace('_', '-')} must be {limit} or more, got {values[name]}"
+            for name, limit in least.items()
+            if values[name] is not None and values[name] < limit
+        ]
+
+    def _combinations(self) -> list[str]:
+        problems = []
+        if not self.checkpoints:
+            problems.append("--checkpoint: name at least one supernet")
+        if (self.train_config is None) == (self.accuracies is None):
+            problems.append(
+                "give either --train-config, to train architectures, or --accuracies of known ones"
+            )
+        if self.accuracies is not None and (self.epochs is not None or self.overrides):
+            problems.append("--epochs and --set are for training: they do not go with --accuracies")
+        if strange := [each for each in self.overrides if not all(each.partition("="))]:
+            problems.append(f"--set expects KEY=VALUE, as trainer.max_epochs=5; got {' '.join(strange)}")
+        if self.device not in DEVICES:
+            problems.append(f"--device must be one of {', '.join(DEVICES)}, got {self.device}")
+        if self.device == "cuda" and not torch.cuda.is_available():
+            problems.append("--device cuda: no CUDA device is available")
+        return problems
+
+    @property
+    def torch_device(self) -> torch.device:
+        """Where one-shot networks are evaluated."""
+        best = "cuda" if torch.cuda.is_available() else "cpu"
+        return torch.device(best if self.device == "auto" else self.device)

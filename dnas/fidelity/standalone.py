@@ -1,0 +1,136 @@
+"""Training architectures alone, one after the other, as ``dnas fit`` does with a config for retraining.
+
+``dnas`` does not know LightningCLI: ``lightning_modules`` is imported when something is to be trained.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import math
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dnas.architecture import Architecture
+from dnas.command import is_out_of_memory
+from dnas.fidelity.sampling import sample_space
+from dnas.fidelity.source import StandAlone, Tell
+from dnas.fidelity.trainings import TrainingStore
+from dnas.space import SearchSpace
+
+SPLIT = "test"
+# How many architectures are trained, unless told otherwise.
+NUMBER = 24
+_LOGGERS = ("pytorch_lightning", "lightning_fabric")
+
+
+class Training:
+    """Accuracy on the test split after training from scratch, with the weights of the last epoch.
+
+    The test split and not the one for validation, which ranks the one-shot networks: the same images on both
+    sides would bring the same chance into both, and ranks would agree that do not.
+
+    Args:
+        config: of ``lightning_modules.classifier.Classifier`` or the like, a file or a shipped name.
+        overrides: further ``KEY=VALUE`` for the config.
+        folder: where results are kept, and where the present training writes.
+
+    Raises:
+        FileNotFoundError: no such config.
+    """
+
+    def __init__(self, config: str, overrides: Sequence[str], folder: Path, space: SearchSpace) -> None:
+        self._space, self._config, self._overrides = space, config, tuple(overrides)
+        self._file = _lightning("resources").find_config(config)
+        self._sha256 = hashlib.sha256(self._file.read_bytes()).hexdigest()
+        self._folder = folder / "training"
+        self.store = TrainingStore(folder, {"config": self._sha256, "overrides": overrides}, space)
+
+    def sample(self, number: int | None, generator: np.random.Generator) -> list[Architecture]:
+        """Distinct architectures of the space, drawn uniformly; 24 for None."""
+        return sample_space(self._space, NUMBER if number is None else number, generator)
+
+    def accuracies(self, architectures: Sequence[Architecture], tell: Tell) -> list[StandAlone]:
+        """Look up what was trained before, train the rest; each result is on disk as soon as it is known."""
+        results = []
+        for done, architecture in enumerate(architectures):
+            tell("Stand-alone training", done, len(architectures))
+            result = self.store.get(architecture)
+            if result is None:
+                result = self._trained(architecture)
+                self.store.write(architecture, result)
+            results.append(result)
+        return results
+
+    def describe(self) -> dict[str, Any]:
+        """Plain data about where accuracies come from."""
+        return {
+            "kind": "trained",
+            "config": self._config,
+            "config_sha256": self._sha256,
+            "overrides": list(self._overrides),
+            "split": SPLIT,
+        }
+
+    def _trained(self, architecture: Architecture) -> StandAlone:
+        """The result; training that diverges or finds too little memory has failed, all else is an error."""
+        started = time.perf_counter()
+        try:
+            result = self._train_and_test(architecture)
+        except (ArithmeticError, RuntimeError, MemoryError) as error:
+            if not isinstance(error, ArithmeticError) and not is_out_of_memory(error):
+                raise
+            result = StandAlone(math.nan, f"{error}" or type(error).__name__)
+        finally:
+            # Checkpoints that nobody asked for.
+            shutil.rmtree(self._folder, ignore_errors=True)
+        return result._replace(seconds=time.perf_counter() - started)
+
+    def _train_and_test(self, architecture: Architecture) -> StandAlone:
+        # What a killed training has left behind.
+        shutil.rmtree(self._folder, ignore_errors=True)
+        file = architecture.save(self._folder / "architecture.json")
+        arguments = [
+            "fit",
+            f"--config={self._file}",
+            "--trainer.enable_progress_bar=false",
+            "--trainer.enable_model_summary=false",
+            *(f"--{override}" for override in self._overrides),
+            f"--model.architecture={file}",
+            f"--run_folder={self._folder / 'run'}",
+        ]
+        with _quiet():
+            cli = _lightning("lightning_command").run_lightning(arguments)
+            cli.trainer.test(cli.model, datamodule=cli.datamodule)
+        return StandAlone(
+            cli.trainer.callback_metrics["test_top1"].item(),
+            images=len(cli.trainer.test_dataloaders.dataset),
+            data=_lightning("provenance").describe_data(cli.datamodule),
+        )
+
+
+def _lightning(module: str) -> Any:
+    return import_module(f"lightning_modules.{module}")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what Lightning tells about every single training; warnings and errors remain."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    try:
+        with _lightning("quiet").without_noise(), redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,175 @@
+"""The command itself: trained, killed and continued, read back, printed, refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dnas.fidelity.__main__ import main
+from dnas.fidelity.audit import Audit
+from dnas.fidelity.report import to_dict, write
+from dnas.refinement.lock import only_one
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def arguments(one_shot_checkpoint: Path, known_file: Path) -> list[str]:
+    return [f"--checkpoint={one_shot_checkpoint}", "--recalibration-batches=1", f"--accuracies={known_file}"]
+
+
+@pytest.fixture
+def training(one_shot_checkpoint: Path) -> list[str]:
+    """Three architectures, three steps each."""
+    quick = ("data.resolution=8", "trainer.limit_train_batches=3", "trainer.limit_val_batches=1")
+    options = ["--architectures=3", "--recalibration-batches=1", "--train-config=digits/train.yaml"]
+    return [f"--checkpoint={one_shot_checkpoint}", *options, "--epochs=1", "--set", *quick]
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def kill_after_first_training(arguments: list[str], output: Path) -> None:
+    leaks = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "DNAS_RUN_FOLDER", "PL_GLOBAL_SEED")
+    environment = {name: value for name, value in os.environ.items() if name not in leaks}
+    environment |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "dnas.fidelity", *arguments, f"--output={output}"]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        while not list(output.glob("trainings-*.jsonl")):
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+
+
+def test_trained_killed_continued_and_read_back(
+    training: list[str], alone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = alone / "out"
+    kill_after_first_training(training, output)
+    (store,) = output.glob("trainings-*.jsonl")
+    done = [
+        json.loads(line) for line in store.read_text().split()[:0] or store.read_text().splitlines() if line
+    ]
+    assert 1 <= len(done) < 3 and not (output / "fidelity.json").exists()
+    found = main([*training, f"--output={output}"])
+    told = capsys.readouterr().out
+    assert [str(each) for each in found.architectures][: len(done)] == [each["architecture"] for each in done]
+    # The same seconds: it was not trained again.
+    assert [each.seconds for each in found.stand_alone][: len(done)] == [each["seconds"] for each in done]
+    assert len({each.top1 for each in found.stand_alone}) > 1
+    assert {each.images for each in found.stand_alone} == {270}
+    assert found.source["overrides"][:2] == ["model.stem_stride=2", "trainer.max_epochs=1"]
+    assert "entangled" in told and "top-1 on 270 test images" in told.replace("\n", " ")
+    assert not (output / "training").exists()
+    # What it wrote is a file of known accuracies.
+    known = f"--accuracies={output / 'architectures.csv'}"
+    read_back = main([training[0], "--recalibration-batches=1", known, f"--output={alone / 'again'}"])
+    assert [scored.correlation.tau.value for scored in read_back.scored] == [
+        scored.correlation.tau.value for scored in found.scored
+    ]
+
+
+def test_files_and_terminal(
+    arguments: list[str],
+    one_shot_checkpoint: Path,
+    tiny_table_file: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # Brackets must not be taken for markup.
+    arguments[0] = f"--checkpoint=my [bold]={one_shot_checkpoint}"
+    found = main([*arguments, f"--output={tmp_path}", f"--table={tiny_table_file}"])
+    told = capsys.readouterr().out
+    content = json.loads((tmp_path / "fidelity.json").read_text())
+    assert {name: value for name, value in content.items() if name != "date"} == {
+        name: value for name, value in to_dict(found).items() if name != "date"
+    }
+    assert content["format"] == "dnas-fidelity/1" and content["supernets"][0]["validation_images"] == 180
+    assert content["architectures"] == {"drawn": 20, "counted": 20, "seed": 0}
+    assert content["stand_alone"]["kind"] == "known" and content["stand_alone"]["rows"] == 40
+    best = content["supernets"][0]["best_tau_estimate"]
+    assert best["low"] < best["mean"] < best["high"]
+    correlations = rows(tmp_path / "correlations.csv")
+    assert list(correlations[0]) == ["checkpoint", "predictor", "n", "kendall_tau", "tau_low", "tau_high",
+                                     "spearman", "rho_low", "rho_high"]  # fmt: skip
+    assert [(row["checkpoint"], row["predictor"]) for row in correlations] == [
+        ("my [bold]", "one-shot loss"),
+        ("my [bold]", "one-shot top-1"),
+        *(("", name) for name in ("parameters", "multiply-adds", "depth", "latency")),
+    ]
+    depth = correlations[4]
+    assert depth["n"] == "20" and {depth[name] for name in list(depth)[3:]} == {""}
+    assert content["correlations"][4]["kendall_tau"] is None
+    assert float(correlations[0]["kendall_tau"]) == found.scored[0].correlation.tau.value
+    networks = rows(tmp_path / "architectures.csv")
+    assert networks[0]["architecture"] == "E1K3 E1K3 E1K3" and len(networks) == 20
+    assert float(networks[3]["my [bold] one-shot loss"]) == found.evaluations[0][3].loss
+    assert networks[0]["depth"] == "3.0" and networks[0]["seconds"] == ""
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"scatter.png", "tau.png"}
+    assert content["finding"] in told.replace("\n", " ").replace("  ", " ") and " my [bold]  " in told
+    assert "undefined" in told and str(found.scored[0].correlation.tau) in told
+    assert f"Wrote {tmp_path / 'fidelity.json'}" in told
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--architectures=2"], "--architectures must be 3 or more, got 2"),
+        (["--epochs=1"], "--epochs and --set are for training"),
+        (["--train-config=digits/train.yaml"], "give either --train-config"),
+        (["--architectures=21"], "Accuracies of only 20 architectures are known, 21 were asked for"),
+        (["--checkpoint=none.ckpt"], "No checkpoint none.ckpt"),
+        (["--table=nosuch"], "nosuch"),
+        (["--accuracies=none.csv"], "--accuracies: no file none.csv"),
+        (["--device=tpu"], "--device must be one of auto, cpu, cuda, got tpu"),
+    ],
+)
+def test_mistakes_end_with_one_message(
+    options: list[str], told: str, arguments: list[str], alone: Path
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([*arguments, f"--output={alone / 'out'}", *options])
+    assert str(caught.value).startswith("dnas fidelity: ") and told in str(caught.value)
+
+
+def test_configs_that_cannot_be_used(training: list[str], alone: Path) -> None:
+    for option, told in (
+        ("--train-config=none.yaml", "no config 'none.yaml'"),
+        ("--set=trainer.nosuch=1", "nosuch"),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            main([*training, f"--output={alone / 'out'}", option])
+        assert told in str(caught.value)
+    assert not list((alone / "out").glob("trainings-*"))
+
+
+def test_an_output_that_is_a_file_or_in_use(arguments: list[str], alone: Path) -> None:
+    (alone / "file").write_text("mine")
+    with pytest.raises(SystemExit, match="is a file: give a folder"):
+        main([*arguments, f"--output={alone / 'file'}"])
+    assert (alone / "file").read_text() == "mine"
+    with only_one(alone / "out"), pytest.raises(SystemExit, match="at work in"):
+        main([*arguments, f"--output={alone / 'out'}"])
+
+
+def test_the_result_is_written_last(known_audit: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = known_audit.settings.output
+    (output / "fidelity.json").unlink(missing_ok=True)
+
+    def full(*arguments: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr("dnas.fidelity.report.save_figure", full)
+    with pytest.raises(OSError, match="disk full"):
+        write(known_audit)
+    assert (output / "correlations.csv").is_file() and not (output / "fidelity.json").exists()

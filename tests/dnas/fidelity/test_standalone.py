@@ -1,0 +1,105 @@
+"""Trainings through LightningCLI: as ``dnas fit`` and ``dnas test`` do, once each, failures recorded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from dnas.architecture import Architecture
+from dnas.fidelity.standalone import Training
+from dnas.space import SearchSpace
+from lightning_modules.lightning_command import run_lightning
+
+QUICK = ["data.resolution=8", "trainer.limit_train_batches=3", "trainer.limit_val_batches=1"]
+Make = Callable[..., Training]
+
+
+@pytest.fixture
+def make(alone: Path, tiny_space: SearchSpace) -> Make:
+    def training(*overrides: str) -> Training:
+        options = [*QUICK, "trainer.max_epochs=1", *overrides]
+        return Training("digits/train.yaml", options, alone / "out", tiny_space)
+
+    return training
+
+
+def quiet(what: str, done: int, of: int) -> None:
+    """Nobody to tell."""
+
+
+def test_it_is_what_the_commands_find_and_found_once(
+    make: Make, tiny_space: SearchSpace, alone: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    architecture = Architecture(tiny_space, (3, 1, 2))
+    training, told = make(), []
+    (result,) = training.accuracies([architecture], lambda *each: told.append(each))
+    assert told == [("Stand-alone training", 0, 1)]
+    assert result.reason == "" and result.images == 270 and result.seconds > 0
+    assert result.data is not None and result.data["init_args"]["resolution"] == 8
+    assert {path.name for path in (alone / "out").iterdir()} == {training.store.path.name}
+    assert capfd.readouterr() == ("", "")
+    file = architecture.save(alone / "architecture.json")
+    flags = ["--config=digits/train.yaml", f"--model.architecture={file}"]
+    flags += [f"--{each}" for each in (*QUICK, "trainer.max_epochs=1")]
+    run_lightning(["fit", *flags, "--run_folder=fitted"])
+    cli = run_lightning(["test", *flags, "--run_folder=tested", "--ckpt_path=fitted/checkpoints/last.ckpt"])
+    assert result.top1 == cli.trainer.callback_metrics["test_top1"].item()
+    # Seconds of a second training would be others.
+    assert make().accuracies([architecture], quiet) == [result]
+
+
+def test_what_decides_a_training_keeps_results_apart(
+    make: Make, alone: Path, tiny_space: SearchSpace
+) -> None:
+    paths = {make().store.path, make("data.seed=1").store.path}
+    mine = alone / "mine.yaml"
+    mine.write_text("trainer: {max_epochs: 1}\n")
+    paths.add(Training(str(mine), [], alone / "out", tiny_space).store.path)
+    mine.write_text("trainer: {max_epochs: 2}\n")
+    paths.add(Training(str(mine), [], alone / "out", tiny_space).store.path)
+    assert len(paths) == 4
+    assert make().describe()["overrides"][-1] == "trainer.max_epochs=1"
+
+
+def test_a_diverged_training_is_recorded_with_its_reason(make: Make, tiny_space: SearchSpace) -> None:
+    training = make("model.optimizer.init_args.lr=1e20")
+    architecture = Architecture(tiny_space, (0, 0, 0))
+    (result,) = training.accuracies([architecture], quiet)
+    assert math.isnan(result.top1) and result.reason.startswith("The loss became nan in epoch 0.")
+    (again,) = make("model.optimizer.init_args.lr=1e20").accuracies([architecture], quiet)
+    assert again.seconds == result.seconds and again.reason == result.reason
+
+
+def test_a_lack_of_memory_is_a_failure_and_a_bug_is_not(
+    make: Make, tiny_space: SearchSpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    architecture = Architecture(tiny_space, (0, 0, 0))
+
+    def raising(error: Exception) -> Callable[..., Any]:
+        def train(*arguments: Any, **options: Any) -> None:
+            raise error
+
+        return train
+
+    monkeypatch.setattr("lightning_modules.lightning_command.run_lightning", raising(RuntimeError("a bug")))
+    with pytest.raises(RuntimeError, match="a bug"):
+        make().accuracies([architecture], quiet)
+    assert make().store.get(architecture) is None
+    error = torch.OutOfMemoryError("CUDA out of memory")
+    monkeypatch.setattr("lightning_modules.lightning_command.run_lightning", raising(error))
+    (result,) = make().accuracies([architecture], quiet)
+    assert math.isnan(result.top1) and result.reason == "CUDA out of memory"
+
+
+def test_a_mistake_in_the_config_is_no_failed_training(make: Make, tiny_space: SearchSpace) -> None:
+    training = make("trainer.nosuch=1")
+    with pytest.raises(ValueError, match="nosuch"):
+        training.accuracies([Architecture(tiny_space, (0, 0, 0))], quiet)
+    assert not training.store.path.exists()
+    with pytest.raises(FileNotFoundError, match=r"no config 'none\.yaml'"):
+        Training("none.yaml", [], training.store.path.parent, tiny_space)
