@@ -33,7 +33,11 @@ def quiet(what: str, done: int, of: int) -> None:
 
 
 def test_it_is_what_the_commands_find_and_found_once(
-    make: Make, tiny_space: SearchSpace, alone: Path, capfd: pytest.CaptureFixture[str]
+    make: Make,
+    tiny_space: SearchSpace,
+    alone: Path,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     architecture = Architecture(tiny_space, (3, 1, 2))
     training, told = make(), []
@@ -42,7 +46,7 @@ def test_it_is_what_the_commands_find_and_found_once(
     assert result.reason == "" and result.images == 270 and result.seconds > 0
     assert result.data is not None and result.data["init_args"]["resolution"] == 8
     assert {path.name for path in (alone / "out").iterdir()} == {training.store.path.name}
-    assert capfd.readouterr() == ("", "")
+    assert capfd.readouterr() == ("", "") and not caplog.records
     file = architecture.save(alone / "architecture.json")
     flags = ["--config=digits/train.yaml", f"--model.architecture={file}"]
     flags += [f"--{each}" for each in (*QUICK, "trainer.max_epochs=1")]
