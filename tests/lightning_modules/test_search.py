@@ -338,7 +338,6 @@ def test_alpha_that_is_not_finite_stops_with_its_place(
             "UniformPath does not.*accumulate .* got 0; warmup_epochs .* got -1; recalibration.* got -2",
         ),
     ],
-    ids=str,
 )
 def test_unusable_arguments_are_refused(
     make_search: MakeSearch, options: dict[str, Any], error: type[Exception], message: str
