@@ -23,33 +23,33 @@ class Front:
     def __init__(self, layers: int, maximize: Sequence[bool]) -> None:
         self._maximize = tuple(maximize)
         self._genomes = np.empty((0, layers), dtype=np.int64)
-        self._values = np.empty((0, len(self._maximize)))
+        self._costs = np.empty((0, len(self._maximize)))
 
     def __len__(self) -> int:
         return len(self._genomes)
 
     def add(self, genomes: IntArray, values: FloatArray) -> None:
         """Take feasible genomes, each one once; values with a NaN never get onto the front."""
-        candidates = non_dominated(values, self._maximize)
-        genomes, values = genomes[candidates], values[candidates]
-        ours, theirs = costs_of(self._values, self._maximize), costs_of(values, self._maximize)
+        costs = costs_of(values, self._maximize)
+        candidates = non_dominated(costs, (False,) * len(self._maximize))
+        genomes, costs = genomes[candidates], costs[candidates]
         # Both (new, old): a is no worse than b where -b is no worse than -a.
-        ahead, behind = no_worse(theirs, ours), no_worse(-theirs, -ours)
+        ahead, behind = no_worse(costs, self._costs), no_worse(-costs, -self._costs)
         new, stay = ~(behind > ahead).any(axis=1), ~(ahead > behind).any(axis=0)
         self._genomes = np.concatenate([self._genomes[stay], genomes[new]])
-        self._values = np.concatenate([self._values[stay], values[new]])
+        self._costs = np.concatenate([self._costs[stay], costs[new]])
 
     def members(self) -> tuple[IntArray, FloatArray]:
         """Return genomes and values, sorted: best first objective first, then the next ones, then genome."""
-        costs = costs_of(self._values, self._maximize)
-        order = np.lexsort([*self._genomes.T[::-1], *costs.T[::-1]])
-        return self._genomes[order], self._values[order]
+        order = np.lexsort([*self._genomes.T[::-1], *self._costs.T[::-1]])
+        # Negated twice, costs are the values.
+        return self._genomes[order], costs_of(self._costs[order], self._maximize)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the members as plain JSON data."""
-        return {"genomes": self._genomes.tolist(), "values": floats_to_plain(self._values)}
+        return {"genomes": self._genomes.tolist(), "costs": floats_to_plain(self._costs)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over the members of another front with the same layers and objectives."""
         self._genomes = np.array(state["genomes"], dtype=np.int64).reshape(-1, self._genomes.shape[1])
-        self._values = floats_from_plain(state["values"]).reshape(-1, len(self._maximize))
+        self._costs = floats_from_plain(state["costs"]).reshape(-1, len(self._maximize))

@@ -127,9 +127,10 @@ def draw_others(
     others = np.arange(weights.shape[1]) != genes[:, None]
     reached = (weights * others).cumsum(axis=1)
     none = reached[:, -1] < _NEGLIGIBLE
-    reached[none] = (fallback[none] * others[none]).cumsum(axis=1)
-    # A uniform number below 1 times the total stays below the total, so the last value is never passed.
-    return (reached <= generator.random((len(genes), 1)) * reached[:, -1:]).sum(axis=1)
+    if none.any():
+        reached[none] = (fallback[none] * others[none]).cumsum(axis=1)
+    # The first value that is passed: a random number below 1 times the total stays below the total.
+    return (reached > generator.random((len(genes), 1)) * reached[:, -1:]).argmax(axis=1)
 
 
 def _checked_prior(prior: npt.ArrayLike, valid: npt.NDArray[np.bool_]) -> FloatArray:

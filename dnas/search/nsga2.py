@@ -15,7 +15,7 @@ from dnas.search.mutation import Mutation, Mutator
 from dnas.search.pareto import weight_ratios
 from dnas.search.resume import check_settings, generator_state, restore_generator
 from dnas.search.seen import Seen, distinct
-from dnas.search.selection import Population, survivors, tournament, uniform_crossover
+from dnas.search.selection import Population, tournament, uniform_crossover
 
 # Rounds of variation before what is missing of a generation is drawn uniformly from the unseen genomes.
 _ROUNDS = 10
@@ -124,20 +124,22 @@ class NSGA2:
         values, violations = check_told(self._asked, genomes, values, violations, len(self.maximize))
         if not len(values):
             return
-        told = np.asarray(self._asked)
-        self._asked = None
-        feasible = violations == 0
-        self._front.add(told[feasible], values[feasible])
         old = self._population
-        self._population = survivors(
-            np.concatenate([old.genomes, told]),
+        everyone = Population.assess(
+            np.concatenate([old.genomes, np.asarray(genomes, dtype=np.int64)]),
             np.concatenate([old.values, values]),
             np.concatenate([old.violations, violations]),
-            number=self._size,
-            maximize=self.maximize,
-            weights=self.weights,
+            self.maximize,
+            self.weights,
+            enough=self._size,
         )
+        # Whatever is new on the front so far is first among parents and children too.
+        first = (everyone.rank == 0) & (everyone.violations == 0)
+        first[: len(old.rank)] = False
+        self._front.add(everyone.genomes[first], everyone.values[first])
+        self._population = everyone.best(self._size)
         self._mutator.learn(self._population.genomes)
+        self._asked = None
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything as plain JSON data, the state of the generator included."""
@@ -174,6 +176,8 @@ class NSGA2:
             found = self._children()
         else:
             found = self._initial[self._seen.add(self._initial)]
+        if len(found) == self._size:
+            return found
         rest = self._seen.draw_unseen(self._size - len(found), self._generator)
         return np.concatenate([found, rest[self._seen.add(rest)]])
 

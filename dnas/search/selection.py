@@ -13,13 +13,13 @@ from dnas.search.resume import floats_from_plain, floats_to_plain
 
 
 class Population(NamedTuple):
-    """Genomes, best first, and what is known about them.
+    """Genomes and what is known about them.
 
     genomes: (n, L).
     values: (n, M) objective values as told; NaN where an infeasible genome was not evaluated.
     violations: (n,) by how much bounds are broken; 0 is feasible.
     rank: (n,) constrained non-domination rank, 0 the best (`pareto.ranks`).
-    crowding: (n,) weighted crowding distance (`pareto.crowding`) among all that the survivors came from.
+    crowding: (n,) weighted crowding distance (`pareto.crowding`); survivors keep the one they survived by.
     """
 
     genomes: IntArray
@@ -27,6 +27,31 @@ class Population(NamedTuple):
     violations: FloatArray
     rank: IntArray
     crowding: FloatArray
+
+    @classmethod
+    def assess(
+        cls,
+        genomes: IntArray,
+        values: FloatArray,
+        violations: FloatArray,
+        maximize: Sequence[bool],
+        weights: Sequence[float] | None = None,
+        enough: int | None = None,
+    ) -> Population:
+        """Return the genomes in their order, with the ranks and crowding that they have among each other.
+
+        At least the best ``enough`` are told apart by rank, see `pareto.ranks`.
+        """
+        costs = costs_of(values, maximize)
+        rank = ranks(costs, violations, enough)
+        return cls(genomes, values, violations, rank, crowding(costs, rank, weights))
+
+    def best(self, number: int) -> Population:
+        """Return the best ``number`` by rank, then by crowding; of equals those that come first."""
+        rows = np.lexsort((-self.crowding, self.rank))[:number]
+        return Population(
+            self.genomes[rows], self.values[rows], self.violations[rows], self.rank[rows], self.crowding[rows]
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Return plain JSON data."""
@@ -51,30 +76,12 @@ class Population(NamedTuple):
         return cls(ints.reshape(0, layers), none.reshape(0, objectives), none, ints, none)
 
 
-def survivors(
-    genomes: IntArray,
-    values: FloatArray,
-    violations: FloatArray,
-    number: int,
-    maximize: Sequence[bool],
-    weights: Sequence[float] | None = None,
-) -> Population:
-    """Return the best ``number`` by rank, then by weighted crowding; of equals those that come first."""
-    costs = costs_of(values, maximize)
-    rank = ranks(costs, violations, enough=number)
-    distance = crowding(costs, rank, weights)
-    best = np.lexsort((-distance, rank))[:number]
-    return Population(genomes[best], values[best], violations[best], rank[best], distance[best])
-
-
-def tournament(
-    population: Population, shape: int | tuple[int, ...], generator: np.random.Generator
-) -> IntArray:
+def tournament(population: Population, shape: tuple[int, ...], generator: np.random.Generator) -> IntArray:
     """Return the winners' indices, in the given shape, of duels of two drawn uniformly, with replacement.
 
     The lower rank wins, at equal rank the higher crowding, at equal crowding chance.
     """
-    first, second = generator.integers(len(population.genomes), size=(2, *np.atleast_1d(shape)))
+    first, second = generator.integers(len(population.genomes), size=(2, *shape))
     rank, distance = population.rank, population.crowding
     level = rank[second] == rank[first]
     # Of equals the first drawn: which one that is, is chance already.
@@ -90,4 +97,4 @@ def uniform_crossover(
     With the given probability its genes come from either parent, equally likely; else all from the first.
     """
     crossed = generator.random((len(first), 1)) < probability
-    return np.where(crossed & (generator.random(first.shape) < 0.5), second, first)
+    return np.where(crossed & generator.integers(2, size=first.shape, dtype=bool), second, first)

@@ -11,7 +11,7 @@ from pymoo.core.population import Population as PymooPopulation
 from pymoo.core.problem import Problem
 from pymoo.operators.survival.rank_and_crowding import RankAndCrowding
 
-from dnas.search.selection import Population, survivors, tournament, uniform_crossover
+from dnas.search.selection import Population, tournament, uniform_crossover
 
 NAN, INF = np.nan, np.inf
 
@@ -23,7 +23,8 @@ def numbered(
     values = np.array(values, dtype=float)
     violations = np.zeros(len(values)) if violations is None else np.array(violations, dtype=float)
     maximize = kwargs.pop("maximize", (False,) * values.shape[1])
-    return survivors(np.arange(len(values))[:, None], values, violations, number, maximize, **kwargs)
+    genomes = np.arange(len(values))[:, None]
+    return Population.assess(genomes, values, violations, maximize, enough=number, **kwargs).best(number)
 
 
 def test_best_first_by_rank_then_crowding() -> None:
@@ -100,7 +101,7 @@ def test_tournament_by_rank_then_crowding_then_chance() -> None:
 
 def test_tournament_of_one() -> None:
     population = numbered([[1.0]])
-    assert tournament(population, 3, np.random.default_rng(0)).tolist() == [0, 0, 0]
+    assert tournament(population, (3,), np.random.default_rng(0)).tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize(("probability", "share"), [(0.0, 0.0), (1.0, 0.5), (0.6, 0.3)])
