@@ -11,10 +11,12 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dnas.fidelity.__main__ import main
 from dnas.fidelity.audit import Audit
+from dnas.fidelity.noise import best_tau
 from dnas.fidelity.report import to_dict, write
 from dnas.refinement.lock import only_one
 
@@ -68,6 +70,7 @@ def test_trained_killed_continued_and_read_back(
     assert [each.seconds for each in found.stand_alone][: len(done)] == [each["seconds"] for each in done]
     assert len({each.top1 for each in found.stand_alone}) > 1
     assert {each.images for each in found.stand_alone} == {270}
+    assert found.best_taus[180] == best_tau(found.top1, 180, 270, np.random.default_rng([0, 2]))
     assert found.source["overrides"][:2] == ["model.stem_stride=2", "trainer.max_epochs=1"]
     assert "entangled" in told and "top-1 on 270 test images" in told.replace("\n", " ")
     assert not (output / "training").exists()
