@@ -22,7 +22,7 @@ def find(audit: Audit) -> str:
     n = len(audit.kept)
     if np.ptp(audit.top1) == 0:
         return f"All {n} stand-alone accuracies are equal: there is no order that could be foretold."
-    first, *others = sorted(supernet_scores(audit), key=_order)
+    first, *others = sorted(_ranking(audit), key=_order)
     trivial = sorted((each for each in audit.scored if not each.predictor.supernet), key=_order)
     lead = f"{first.predictor.supernet} ranks with tau {_told(first)} by {first.predictor.name}"
     clauses = [
@@ -50,17 +50,13 @@ def notes(audit: Audit) -> list[str]:
     ]
 
 
-def supernet_scores(audit: Audit) -> list[Scored]:
+def _ranking(audit: Audit) -> list[Scored]:
     """Of every supernet the quality to rank by: the loss, which tells small splits apart, or accuracy."""
-    scores = []
-    for supernet, found in zip(audit.supernets, audit.evaluations, strict=True):
-        name = TOP1 if found[0].images >= IMAGES_TO_RANK_BY_ACCURACY else LOSS
-        scores += [
-            each
-            for each in audit.scored
-            if (each.predictor.supernet, each.predictor.name) == (supernet.name, name)
-        ]
-    return scores
+    ranking = {
+        (supernet.name, TOP1 if found[0].images >= IMAGES_TO_RANK_BY_ACCURACY else LOSS)
+        for supernet, found in zip(audit.supernets, audit.evaluations, strict=True)
+    }
+    return [each for each in audit.scored if (each.predictor.supernet, each.predictor.name) in ranking]
 
 
 def _order(scored: Scored) -> float:
