@@ -27,7 +27,7 @@ demo:
 
 # Two processes of one thread each: twice two threads would wait for each other. A file stays in one process.
 test: lint browser
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # The report of a comparison is looked at in Chromium. Where it cannot be installed those tests skip, and say so.
 browser:

@@ -44,6 +44,14 @@ head:
 """
 
 
+# Minutes each: begun first, they run beside everything else instead of after it.
+LONGEST = ("test_demo.py", "test_packaging.py", "test_readme.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 @pytest.fixture(scope="session")
 def tiny_space_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A space of 4 x 3 x 4 architectures with squeeze-excite, kernels 3 and 5, and two residuals."""

@@ -31,5 +31,5 @@ def only_one(folder: Path, process: int = 0) -> Iterator[None]:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise FileExistsError(f"Another refinement is at work in {folder}.") from error
+            raise FileExistsError(f"Another run is at work in {folder}.") from error
         yield

@@ -271,7 +271,7 @@ def test_a_second_process_in_the_folder_is_refused(make_settings: MakeSettings, 
     def meet(*arguments: Any) -> None:
         refine(make_settings(tmp_path))
 
-    with pytest.raises(FileExistsError, match="Another refinement is at work in"):
+    with pytest.raises(FileExistsError, match="Another run is at work in"):
         refine(make_settings(tmp_path), meet)
 
 
