@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from rich.console import Console
 from rich.progress import track
 
@@ -34,6 +33,7 @@ from dnas.comparison.sweep import sweep
 from dnas.comparison.tables import csv_files, summary_table
 from dnas.comparison.terms import Terms
 from dnas.costs import count
+from dnas.devices import torch_device
 from dnas.files import write_text
 from dnas.one_shot import OneShotEvaluator
 from dnas.report.comparison_figures import write_comparison_figures
@@ -181,7 +181,7 @@ def _evaluate(
         checkpoint.build_supernet(),
         checkpoint.data,
         judge.key.recalibration_batches,
-        "cuda" if torch.cuda.is_available() else "cpu",
+        torch_device(),
     )
     bar = track(architectures, "One-shot accuracy", console=Console(stderr=True), transient=True)
     return {architecture: evaluator(architecture) for architecture in bar}

@@ -1,4 +1,4 @@
-"""Writing a file so that a reader sees the old content or the new one, never a torn one."""
+"""Writing files that no reader ever sees torn, and lines that no kill can lose."""
 
 from __future__ import annotations
 
@@ -23,4 +23,19 @@ def write_text(path: str | Path, text: str) -> Path:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+    return path
+
+
+def append_line(path: str | Path, line: str) -> Path:
+    """Add a line to ``path``, creating it and its folder; on disk when this returns.
+
+    After a line that a kill has torn the new one still stands on a line of its own, at the price of an empty
+    one before each: readers pass over lines that are empty or torn.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as stream:
+        stream.write(f"\n{line}\n".encode())
+        stream.flush()
+        os.fsync(stream.fileno())
     return path

@@ -31,13 +31,15 @@ class KeptBatches:
         yield from self._read() if self._kept is None else self._kept
 
     def _read(self) -> Iterator[Batch]:
-        kept: list[Batch] | None = []
+        kept: list[Batch] = []
         size = 0
         for images, labels in self._load():
             images = images.to(self._device, memory_format=torch.channels_last)
             batch = images, labels.to(self._device)
             size += images.nbytes
-            if kept is not None:
-                kept = [*kept, batch] if size <= self._keep_bytes else None
+            if size <= self._keep_bytes:
+                kept.append(batch)
+            else:
+                kept.clear()
             yield batch
-        self._kept = kept
+        self._kept = kept if size <= self._keep_bytes else None

@@ -12,8 +12,9 @@ from dnas.architecture import Architecture
 from dnas.comparison.model import Box, Point, Quality
 from dnas.comparison.source import Found
 from dnas.costs import Costs
+from dnas.refinement.problem import extremes
 from dnas.search.evaluator import Evaluation
-from dnas.search.hypervolume import hypervolume
+from dnas.search.hypervolume import share_of_box
 from dnas.search.pareto import non_dominated
 from latency import LatencyTable
 
@@ -68,12 +69,9 @@ def make_box(table: LatencyTable, costs: Costs, worst_loss: float | None) -> Box
     Args:
         worst_loss: ln K, that of guessing among K classes; None: quality is top-1, from 0 to 1.
     """
-    valid = costs.space.valid
-    least = int(costs.fixed_params + np.where(valid, costs.params, np.inf).min(axis=1).sum())
-    most = int(costs.fixed_params + costs.params.max(axis=1).sum())
-    slowest, fastest = table.latency_ms([table.dearest(), table.cheapest()]).tolist()
     quality = (0.0, 1.0) if worst_loss is None else (worst_loss, 0.0)
-    return Box(quality, (slowest, fastest), (float(least), float(most)))
+    (slowest, fastest), (least, most) = extremes(table, costs).values()
+    return Box(quality, (slowest, fastest), (least, most))
 
 
 def volume(points: Sequence[Point], quality: Quality, box: Box, *, plane: bool = False) -> float:
@@ -82,12 +80,8 @@ def volume(points: Sequence[Point], quality: Quality, box: Box, *, plane: bool =
     Args:
         plane: quality and latency alone, without parameters.
     """
-    corners = np.array([box.quality, box.latency_ms, box.params])[: 2 if plane else 3]
-    values = _values(points, quality)[:, : len(corners)]
-    span = corners[:, 1] - corners[:, 0]
-    # An objective in which all architectures of the space are equal is a full one for each.
-    scaled = np.where(span == 0, 1.0, (values - corners[:, 0]) / np.where(span == 0, 1.0, span))
-    return hypervolume(scaled, [0.0] * len(corners), [True] * len(corners))
+    corners = [box.quality, box.latency_ms, box.params][: 2 if plane else 3]
+    return share_of_box(_values(points, quality)[:, : len(corners)], corners)
 
 
 def _values(points: Sequence[Point], quality: Quality) -> FloatArray:

@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dnas.command import one_message
+from dnas.devices import DEVICES
 from dnas.fidelity.audit import Audit, audit
 from dnas.fidelity.report import show, write
-from dnas.fidelity.settings import DEVICES, Settings
+from dnas.fidelity.settings import Settings
 from dnas.fidelity.source import Tell
 from dnas.refinement.lock import only_one
 

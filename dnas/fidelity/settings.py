@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
+from dnas.devices import device_problems
 from dnas.fidelity.correlation import FEWEST
-
-DEVICES = ("auto", "cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -66,14 +63,4 @@ class Settings:
             problems.append("--epochs and --set are for training: they do not go with --accuracies")
         if strange := [each for each in self.overrides if not all(each.partition("="))]:
             problems.append(f"--set expects KEY=VALUE, as trainer.max_epochs=5; got {' '.join(strange)}")
-        if self.device not in DEVICES:
-            problems.append(f"--device must be one of {', '.join(DEVICES)}, got {self.device}")
-        if self.device == "cuda" and not torch.cuda.is_available():
-            problems.append("--device cuda: no CUDA device is available")
-        return problems
-
-    @property
-    def torch_device(self) -> torch.device:
-        """Where one-shot networks are evaluated."""
-        best = "cuda" if torch.cuda.is_available() else "cpu"
-        return torch.device(best if self.device == "auto" else self.device)
+        return problems + device_problems(self.device)

@@ -10,11 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dnas.architecture import Architecture
+from dnas.devices import torch_device
 from dnas.fidelity.settings import Settings
 from dnas.fidelity.source import Tell
-from dnas.one_shot import OneShotEvaluator
 from dnas.refinement.population import PopulationEvaluator
-from dnas.refinement.store import EvaluationStore
 from dnas.search.checkpoint import SupernetCheckpoint
 from dnas.search.checkpoint_file import read_supernet
 from dnas.search.evaluator import Evaluation
@@ -81,15 +80,10 @@ def evaluate(
     Raises:
         ValueError: the supernet cannot be rebuilt, or its data is missing.
     """
-    checkpoint, batches = supernet.checkpoint, settings.recalibration_batches
-    evaluator = OneShotEvaluator(checkpoint.build_supernet(), checkpoint.data, batches, settings.torch_device)
-    identity = {
-        "checkpoint": checkpoint.sha256,
-        "data": checkpoint.data,
-        "recalibration_batches": batches,
-    }
-    store = EvaluationStore(settings.output, identity, layers=len(supernet.space))
-    records = PopulationEvaluator(supernet.space, evaluator, store)(
+    evaluate_all = PopulationEvaluator.of_checkpoint(
+        supernet.checkpoint, settings.recalibration_batches, torch_device(settings.device), settings.output
+    )
+    records = evaluate_all(
         np.array([each.indices for each in architectures]),
         lambda done, of: tell(f"One-shot, {supernet.name}", done, of),
     )

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dnas.architecture import Architecture
 from dnas.fidelity.source import StandAlone
+from dnas.files import append_line
 from dnas.space import SearchSpace
 
 
@@ -38,13 +38,7 @@ class TrainingStore:
     def write(self, architecture: Architecture, result: StandAlone) -> None:
         """Know a result, and have it on disk when this returns."""
         self._results[architecture] = result
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        line = json.dumps({"architecture": str(architecture), **result._asdict()})
-        with self.path.open("ab") as stream:
-            # After a torn line the new one must begin on a line of its own; an empty line is none.
-            stream.write(f"\n{line}\n".encode())
-            stream.flush()
-            os.fsync(stream.fileno())
+        append_line(self.path, json.dumps({"architecture": str(architecture), **result._asdict()}))
 
 
 def _parsed(line: bytes, space: SearchSpace) -> tuple[Architecture, StandAlone] | None:

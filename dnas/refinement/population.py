@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
 
 from dnas.architecture import Architecture
+from dnas.one_shot import OneShotEvaluator
 from dnas.processes import broadcast, gather, rank, world_size
 from dnas.refinement.store import EvaluationStore, Genome, Record
 from dnas.search.algorithm import IntArray
-from dnas.search.evaluator import Evaluation
+from dnas.search.checkpoint import SupernetCheckpoint
 from dnas.space import SearchSpace
 
 Tell = Callable[[int, int], None]
@@ -23,10 +27,32 @@ class PopulationEvaluator:
         store: where evaluations are kept; what it holds on disk for the first process, all know.
     """
 
-    def __init__(
-        self, space: SearchSpace, evaluate: Callable[[Architecture], Evaluation], store: EvaluationStore
-    ) -> None:
-        self._space, self._evaluate, self._store = space, evaluate, store
+    @classmethod
+    def of_checkpoint(
+        cls, checkpoint: SupernetCheckpoint, recalibration_batches: int, device: torch.device, folder: Path
+    ) -> PopulationEvaluator:
+        """Evaluate with a checkpoint's supernet and data; evaluations are kept in ``folder``.
+
+        Raises:
+            ValueError: the supernet cannot be rebuilt, or its data is missing.
+        """
+        identity = {
+            "checkpoint": checkpoint.sha256,
+            "data": checkpoint.data,
+            "recalibration_batches": recalibration_batches,
+        }
+        supernet = checkpoint.build_supernet()
+        evaluate = OneShotEvaluator(supernet, checkpoint.data, recalibration_batches, device)
+        store = EvaluationStore(folder, identity, layers=len(checkpoint.space), process=rank())
+        return cls(checkpoint.space, evaluate, store)
+
+    @property
+    def key(self) -> str:
+        """Of the evaluator: evaluations of another one do not count."""
+        return self._store.key
+
+    def __init__(self, space: SearchSpace, evaluate: OneShotEvaluator, store: EvaluationStore) -> None:
+        self._space, self.evaluate, self._store = space, evaluate, store
         store.take(broadcast(store.read() if rank() == 0 else {}))
 
     def __call__(self, genomes: IntArray, tell: Tell = lambda done, of: None) -> list[Record]:
@@ -48,7 +74,7 @@ class PopulationEvaluator:
 
     def _timed(self, genome: Sequence[int]) -> Record:
         started = time.perf_counter()
-        evaluation = self._evaluate(Architecture(self._space, tuple(genome)))
+        evaluation = self.evaluate(Architecture(self._space, tuple(genome)))
         return Record(evaluation, time.perf_counter() - started)
 
     def _known(self, genome: Genome) -> Record:

@@ -15,7 +15,7 @@ import numpy as np
 from dnas.costs import Costs
 from dnas.search.algorithm import FloatArray, IntArray
 from dnas.search.evaluator import Evaluation
-from dnas.search.hypervolume import hypervolume
+from dnas.search.hypervolume import share_of_box
 from dnas.search.knapsack import Bound, solve
 from latency import LatencyTable
 
@@ -102,23 +102,23 @@ class Problem:
 
         Quality: top-1 from 0 to 1, or the loss of guessing, ln(classes), to 0.
         """
-        space, costs = self.table.space, self.costs
-        extremes = self.table.dearest(), self.table.cheapest()
-        least = np.where(space.valid, costs.params, np.iinfo(np.int64).max).min(1).sum()
-        return {
-            "quality": [0.0, 1.0] if self.quality == "top1" else [math.log(self.classes), 0.0],
-            "latency_ms": [self.table.latency_ms(each) for each in extremes],
-            "params": [float(each + costs.fixed_params) for each in (least, costs.params.max(1).sum())],
-        }
+        quality = [0.0, 1.0] if self.quality == "top1" else [math.log(self.classes), 0.0]
+        return {"quality": quality, **extremes(self.table, self.costs)}
 
     def _bounded(self, latency_ms: FloatArray, params: IntArray) -> list[np.ndarray]:
         pairs = ((self.latency_below, latency_ms), (self.params_above, params))
         return [totals for limit, totals in pairs if limit is not None]
 
 
+def extremes(table: LatencyTable, costs: Costs) -> dict[str, list[float]]:
+    """[worst, best] of latency (ms) and parameters (more is better) among a space's architectures."""
+    least = np.where(table.space.valid, costs.params, np.iinfo(np.int64).max).min(1).sum()
+    return {
+        "latency_ms": [table.latency_ms(each) for each in (table.dearest(), table.cheapest())],
+        "params": [float(each + costs.fixed_params) for each in (least, costs.params.max(1).sum())],
+    }
+
+
 def normalised_hypervolume(values: FloatArray, box: Mapping[str, Sequence[float]]) -> float:
-    """Share of the box, in [0, 1], that (n, 3) values dominate; an objective without a range counts fully."""
-    worst, best = np.array([box[name] for name in ("quality", "latency_ms", "params")]).T
-    span = best - worst
-    shares = np.divide(values - worst, span, out=np.ones_like(values), where=span != 0)
-    return hypervolume(shares, (0.0, 0.0, 0.0), (True, True, True))
+    """Share of the box, in [0, 1], that (n, 3) values dominate."""
+    return share_of_box(values, [box[name] for name in ("quality", "latency_ms", "params")])

@@ -125,9 +125,8 @@ def _finish(task: Task, course: Course, rows: list[dict[str, Any]]) -> None:
     write_rows(folder / "evaluated.csv", everything)
     for index, row in enumerate(rows):
         row["architecture"].save(folder / "front" / f"{index:03}.json")
-    write_evolution_figures(
-        folder / "figures", everything, rows, course.steps, problem.quality, problem.table.kind
-    )
+    worth = [(step.evaluations, step.hypervolume) for step in course.steps]
+    write_evolution_figures(folder / "figures", everything, rows, worth, problem.quality, problem.table.kind)
     _write_results(task, course, rows, finished=True)
 
 

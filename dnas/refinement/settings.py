@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import torch
+from dnas.devices import device_problems
 
 AlgorithmName = Literal[
     "nsga2",
@@ -84,7 +84,6 @@ class Settings:
         known = {
             "algorithm": ALGORITHM_NAMES,
             "quality": get_args(QualityName),
-            "device": ("auto", "cpu", "cuda"),
         }
         for name, values in known.items():
             if getattr(self, name) not in values:
@@ -102,15 +101,7 @@ class Settings:
             )
         if self.algorithm == "netadapt" and not self.seed_from:
             problems.append("--algorithm netadapt needs a network to begin with: --seed-from")
-        if self.device == "cuda" and not torch.cuda.is_available():
-            problems.append("--device cuda: no CUDA device is available")
-        return problems
-
-    @property
-    def torch_device(self) -> torch.device:
-        """Where networks are evaluated."""
-        best = "cuda" if torch.cuda.is_available() else "cpu"
-        return torch.device(best if self.device == "auto" else self.device)
+        return problems + device_problems(self.device)
 
     def identity(self) -> dict[str, Any]:
         """What a run in the same folder must agree in to be the same run; it may be longer."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dnas.files import append_line
 from dnas.search.evaluator import Evaluation
 
 Genome = tuple[int, ...]
@@ -67,13 +67,8 @@ class EvaluationStore:
     def write(self, genome: Genome, record: Record) -> None:
         """Know an evaluation, and have it on disk when this returns."""
         self._records[genome] = record
-        self._folder.mkdir(parents=True, exist_ok=True)
-        line = json.dumps({"genome": genome, **record.evaluation._asdict(), "seconds": record.seconds})
-        with self._path.open("ab") as stream:
-            # After a torn line the new one must begin on a line of its own; an empty line is none.
-            stream.write(f"\n{line}\n".encode())
-            stream.flush()
-            os.fsync(stream.fileno())
+        line = {"genome": genome, **record.evaluation._asdict(), "seconds": record.seconds}
+        append_line(self._path, json.dumps(line))
 
 
 def _parsed(line: bytes, layers: int) -> tuple[Genome, Record] | None:

@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 
 from dnas.costs import count
-from dnas.one_shot import OneShotEvaluator
-from dnas.processes import rank
+from dnas.devices import torch_device
 from dnas.refinement.algorithms import Plan, make_plan
 from dnas.refinement.course import Course
 from dnas.refinement.population import PopulationEvaluator
 from dnas.refinement.problem import Problem, Quality
 from dnas.refinement.seeds import Seeds, read_seeds
 from dnas.refinement.settings import Settings
-from dnas.refinement.store import EvaluationStore
 from dnas.search.checkpoint import SearchCheckpoint, SupernetCheckpoint
 from dnas.search.checkpoint_file import read_supernet
 from latency import LatencyTable, load_table
@@ -58,39 +56,30 @@ def make_task(settings: Settings) -> Task:
     """
     checkpoint = read_supernet(settings.checkpoint)
     table = _table(settings, checkpoint)
-    supernet = checkpoint.build_supernet()
     # Bounds are checked before the data is read, which may take long.
-    classes = supernet.classifier.out_features
     bounds = settings.latency_below, settings.params_above
-    problem = Problem(table, count(checkpoint.space), classes, "top1", *bounds)
+    problem = Problem(table, count(checkpoint.space), checkpoint.num_classes, "top1", *bounds)
     seeds = read_seeds(settings.seed_from, checkpoint.space, settings.population // 2, settings.seed)
-    evaluator = OneShotEvaluator(
-        supernet, checkpoint.data, settings.recalibration_batches, settings.torch_device
-    )
-    images = {name: _images(getattr(evaluator, name)) for name in ("recalibration", "validation")}
-    problem = replace(problem, quality=_quality(settings, images["validation"]))
-    store = EvaluationStore(
+    evaluate = PopulationEvaluator.of_checkpoint(
+        checkpoint,
+        settings.recalibration_batches,
+        torch_device(settings.device),
         settings.cache or settings.output,
-        {
-            "checkpoint": checkpoint.sha256,
-            "data": checkpoint.data,
-            "recalibration_batches": settings.recalibration_batches,
-        },
-        layers=len(checkpoint.space),
-        process=rank(),
     )
+    images = {name: _images(getattr(evaluate.evaluate, name)) for name in ("recalibration", "validation")}
+    problem = replace(problem, quality=_quality(settings, images["validation"]))
     return Task(
         settings,
         checkpoint,
         problem,
         make_plan(settings, problem, _with_feasible(seeds, problem)),
-        PopulationEvaluator(checkpoint.space, evaluator, store),
+        evaluate,
         images,
         {
             **settings.identity(),
             "checkpoint": checkpoint.sha256,
             "table": table.sha256,
-            "evaluator": store.key,
+            "evaluator": evaluate.key,
             "quality": problem.quality,
             "seeds": hashlib.sha256(seeds.genomes.tobytes()).hexdigest(),
         },

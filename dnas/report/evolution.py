@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,13 +12,6 @@ from matplotlib.figure import Figure
 from dnas.report.style import BLUE, GREY, PALE, SMALL_PT, VERMILION, new_figure, save_figure, tidy
 
 AXES = {"top1": ("one-shot top-1 accuracy (%)", 100.0), "loss": ("one-shot cross-entropy (nats)", 1.0)}
-
-
-class Worth(NamedTuple):
-    """Hypervolume, as a share of the box, after a number of evaluations."""
-
-    evaluations: int
-    hypervolume: float
 
 
 def front_figure(
@@ -69,23 +62,25 @@ def front_figure(
     return figure
 
 
-def hypervolume_figure(course: Sequence[Worth]) -> Figure:
-    """Hypervolume of all that was evaluated so far against the number of evaluations."""
+def hypervolume_figure(course: Sequence[tuple[int, float]]) -> Figure:
+    """(evaluations, hypervolume as a share of the box) after each generation."""
     figure = new_figure(3.4)
     axes = figure.add_subplot()
     tidy(axes, grid="y")
     evaluations, worth = zip(*course, strict=True)
-    axes.plot(evaluations, worth, color=BLUE, linewidth=1.5)
+    axes.plot(evaluations, worth, color=BLUE, linewidth=1.5, drawstyle="steps-post")
     axes.plot(evaluations[-1:], worth[-1:], "o", color=VERMILION, markersize=4)
     axes.annotate(
         f"{worth[-1]:.4f}",
         (evaluations[-1], worth[-1]),
-        xytext=(-6, -12),
+        # The curve only rises: above its end, to the left, there is room.
+        xytext=(0, 6),
         textcoords="offset points",
         ha="right",
         size=SMALL_PT,
         color=GREY,
     )
+    axes.margins(y=0.15)
     axes.set_xlim(left=0)
     axes.set_xlabel("architectures evaluated")
     axes.set_ylabel("hypervolume (share of the box)")
@@ -97,7 +92,7 @@ def write_evolution_figures(
     folder: Path,
     everything: Sequence[Mapping[str, Any]],
     front: Sequence[Mapping[str, Any]],
-    course: Sequence[Any],
+    course: Sequence[tuple[int, float]],
     quality: str,
     latency_kind: str,
 ) -> None:
@@ -105,8 +100,7 @@ def write_evolution_figures(
     if front:
         save_figure(front_figure(everything, front, quality, latency_kind), folder / "front.png")
     if course:
-        worth = [Worth(step.evaluations, step.hypervolume) for step in course]
-        save_figure(hypervolume_figure(worth), folder / "hypervolume.png")
+        save_figure(hypervolume_figure(course), folder / "hypervolume.png")
 
 
 def _leave_out_the_worst(axes: Any, values: np.ndarray, quality: str) -> None:

@@ -50,6 +50,11 @@ class SupernetCheckpoint:
     training: Mapping[str, float]
     sha256: str
 
+    @property
+    def num_classes(self) -> int:
+        """Classes of the data that it was trained on."""
+        return int(self.supernet_options.get("num_classes") or self.space.num_classes)
+
     def build_supernet(self) -> Supernet:
         """The supernet with its trained weights, in eval mode.
 

@@ -38,6 +38,19 @@ def hypervolume(points: FloatArray, reference: Sequence[float], maximize: Sequen
     return _union_of_boxes(np.pad(extents, [(0, 0), (0, missing)], constant_values=1.0))
 
 
+def share_of_box(values: FloatArray, corners: Sequence[Sequence[float]]) -> float:
+    """Return the share, in [0, 1], of a box that values, (n, M), dominate; what lies outside counts nothing.
+
+    Args:
+        corners: (M, 2) worst and best of each objective, in the values' units. An objective without a range
+            is a full one for every row.
+    """
+    worst, best = np.array(corners, dtype=np.float64).T
+    span = best - worst
+    shares = np.divide(values - worst, span, out=np.ones_like(values), where=span != 0)
+    return hypervolume(shares, [0.0] * len(span), [True] * len(span))
+
+
 def _union_of_boxes(sides: FloatArray) -> float:
     """Return the volume of the union of boxes [0, side], sides (n, 3) above 0."""
     x, y, z = sides[np.argsort(-sides[:, 0])].T

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dnas.files import write_text
+from dnas.files import append_line, write_text
 
 
 def test_writes_and_replaces(tmp_path: Path) -> None:
@@ -32,3 +32,11 @@ def test_permissions_are_those_of_an_ordinary_file(tmp_path: Path) -> None:
     ordinary.write_text("x", encoding="utf-8")
     written = write_text(tmp_path / "written", "x")
     assert stat.S_IMODE(written.stat().st_mode) == stat.S_IMODE(ordinary.stat().st_mode)
+
+
+def test_lines_are_added_whole_after_a_torn_one(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "lines"
+    assert append_line(path, "one") == path
+    path.write_bytes(path.read_bytes() + b"tor")
+    append_line(path, "two")
+    assert [line for line in path.read_text().splitlines() if line] == ["one", "tor", "two"]

@@ -82,16 +82,17 @@ def test_a_fair_step_sums_the_gradients_of_one_path_per_choice(
     fit(module, tmp_path, callbacks=[steps])
     space = module.space
     assert len(steps.gradients) == len(steps.batches) == 2  # one update per batch
-    supernet, (images, labels) = steps.before[0], steps.batches[0]
-    module.draws = 0
-    samples = module._draw()
-    assert len(samples) == 4
-    paths = torch.tensor([[choice for (choice,) in sample.active or ()] for sample in samples])
-    assert sorted(paths[:, 0].tolist()) == [0, 1, 2, 3] and sorted(paths[:, 1].tolist()) == [0, 0, 1, 1]
-    for path in paths:
-        F.cross_entropy(supernet(images, path), labels).backward()
-    for name, parameter in supernet.named_parameters():
-        torch.testing.assert_close(steps.gradients[0][name], parameter.grad, rtol=1e-4, atol=1e-6)
+    for step, (supernet, (images, labels)) in enumerate(zip(steps.before, steps.batches, strict=True)):
+        module.draws = step
+        samples = module._draw()
+        assert len(samples) == 4
+        paths = torch.tensor([[choice for (choice,) in sample.active or ()] for sample in samples])
+        assert sorted(paths[:, 0].tolist()) == [0, 1, 2, 3] and sorted(paths[:, 1].tolist()) == [0, 0, 1, 1]
+        supernet.zero_grad()
+        for path in paths:
+            F.cross_entropy(supernet(images, path), labels).backward()
+        for name, parameter in supernet.named_parameters():
+            torch.testing.assert_close(steps.gradients[step][name], parameter.grad, rtol=1e-4, atol=1e-6)
     assert module.updates.tolist() == [[2, 2, 2, 2], [4, 4, 0, 0]]
     assert [int(count) for count in space.valid.sum(1)] == [4, 2]
 

@@ -40,7 +40,7 @@ def test_refused(changes: dict[str, Any], told: list[str]) -> None:
 
 
 def test_good_ones() -> None:
-    assert Settings(**GOOD).torch_device.type in ("cpu", "cuda")
+    Settings(**GOOD)
     Settings(**(GOOD | {"train_config": None, "accuracies": Path("c.csv")}))
     Settings(**(GOOD | {"overrides": ["model.optimizer.init_args.lr=1e-3"], "device": "cpu"}))
 

@@ -74,7 +74,9 @@ def test_violations_are_relative_excesses(make: Any, everything: np.ndarray) -> 
 def test_a_network_exactly_at_its_bound_keeps_it(make: Any, everything: np.ndarray) -> None:
     latency_ms = make().costs_of(everything)[0]
     for genome, ms in zip(everything, latency_ms, strict=True):
-        assert make(latency_below=float(ms)).violations(genome[None]).tolist() == [0.0]
+        # Sums in another order may differ in their last bits; that is no violation.
+        for bound in (float(ms), float(ms) * (1 - 1e-12)):
+            assert make(latency_below=bound).violations(genome[None]).tolist() == [0.0]
 
 
 def test_a_feasible_genome_is_known_beforehand(make: Any, everything: np.ndarray) -> None:
