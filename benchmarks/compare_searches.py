@@ -2,9 +2,10 @@
 
     DNAS_DATA=... python benchmarks/compare_searches.py --output runs/comparison
 
-Full-width MoGA space on 16-pixel images, so that two CPU cores need hours and not weeks. Killed at any moment
-and started again it continues: trainings from their last epoch, searches from their last generation. Without
-DNAS_DATA the data set is fetched into data/.
+Full-width MoGA space on 16-pixel images, so that two CPU cores need two hours and not weeks. Killed at any
+moment and started again it continues: trainings from their last epoch, searches from their last generation.
+Commands run in lanes beside each other, each with its share of the cores; a log of each lies beside its run.
+Without DNAS_DATA the data set is fetched into data/.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import shlex
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dnas.search.checkpoint_file import read_supernet
@@ -31,25 +33,37 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("runs/comparison"), help="folder of all runs")
     parser.add_argument("--seeds", type=int, default=3, help="of every search")
     parser.add_argument("--resolution", type=int, default=16, help="side of the images in pixels")
-    parser.add_argument("--search-epochs", type=int, default=12, help="of the differentiable search")
-    parser.add_argument("--one-shot-epochs", type=int, default=20, help="of the supernet that judges all")
+    parser.add_argument("--search-epochs", type=int, default=8, help="of the differentiable search")
+    parser.add_argument("--one-shot-epochs", type=int, default=15, help="of the supernet that judges all")
     parser.add_argument("--population", type=int, default=20, help="architectures of a generation")
-    parser.add_argument("--generations", type=int, default=15, help="of every evolution")
+    parser.add_argument("--generations", type=int, default=12, help="of every evolution")
+    parser.add_argument("--lanes", type=int, default=2, help="commands that run at a time")
     options = parser.parse_args()
-    supernet = fit("one_shot", options.output / "one_shot", 0, options.one_shot_epochs, options)
-    runs = []
-    for seed in range(options.seeds):
-        warmup = [f"--model.warmup_epochs={options.search_epochs // 4}"]
-        searched = fit(
-            "search", options.output / f"search_{seed}", seed, options.search_epochs, options, warmup
-        )
-        runs.append(f"differentiable={searched}")
-        for name, extra in evolutions(searched).items():
-            folder = options.output / f"{name}_{seed}"
-            refine(supernet, folder, seed, extra, options)
-            runs.append(f"{name}={folder}")
+    options.output.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(options.lanes) as lanes:
+        runs = all_runs(options, lanes)
+    supernet = runs.pop("one_shot")
+    named = [f"{name.rpartition('_')[0]}={path}" for name, path in runs.items()]
     report = ["--table", TABLE, "--checkpoint", str(supernet), "--output", str(options.output / "report")]
-    dnas("compare", "--run", *runs, *report, "--overwrite")
+    dnas("compare", "--run", *named, *report, "--overwrite", log=options.output / "report.log", threads=None)
+
+
+def all_runs(options: argparse.Namespace, lanes: ThreadPoolExecutor) -> dict[str, Path]:
+    """METHOD_SEED to the run that `dnas compare` reads, and one_shot to the supernet that judges all."""
+    trained = {"one_shot": lanes.submit(fit, "one_shot", "one_shot", 0, options.one_shot_epochs, options)}
+    warmup = f"--model.warmup_epochs={options.search_epochs // 4}"
+    for seed in range(options.seeds):
+        name = f"differentiable_{seed}"
+        trained[name] = lanes.submit(fit, "search", name, seed, options.search_epochs, options, warmup)
+    paths = {name: future.result() for name, future in trained.items()}
+    searches = []
+    for seed in range(options.seeds):
+        for method, extra in evolutions(paths[f"differentiable_{seed}"]).items():
+            paths[f"{method}_{seed}"] = folder = options.output / f"{method}_{seed}"
+            searches.append(lanes.submit(refine, paths["one_shot"], folder, seed, extra, options))
+    for each in searches:
+        each.result()
+    return paths
 
 
 def evolutions(searched: Path) -> dict[str, list[str]]:
@@ -58,15 +72,9 @@ def evolutions(searched: Path) -> dict[str, list[str]]:
     return {"nsga2-seeded": ["--seed-from", str(searched)], **found}
 
 
-def fit(
-    config: str,
-    folder: Path,
-    seed: int,
-    epochs: int,
-    options: argparse.Namespace,
-    extra: list[str] | None = None,
-) -> Path:
+def fit(config: str, name: str, seed: int, epochs: int, options: argparse.Namespace, *extra: str) -> Path:
     """Train, or continue to; returns the last checkpoint. Every attempt has a folder of its own."""
+    folder: Path = options.output / name
     attempts = sorted(folder.glob("attempt_*"))
     checkpoints = [path / "checkpoints" / "last.ckpt" for path in attempts]
     written = [path for path in checkpoints if path.is_file()]
@@ -78,8 +86,9 @@ def fit(
     data = [f"--data.root={Path(root) / 'cifar10'}"] if root else ["--data.download=true"]
     data += [f"--data.resolution={options.resolution}", "--data.batch_size=128"]
     flags = [f"--seed_everything={seed}", f"--model.seed={seed}", f"--trainer.max_epochs={epochs}"]
-    flags += ["--trainer.accelerator=auto", *(extra or []), *resume, f"--run_folder={attempt}"]
-    dnas("fit", f"--config=cifar10/{config}.yaml", *data, *flags)
+    flags += ["--trainer.accelerator=auto", *extra, *resume, f"--run_folder={attempt}"]
+    log = options.output / f"{name}.log"
+    dnas("fit", f"--config=cifar10/{config}.yaml", *data, *flags, log=log, threads=share(options))
     return attempt / "checkpoints" / "last.ckpt"
 
 
@@ -88,14 +97,26 @@ def refine(supernet: Path, folder: Path, seed: int, extra: list[str], options: a
     size = ["--population", str(options.population), "--generations", str(options.generations)]
     judge = ["--checkpoint", str(supernet), "--table", TABLE, "--recalibration-batches", "4"]
     cache = ["--cache", str(options.output / "evaluations"), "--seed", str(seed)]
-    dnas("refine", *judge, *size, *cache, *extra, "--output", str(folder))
+    log = folder.with_name(f"{folder.name}.log")
+    dnas("refine", *judge, *size, *cache, *extra, f"--output={folder}", log=log, threads=share(options))
 
 
-def dnas(*arguments: str) -> None:
-    print("$ dnas " + shlex.join(arguments), flush=True)
+def share(options: argparse.Namespace) -> int:
+    """Threads of one lane."""
+    return max(1, (os.cpu_count() or 1) // options.lanes)
+
+
+def dnas(*arguments: str, log: Path, threads: int | None) -> None:
+    line = "dnas " + shlex.join(arguments)
+    print(f"$ {line}", flush=True)
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "lightning_modules.cli", *arguments], check=True)
-    print(f"  {time.perf_counter() - started:.0f} s", flush=True)
+    environment = os.environ | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
+    with log.open("a") as file:
+        command = [sys.executable, "-m", "lightning_modules.cli", *arguments]
+        code = subprocess.run(command, env=environment, stdout=file, stderr=file, check=False).returncode
+    if code:
+        sys.exit(f"{line}\nended with {code}: see {log}")
+    print(f"  {time.perf_counter() - started:.0f} s: {line[:60]}...", flush=True)
 
 
 if __name__ == "__main__":

@@ -113,10 +113,13 @@ def _folded_weight_gradient(x: Tensor, dy: Tensor, kernel: int, stride: int) -> 
 
 def _one_convolution(x: Tensor, dy: Tensor, kernel: int, stride: int, taps: list[tuple[int, int]]) -> Tensor:
     count, channels = x.shape[:2]
+    rows, columns = (stop - start for start, stop in taps)
+    if dy.shape[2:] == (1, 1):
+        # A product. As a convolution with 1x1 kernels it would run group by group where there is one thread.
+        return (x[:, :, :rows, :columns] * dy).sum(0)
     folded = count * channels + SPARE_CHANNELS
     padding = [kernel // 2 - start for start, _ in taps]
     out = F.conv2d(_fold(x)[None], _fold(dy)[:, None], None, 1, padding, dilation=stride, groups=folded)
-    rows, columns = (stop - start for start, stop in taps)
     return out[0, :-SPARE_CHANNELS, :rows, :columns].reshape(count, channels, rows, columns).sum(0)
 
 
