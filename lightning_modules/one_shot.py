@@ -5,7 +5,7 @@ single paths (SPOS, arXiv 1904.00420).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -18,30 +18,26 @@ from torch.optim import Optimizer
 from dnas.architecture import Architecture
 from dnas.memory import plan_passes
 from dnas.memory.passes import Pass
-from dnas.nn.supernet import Supernet
 from dnas.search import checkpoint as supernet_checkpoint
-from dnas.search.evaluator import recalibrate
 from dnas.search.masks import MaskStrategy, Sample, StrictlyFair, generator_at
 from dnas.search.schedules import Schedule
 from dnas.space import SearchSpace
-from lightning_modules.accuracy import Accuracy
 from lightning_modules.callbacks import (
     AnnealLearningRates,
     ClipGradients,
     EpochHistory,
-    FiniteLoss,
     GracefulInterrupt,
     PlanMemory,
     RandomState,
-    TrainingCost,
 )
-from lightning_modules.checks import check_one_shot, check_same_supernet, check_trainer
+from lightning_modules.checks import check_one_shot, check_same_supernet
 from lightning_modules.provenance import describe_data, library_versions, save_plain_hyperparameters
+from lightning_modules.supernet_training import Checkpointing, SupernetTraining, full_precision
 
 Batch = tuple[Tensor, Tensor]
 
 
-class OneShotSupernet(pl.LightningModule):
+class OneShotSupernet(SupernetTraining):
     """Train all architectures of a space at once; ``dnas refine`` searches among them afterwards.
 
     Args:
@@ -78,7 +74,7 @@ class OneShotSupernet(pl.LightningModule):
         schedule_per_epoch: bool = False,
         label_smoothing: float = 0.0,
         clip: float | None = None,
-        checkpointing: Literal["none", "choice", "block"] = "none",
+        checkpointing: Checkpointing = "none",
         recalibration_batches: int = 8,
         validation_architectures: int = 4,
         seed: int = 0,
@@ -86,19 +82,15 @@ class OneShotSupernet(pl.LightningModule):
         super().__init__()
         check_one_shot(masks, label_smoothing, recalibration_batches, validation_architectures)
         save_plain_hyperparameters(self)
-        self.automatic_optimization = False
-        self.space = SearchSpace.load(space)
         images = {"num_classes": num_classes, "in_channels": in_channels, "stem_stride": stem_stride}
-        self.supernet = Supernet(self.space, sharing, checkpointing=checkpointing, **images)
-        self.supernet.to(memory_format=torch.channels_last)
+        self.hold(SearchSpace.load(space), sharing, checkpointing, images, recalibration_batches, seed)
         self.masks, self.weight_optimizer, self.label_smoothing = masks, optimizer, label_smoothing
-        self.recalibration_batches, self.seed, self.draws = recalibration_batches, seed, 0
         # How often every choice was trained, (L, C); of a strictly fair training equal within a layer.
         self.updates = np.zeros((len(self.space), self.space.max_choices), dtype=np.int64)
         generator = np.random.default_rng(seed)
         self.samples = [Architecture.random(self.space, generator) for _ in range(validation_architectures)]
-        self.monitor, self.finite, self.cost = EpochHistory(), FiniteLoss(), TrainingCost()
-        self._callbacks = [
+        self.monitor = EpochHistory()
+        self.own_callbacks = [
             AnnealLearningRates([lr], schedule_per_epoch),
             ClipGradients([clip]),
             PlanMemory(),
@@ -108,25 +100,16 @@ class OneShotSupernet(pl.LightningModule):
             RandomState(),
             GracefulInterrupt(),
         ]
-        self.metrics = Accuracy(self.num_classes)
 
-    @property
-    def num_classes(self) -> int:
-        """Classes of the data."""
-        return self.supernet.classifier.out_features
+    def candidates(self) -> Sequence[Architecture]:
+        return self.samples
 
     def passes(self) -> Sequence[Pass]:
         """The forward and backward passes of a step, for the planner of memory."""
         return plan_passes(self.space, self.masks, None, bilevel=False)
 
-    def configure_callbacks(self) -> list[pl.Callback]:
-        check_trainer(self.trainer)
-        return self._callbacks
-
     def setup(self, stage: str) -> None:
-        serve = getattr(self.trainer.datamodule, "serve", None)  # type: ignore[attr-defined]
-        if serve is not None:
-            serve("plain", split_alpha=False)
+        self.serve("plain", split_alpha=False)
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """One update, with the gradients of all paths that the strategy draws for a step."""
@@ -150,8 +133,7 @@ class OneShotSupernet(pl.LightningModule):
         assert sample.active is not None
         # The path itself instead of its one-hot mask: nothing is multiplied by 1.
         logits = self.supernet(images, torch.tensor([choice for (choice,) in sample.active]))
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
+        loss = F.cross_entropy(full_precision(logits), labels, label_smoothing=self.label_smoothing)
         self.log("train_ce", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(labels))
         self.finite.watch(loss, self.current_epoch)
         self.cost.count(len(labels))
@@ -170,33 +152,6 @@ class OneShotSupernet(pl.LightningModule):
                     raise RuntimeError(
                         f"Strict fairness is broken in {layer.name}: updates {counts.tolist()}."
                     )
-
-    def on_validation_epoch_start(self) -> None:
-        """Every sampled architecture is validated as it will be ranked: with batch norms of its own."""
-        loader = getattr(self.trainer.datamodule, "recalibration_dataloader", None)  # type: ignore[attr-defined]
-        networks = [self.supernet.extract(architecture) for architecture in self.samples]
-        if loader is not None and self.recalibration_batches:
-            for network in networks:
-                batches = map(self.trainer.precision_plugin.convert_input, loader())
-                recalibrate(network, batches, self.recalibration_batches)
-        # Bound methods, not modules: their weights are no parameters of this one.
-        self.candidates = [network.eval().__call__ for network in networks]
-
-    on_test_epoch_start = on_validation_epoch_start
-
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Mean over the sampled architectures; logged as val_top1, val_top5, val_ce."""
-        self._evaluate(batch, "val")
-
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """The same on the test split; logged as test_top1, test_top5, test_ce."""
-        self._evaluate(batch, "test")
-
-    def _evaluate(self, batch: Batch, split: str) -> None:
-        images, labels = batch
-        images = images.contiguous(memory_format=torch.channels_last)
-        logits = torch.cat([candidate(images) for candidate in self.candidates])
-        self.metrics.log_batch(self, logits, labels.repeat(len(self.candidates)), split)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint[supernet_checkpoint.SECTION] = supernet_checkpoint.section(

@@ -8,47 +8,43 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
-import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
+from dnas.architecture import Architecture
 from dnas.costs import count
 from dnas.memory import plan_passes
 from dnas.memory.passes import Pass
-from dnas.nn.supernet import Supernet
 from dnas.search import checkpoint as search_checkpoint
-from dnas.search.evaluator import recalibrate
 from dnas.search.masks import MaskStrategy, Sample
 from dnas.search.objective import Objective, centred
 from dnas.search.relaxation import Expected, Relaxation
 from dnas.search.schedules import Constant, Schedule
 from dnas.space import SearchSpace
 from latency import load_table
-from lightning_modules.accuracy import Accuracy
 from lightning_modules.callbacks import (
     AlphaWarmup,
     Anneal,
     AnnealLearningRates,
     ClipGradients,
-    FiniteLoss,
     GracefulInterrupt,
     PlanMemory,
     RandomState,
     SearchFigures,
     SearchMonitor,
-    TrainingCost,
 )
-from lightning_modules.checks import check_arguments, check_same_search, check_trainer
+from lightning_modules.checks import check_arguments, check_same_search
 from lightning_modules.provenance import describe_data, library_versions, save_plain_hyperparameters
+from lightning_modules.supernet_training import Checkpointing, SupernetTraining, full_precision
 
 Batch = tuple[Tensor, Tensor]
 Alternate = Literal["step", "epoch"]
 
 
-class DifferentiableSearch(pl.LightningModule):
+class DifferentiableSearch(SupernetTraining):
     """Search a space for architectures of low loss and latency.
 
     Args:
@@ -109,29 +105,24 @@ class DifferentiableSearch(pl.LightningModule):
         clip_weights: float | None = None,
         clip_alpha: float | None = None,
         recalibration_batches: int = 8,
-        checkpointing: Literal["none", "choice", "block"] = "none",
+        checkpointing: Checkpointing = "none",
         seed: int = 0,
     ) -> None:
         super().__init__()
         schedules = {"tau": _schedule(tau), "latency_scale": _schedule(latency_scale)}
         check_arguments(alpha_masks, accumulate, warmup_epochs, recalibration_batches, schedules)
         save_plain_hyperparameters(self)
-        self.automatic_optimization = False
-        self.space = SearchSpace.load(space)
+        images = {"num_classes": num_classes, "in_channels": in_channels, "stem_stride": stem_stride}
+        self.hold(SearchSpace.load(space), sharing, checkpointing, images, recalibration_batches, seed)
         self.table = load_table(table, self.space)
         self.relaxation = Relaxation(self.space, count(self.space), self.table, seed)
-        images = {"num_classes": num_classes, "in_channels": in_channels, "stem_stride": stem_stride}
-        self.supernet = Supernet(self.space, sharing, checkpointing=checkpointing, **images)
-        self.supernet.to(memory_format=torch.channels_last)
         self.objective, self.weight_masks, self.alpha_masks = objective, weight_masks, alpha_masks
         self.weight_optimizer, self.alpha_optimizer = weight_optimizer, alpha_optimizer
         self.bilevel, self.alternate, self.accumulate = bilevel, alternate, accumulate
-        self.recalibration_batches, self.seed = recalibration_batches, seed
-        self.alpha_frozen, self.draws, self.pending = False, 0, [0, 0]
+        self.alpha_frozen, self.pending = False, [0, 0]
         self.tau, self.latency_scale = schedules["tau"](0.0), schedules["latency_scale"](0.0)
-        self.monitor, self.finite = SearchMonitor(self.relaxation), FiniteLoss()
-        self.cost = TrainingCost()
-        self._callbacks = [
+        self.monitor = SearchMonitor(self.relaxation)
+        self.own_callbacks = [
             AlphaWarmup(warmup_epochs),
             Anneal(schedules, schedule_per_epoch),
             AnnealLearningRates([weight_lr, alpha_lr], schedule_per_epoch),
@@ -144,26 +135,18 @@ class DifferentiableSearch(pl.LightningModule):
             RandomState(),
             GracefulInterrupt(),
         ]
-        self.metrics = Accuracy(self.num_classes)
 
-    @property
-    def num_classes(self) -> int:
-        """Classes of the data."""
-        return self.supernet.classifier.out_features
+    def candidates(self) -> Sequence[Architecture]:
+        """The argmax network."""
+        return [self.relaxation.best()]
 
     def passes(self) -> Sequence[Pass]:
         """The forward and backward passes of a step, for the planner of memory."""
         masks = self.weight_masks, self.alpha_masks
         return plan_passes(self.space, *masks, bilevel=self.bilevel, accumulate=self.accumulate)
 
-    def configure_callbacks(self) -> list[pl.Callback]:
-        check_trainer(self.trainer)
-        return self._callbacks
-
     def setup(self, stage: str) -> None:
-        serve = getattr(self.trainer.datamodule, "serve", None)  # type: ignore[attr-defined]
-        if serve is not None:
-            serve("search", split_alpha=self.bilevel, alternate=self.alternate)
+        self.serve("search", split_alpha=self.bilevel, alternate=self.alternate)
 
     def training_step(self, batch: Mapping[str, Batch], batch_idx: int) -> None:
         """One step on ``{"weights": (images, labels), "alpha": (images, labels)}``; either may be absent."""
@@ -205,7 +188,7 @@ class DifferentiableSearch(pl.LightningModule):
     def _loss(self, batch: Batch, sample: Sample, costs: bool) -> Tensor:
         images, labels = batch
         logits = self.supernet(images.contiguous(memory_format=torch.channels_last), *sample)
-        loss = F.cross_entropy(_full_precision(logits), labels)
+        loss = F.cross_entropy(full_precision(logits), labels)
         log = partial(self.log, on_step=False, on_epoch=True, batch_size=len(labels))
         log("alpha_ce" if costs and self.bilevel else "train_ce", loss, prog_bar=True)
         if costs:
@@ -222,31 +205,6 @@ class DifferentiableSearch(pl.LightningModule):
             return costs
         mean = self.relaxation.expected(self.relaxation.probabilities())
         return costs._replace(latency_ms=centred(costs.latency_ms, mean.latency_ms))
-
-    def on_validation_epoch_start(self) -> None:
-        """One-shot accuracy is that of the argmax network: inherited weights, batch norms of its own."""
-        candidate = self.supernet.extract(self.relaxation.best())
-        loader = getattr(self.trainer.datamodule, "recalibration_dataloader", None)  # type: ignore[attr-defined]
-        if loader is not None and self.recalibration_batches:
-            batches = map(self.trainer.precision_plugin.convert_input, loader())
-            recalibrate(candidate, batches, self.recalibration_batches)
-        # The bound method, not the module: its weights are no parameters of this one.
-        self.candidate = candidate.eval().__call__
-
-    on_test_epoch_start = on_validation_epoch_start
-
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Accuracy and loss of the argmax network; logged as val_top1, val_top5, val_ce."""
-        self._evaluate(batch, "val")
-
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """The same on the test split; logged as test_top1, test_top5, test_ce."""
-        self._evaluate(batch, "test")
-
-    def _evaluate(self, batch: Batch, split: str) -> None:
-        images, labels = batch
-        logits = self.candidate(images.contiguous(memory_format=torch.channels_last))
-        self.metrics.log_batch(self, logits, labels, split)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint[search_checkpoint.SECTION] = search_checkpoint.search_section(
@@ -272,11 +230,6 @@ class DifferentiableSearch(pl.LightningModule):
             self.weight_optimizer(self.supernet.parameters()),
             self.alpha_optimizer(self.relaxation.parameters()),
         ]
-
-
-def _full_precision(logits: Tensor) -> Tensor:
-    """Half precision as float32; float64 stays."""
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def _schedule(value: Schedule | float) -> Schedule:

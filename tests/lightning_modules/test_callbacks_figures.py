@@ -24,7 +24,7 @@ def test_every_n_epochs_and_at_the_end(
     written_after: set[int],
 ) -> None:
     search, seen = make_search(), set()
-    (figures,) = (each for each in search._callbacks if isinstance(each, SearchFigures))
+    (figures,) = (each for each in search.own_callbacks if isinstance(each, SearchFigures))
     figures.every_n_epochs = every
     target = tmp_path / "figures"
 

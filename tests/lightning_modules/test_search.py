@@ -351,7 +351,7 @@ def test_one_shot_accuracy_is_that_of_the_argmax_network(
 ) -> None:
     search = make_search(objective=Objective(form="additive", weight_per_ms=0.1))
     trainer = fit(search, tmp_path, limit_val_batches=1.0)
-    network = search.candidate.__self__
+    network = search.validated[0].__self__
     assert network.arch == search.relaxation.best()
     for name, weight in search.supernet.extract(network.arch).named_parameters():
         assert torch.equal(weight, network.get_parameter(name))

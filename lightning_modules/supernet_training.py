@@ -1,0 +1,99 @@
+"""What trainings of a supernet share: steps of their own, and candidates validated as they will be ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from dnas.architecture import Architecture
+from dnas.nn.supernet import Supernet
+from dnas.search.evaluator import recalibrate
+from dnas.space import SearchSpace
+from lightning_modules.accuracy import Accuracy
+from lightning_modules.callbacks import FiniteLoss, TrainingCost
+from lightning_modules.checks import check_trainer
+
+Batch = tuple[Tensor, Tensor]
+Checkpointing = Literal["none", "choice", "block"]
+
+
+class SupernetTraining(pl.LightningModule):
+    """Holds a supernet, the data it is served, its counters and the validation of candidates.
+
+    A subclass calls :meth:`hold` in its constructor and lists its callbacks in ``self.own_callbacks``.
+    """
+
+    own_callbacks: list[pl.Callback]
+
+    def hold(
+        self,
+        space: SearchSpace,
+        sharing: str,
+        checkpointing: Checkpointing,
+        images: dict[str, int | None],
+        recalibration_batches: int,
+        seed: int,
+    ) -> None:
+        """Make the supernet of a space for images of ``num_classes``, ``in_channels`` and ``stem_stride``."""
+        self.automatic_optimization = False
+        self.space = space
+        self.supernet = Supernet(space, sharing, checkpointing=checkpointing, **images)
+        self.supernet.to(memory_format=torch.channels_last)
+        self.recalibration_batches, self.seed, self.draws = recalibration_batches, seed, 0
+        self.finite, self.cost = FiniteLoss(), TrainingCost()
+        self.metrics = Accuracy(self.num_classes)
+
+    @property
+    def num_classes(self) -> int:
+        """Classes of the data."""
+        return self.supernet.classifier.out_features
+
+    def candidates(self) -> Sequence[Architecture]:
+        """The architectures whose mean accuracy validation reports."""
+        raise NotImplementedError
+
+    def configure_callbacks(self) -> list[pl.Callback]:
+        check_trainer(self.trainer)
+        return self.own_callbacks
+
+    def serve(self, *arguments: Any, **named: Any) -> None:
+        """Ask the data module for what the training needs; a plain one has no ``serve``."""
+        serve = getattr(self.trainer.datamodule, "serve", None)  # type: ignore[attr-defined]
+        if serve is not None:
+            serve(*arguments, **named)
+
+    def on_validation_epoch_start(self) -> None:
+        """One-shot accuracy is measured as candidates will be ranked: with batch norms of their own."""
+        loader = getattr(self.trainer.datamodule, "recalibration_dataloader", None)  # type: ignore[attr-defined]
+        networks = [self.supernet.extract(architecture) for architecture in self.candidates()]
+        if loader is not None and self.recalibration_batches:
+            for network in networks:
+                batches = map(self.trainer.precision_plugin.convert_input, loader())
+                recalibrate(network, batches, self.recalibration_batches)
+        # Bound methods, not modules: their weights are no parameters of this one.
+        self.validated = [network.eval().__call__ for network in networks]
+
+    on_test_epoch_start = on_validation_epoch_start
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Mean over the candidates; logged as val_top1, val_top5, val_ce."""
+        self._evaluate(batch, "val")
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """The same on the test split; logged as test_top1, test_top5, test_ce."""
+        self._evaluate(batch, "test")
+
+    def _evaluate(self, batch: Batch, split: str) -> None:
+        images, labels = batch
+        images = images.contiguous(memory_format=torch.channels_last)
+        logits = torch.cat([network(images) for network in self.validated])
+        self.metrics.log_batch(self, logits, labels.repeat(len(self.validated)), split)
+
+
+def full_precision(logits: Tensor) -> Tensor:
+    """Half precision as float32; float64 stays."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
