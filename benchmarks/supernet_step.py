@@ -5,7 +5,8 @@
     python benchmarks/supernet_step.py --device cuda --precision bf16 --resolution 32 --batch 256
 
 The ratio is to the plain loop: stock modules, twelve independent blocks per layer one after the other, maps
-in NCHW, as published FBNet code has it. Medians. "kept" are the bytes that autograd keeps of a forward pass.
+in NCHW, as published FBNet code has it. Medians. "kept" are the bytes that autograd keeps of a forward pass,
+"in use" the most that tensors take at any moment of a step: parameters, gradients, optimiser, maps.
 The share of the peak counts the multiply-adds that a step needs (three times those of its forward pass,
 nothing that is computed again) against what a large matrix product reaches on the same machine.
 """
@@ -28,15 +29,20 @@ from rich.progress import track
 from rich.table import Table
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim import SGD
 
 from dnas import Network, SearchSpace, Supernet, zoo
 from dnas.costs import count
+from dnas.memory.rehearsal import LiveBytes
 from dnas.search.masks import MaskStrategy, SoftGumbel, StrictlyFair, TwoPath, UniformPath
 
 # Arithmetic, not a measurement: images of 100 classes of ImageNet (about), epochs, GPU-hours of the paper.
 FBNET_IMAGES, FBNET_EPOCHS, FBNET_HOURS = 100 * 1281, 90, 216
+# Of the table, where the output is no terminal.
+WIDTH = 110
 DTYPES = {"fp32": None, "bf16": torch.bfloat16}
 Draw = Callable[[int], list[tuple[Any, ...]]]
+Step = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,13 @@ def main() -> None:
     variants = make_variants(SearchSpace.load("moga"), options)
     images = torch.randn(options.batch, 3, options.resolution, options.resolution, device=device)
     labels = torch.randint(10, (options.batch,), device=device)
-    steps = {name: make_step(variant, images, labels, options) for name, variant in variants.items()}
+    optimizers = {
+        name: SGD(each.model.parameters(), lr=0.01, momentum=0.9) for name, each in variants.items()
+    }
+    steps = {
+        name: make_step(variant, optimizers[name], images, labels, options)
+        for name, variant in variants.items()
+    }
     times: dict[str, list[float]] = {name: [] for name in steps}
     for index in track(range(options.warmup + options.steps), "Timing", transient=True):
         for name, step in steps.items():
@@ -71,7 +83,10 @@ def main() -> None:
             if index >= options.warmup:
                 times[name].append(seconds)
     kept = {name: kept_bytes(variant, images, options) for name, variant in variants.items()}
-    report(variants, times, kept, gemm_peak(device, options), options)
+    used = {
+        name: used_bytes(variants[name].model, optimizers[name], step, device) for name, step in steps.items()
+    }
+    report(variants, times, kept, used, gemm_peak(device, options), options)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -132,11 +147,10 @@ def precision(options: argparse.Namespace) -> AbstractContextManager[Any]:
 
 
 def make_step(
-    variant: Variant, images: Tensor, labels: Tensor, options: argparse.Namespace
-) -> Callable[[int], None]:
+    variant: Variant, optimizer: SGD, images: Tensor, labels: Tensor, options: argparse.Namespace
+) -> Step:
     model = variant.model.to(memory_format=variant.layout)  # type: ignore[call-overload]
     images = images.contiguous(memory_format=variant.layout)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
 
     def step(index: int) -> None:
         for arguments in variant.draw(index):
@@ -176,6 +190,24 @@ def kept_bytes(variant: Variant, images: Tensor, options: argparse.Namespace) ->
     return sum(kept.values())
 
 
+def used_bytes(model: nn.Module, optimizer: SGD, step: Step, device: torch.device) -> int:
+    """The most bytes that the variant's tensors take at any moment of a step."""
+    state = [each for group in optimizer.state.values() for each in group.values() if torch.is_tensor(each)]
+    resident = [*model.parameters(), *model.buffers(), *state]
+    if device.type == "cuda":
+        # The other variants are there too: what counts is by how much this step rises above them.
+        before = torch.cuda.memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        step(0)
+        risen = torch.cuda.max_memory_allocated(device) - before
+        return risen + sum(each.nbytes for each in resident)
+    with LiveBytes() as live:
+        for tensor in resident:
+            live.add(tensor)
+        step(0)
+    return live.peak
+
+
 def gemm_peak(device: torch.device, options: argparse.Namespace) -> float:
     """Multiply-adds per second of a large matrix product in the benchmark's precision."""
     size = 2048 if device.type == "cpu" else 8192
@@ -188,12 +220,13 @@ def report(
     variants: dict[str, Variant],
     times: dict[str, list[float]],
     kept: dict[str, int],
+    used: dict[str, int],
     peak: float,
     options: argparse.Namespace,
 ) -> None:
     size = f"{options.resolution} px, batch {options.batch}, {options.precision}"
     table = Table("variant", title=f"{size}, {options.steps} interleaved steps")
-    for heading in ("median ms", "times faster", "kept MB", "share", "of the peak"):
+    for heading in ("median ms", "times faster", "kept MB", "share", "in use MB", "of the peak"):
         table.add_column(heading, justify="right")
     first = next(iter(times))
     medians = {name: statistics.median(values) for name, values in times.items()}
@@ -201,8 +234,8 @@ def report(
         useful = 3 * variants[name].madds * options.batch / median / peak
         speed = (f"{1000 * median:.0f}", f"{medians[first] / median:.2f}")
         memory = (f"{kept[name] / 1e6:.0f}", f"{kept[name] / kept[first]:.3f}")
-        table.add_row(name, *speed, *memory, f"{100 * useful:.0f} %")
-    console = Console()
+        table.add_row(name, *speed, *memory, f"{used[name] / 1e6:.0f}", f"{100 * useful:.0f} %")
+    console = Console(width=max(WIDTH, Console().width))
     console.print(table)
     machine = f"torch {torch.__version__}, {where(options)}"
     console.print(f"{machine}; a large matrix product reaches {2 * peak / 1e9:.0f} GFLOP/s")

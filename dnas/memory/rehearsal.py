@@ -139,10 +139,12 @@ class LiveBytes(TorchDispatchMode):
             out = (out[0], *(each.to(args[1].dtype) for each in out[1:]))
         for each in pytree.tree_leaves(out):
             if isinstance(each, Tensor):
-                self._add(each.untyped_storage())
+                self.add(each)
         return out
 
-    def _add(self, storage: torch.UntypedStorage) -> None:
+    def add(self, tensor: Tensor) -> None:
+        """Count a tensor that is there already; one that shares its storage with another adds nothing."""
+        storage = tensor.untyped_storage()
         key = storage._cdata
         if key in self._alive:
             return
