@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy, Strategy
 
+from dnas.memory.passes import Pass
 from dnas.search.checkpoint import ONE_SHOT, SEARCH
 from dnas.search.masks import MaskStrategy
 from dnas.search.schedules import Schedule
@@ -50,6 +51,19 @@ def check_arguments(
         problems.append(f"latency_scale must not become negative, got {ends['latency_scale']}")
     if problems:
         raise ValueError("DifferentiableSearch: " + "; ".join(problems))
+
+
+def check_all_run(passes: Sequence[Pass]) -> None:
+    """Refuse to compile layers of which a step runs some choices only.
+
+    Raises:
+        ValueError: a pass has a selection of choices.
+    """
+    if any(each.active is not None for each in passes):
+        raise ValueError(
+            "compile: the masks run other choices in every step, and each selection would be compiled anew. "
+            "Use dnas.search.masks.SoftGumbel for weight_masks and alpha_masks, or leave compile out."
+        )
 
 
 def check_trainer(trainer: pl.Trainer) -> None:

@@ -36,7 +36,7 @@ from lightning_modules.callbacks import (
     SearchFigures,
     SearchMonitor,
 )
-from lightning_modules.checks import check_arguments, check_same_search
+from lightning_modules.checks import check_all_run, check_arguments, check_same_search
 from lightning_modules.provenance import describe_data, library_versions, save_plain_hyperparameters
 from lightning_modules.supernet_training import Checkpointing, SupernetTraining, full_precision
 
@@ -76,6 +76,8 @@ class DifferentiableSearch(SupernetTraining):
             (block) and compute the rest again in the backward pass; slower, with the same results. With
             data.batch_size auto, the plan to begin with.
         recalibration_batches: batches for batch-norm statistics before one-shot accuracy is measured.
+        compile: backend of torch.compile (inductor) for the layers' steps, for masks that run all choices. On
+            a CPU it is slower, on a GPU it was not measured yet (docs/performance.md).
         seed: decides the noise of the masks.
     """
 
@@ -106,6 +108,7 @@ class DifferentiableSearch(SupernetTraining):
         clip_alpha: float | None = None,
         recalibration_batches: int = 8,
         checkpointing: Checkpointing = "none",
+        compile: str | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -120,6 +123,9 @@ class DifferentiableSearch(SupernetTraining):
         self.weight_optimizer, self.alpha_optimizer = weight_optimizer, alpha_optimizer
         self.bilevel, self.alternate, self.accumulate = bilevel, alternate, accumulate
         self.alpha_frozen, self.pending = False, [0, 0]
+        if compile is not None:
+            check_all_run(self.passes())
+            self.supernet.compile_layers(compile)
         self.tau, self.latency_scale = schedules["tau"](0.0), schedules["latency_scale"](0.0)
         self.monitor = SearchMonitor(self.relaxation)
         self.own_callbacks = [

@@ -53,7 +53,7 @@ class _Project(torch.autograd.Function):
         for target, (hidden, gate, projection) in zip(
             result.split(out, dim=1), _members(rows, spans, tensors), strict=True
         ):
-            torch.mm(_gated(hidden, gate, images), projection.t(), out=target)
+            _multiply_into(target, _gated(hidden, gate, images), projection.t())
         return result
 
     @staticmethod
@@ -80,7 +80,7 @@ def _gradients(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         assert overlaps or not any(start < end and begin < stop for begin, end in written)
         written.append((start, stop))
         if gate is None:
-            torch.addmm(target, d_out, projection, beta=int(overlaps), out=target)
+            _multiply_into(target, d_out, projection, add=overlaps)
             continue
         d_hidden = d_out @ projection
         d_gates[index] = (d_hidden * hidden).view(images, -1, stop - start).sum(1)
@@ -88,6 +88,16 @@ def _gradients(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         target.add_(d_hidden) if overlaps else target.copy_(d_hidden)
     gates = [d_gates[index] for index in sorted(d_gates)]
     return d_rows, None, None, *d_projections, *gates
+
+
+def _multiply_into(target: Tensor, a: Tensor, b: Tensor, add: bool = False) -> None:
+    """target = a b, or target += a b, in place; a compiler takes no slices as outputs, but fuses copies."""
+    if not torch.compiler.is_compiling():
+        torch.addmm(target, a, b, beta=int(add), out=target)
+    elif add:
+        target.add_(a @ b)
+    else:
+        target.copy_(a @ b)
 
 
 def _members(

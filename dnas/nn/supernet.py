@@ -20,6 +20,8 @@ from dnas.nn.sharing import SHARINGS
 from dnas.space import SearchSpace
 
 Active = Sequence[Sequence[int]]
+# Weights, alpha or both may learn, in training or not: each is a graph of its own.
+GRAPHS_PER_LAYER = 8
 
 
 class Supernet(Frame):
@@ -85,6 +87,29 @@ class Supernet(Frame):
     def mixed_blocks(self) -> list[MixedBlock]:
         """One mixed block per layer."""
         return [block for block in self.blocks if isinstance(block, MixedBlock)]
+
+    def compile_layers(self, backend: str = "inductor") -> None:
+        """Compile each layer's training step with ``torch.compile``, when it first runs; equal layers once.
+
+        For masks that run all choices: another selection of choices would be compiled anew. Parameters,
+        checkpoints and :meth:`extract` stay as they are. torch's limit of graphs per function is raised, for
+        the whole process, to what these layers need.
+
+        Raises:
+            ValueError: an unknown backend, or checkpointing, whose second forward pass would not be compiled.
+        """
+        known = torch.compiler.list_backends(exclude_tags=None)
+        if backend not in known:
+            raise ValueError(
+                f"Unknown backend of torch.compile {backend!r}: expected one of {', '.join(known)}."
+            )
+        blocks = self.mixed_blocks()
+        if any(block.checkpointing != "none" for block in blocks):
+            raise ValueError("Compiled layers keep everything: checkpointing must be 'none'.")
+        limit = GRAPHS_PER_LAYER * len(blocks)
+        torch._dynamo.config.cache_size_limit = max(torch._dynamo.config.cache_size_limit, limit)
+        for block in blocks:
+            block.compile(backend=backend)
 
     def _plan(self, mask: Tensor, active: Active | None) -> tuple[Sequence[Tensor | None], Active]:
         layers, choices = len(self.space), self.space.max_choices

@@ -332,6 +332,7 @@ def test_alpha_that_is_not_finite_stops_with_its_place(
         ({"tau": 0.0}, ValueError, "tau must stay above 0, got 0.0"),
         ({"tau": Linear(1.0, -1.0)}, ValueError, "tau must stay above 0, got -1.0"),
         ({"latency_scale": Linear(-1.0, 1.0)}, ValueError, "latency_scale .* got -1.0"),
+        ({"compile": "inductor"}, ValueError, "each selection would be compiled anew.*SoftGumbel"),
         (
             {"alpha_masks": UniformPath(), "accumulate": 0, "warmup_epochs": -1, "recalibration_batches": -2},
             ValueError,
@@ -368,3 +369,15 @@ def test_checkpointing_reaches_every_layer(
 ) -> None:
     blocks = make_search(checkpointing=plan).supernet.mixed_blocks()
     assert [block.checkpointing for block in blocks] == [plan] * len(blocks)
+
+
+def test_compiled_layers_learn_as_plain_ones(make_search: MakeSearch, fit: Fit, tmp_path: Path) -> None:
+    masks = {"weight_masks": SoftGumbel(), "alpha_masks": SoftGumbel()}
+    plain, compiled = (make_search(**masks, compile=backend) for backend in (None, "aot_eager"))
+    compiled.load_state_dict(plain.state_dict())
+    before = plain.relaxation.alpha.detach().clone()
+    for name, search in (("plain", plain), ("compiled", compiled)):
+        pl.seed_everything(0)
+        fit(search, tmp_path / name, max_epochs=1, limit_train_batches=2)
+    assert not torch.equal(plain.relaxation.alpha, before)
+    torch.testing.assert_close(dict(compiled.state_dict()), dict(plain.state_dict()), rtol=1e-3, atol=1e-4)
