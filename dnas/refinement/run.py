@@ -53,7 +53,7 @@ def refine(settings: Settings, tell: Tell = lambda course, task, done, of: None)
         state = broadcast(_read_state(settings.output, task.identity) if rank() == 0 else None)
         if isinstance(state, Exception):
             raise state
-        course = start_course(task, state)
+        course = _continued(task, state)
         began = course.generations
         while course.generations < task.plan.rounds and len(course.found) < task.budget:
             if not _generation(task, course, tell):
@@ -92,7 +92,7 @@ def _read_state(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any] | E
         state = json.loads(path.read_text(encoding="utf-8"))
         other = state["identity"] if state["format"] == STATE_FORMAT else {}
     except (ValueError, KeyError, TypeError) as error:
-        return ValueError(f"{path} is damaged ({error}): remove it to begin anew, evaluations are kept.")
+        return _damaged(path, error)
     differing = [
         f"{name} {other.get(name)!r} there, {value!r} here"
         for name, value in identity.items()
@@ -103,6 +103,17 @@ def _read_state(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any] | E
             f"{folder} holds another refinement: {'; '.join(differing)}. Choose another --output."
         )
     return dict(state)
+
+
+def _continued(task: Task, state: Mapping[str, Any] | None) -> Course:
+    try:
+        return start_course(task, state)
+    except (KeyError, TypeError, IndexError) as error:
+        raise _damaged(task.settings.output / STATE, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"{path} is damaged ({error!r}): remove it to begin anew, evaluations are kept.")
 
 
 def _save(task: Task, course: Course) -> None:

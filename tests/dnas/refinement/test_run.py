@@ -267,6 +267,19 @@ def test_another_refinement_in_the_folder_is_refused(
         refine(make_settings(tmp_path, cache=finished))
 
 
+@pytest.mark.parametrize("part", ["course", "algorithm"])
+def test_a_state_that_lacks_something_is_called_damaged(
+    finished: Path, make_settings: MakeSettings, tmp_path: Path, part: str
+) -> None:
+    refine(make_settings(tmp_path, generations=1, cache=finished))
+    state = json.loads((tmp_path / STATE).read_text())
+    for name in ("found", "population"):
+        state[part].pop(name, None)
+    (tmp_path / STATE).write_text(json.dumps(state))
+    with pytest.raises(ValueError, match=r"state.json is damaged \(KeyError.* evaluations are kept"):
+        refine(make_settings(tmp_path, cache=finished))
+
+
 def test_a_second_process_in_the_folder_is_refused(make_settings: MakeSettings, tmp_path: Path) -> None:
     def meet(*arguments: Any) -> None:
         refine(make_settings(tmp_path))
