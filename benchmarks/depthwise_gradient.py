@@ -17,7 +17,8 @@ from torch.nn import functional as F
 
 from dnas.nn import depthwise
 
-# Maps of the MoGA space: (images, hidden channels, size, stride) at 32 pixels, batch 64, and at 224, batch 4.
+# Maps of the MoGA space: (images, hidden channels, size, stride) at 32 pixels, batch 64, at 224, batch 4, and the
+# last ones of 16 pixels, batch 128.
 CASES = [
     (64, 96, 32, 2),
     (64, 144, 16, 1),
@@ -28,6 +29,7 @@ CASES = [
     (4, 240, 28, 1),
     (4, 480, 14, 1),
     (4, 960, 7, 1),
+    (128, 960, 1, 1),
 ]
 
 

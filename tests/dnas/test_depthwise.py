@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from dnas.nn import depthwise as module
 from dnas.nn.depthwise import DepthwiseConv2d, depthwise, weight_gradient
@@ -62,6 +65,22 @@ def test_where_it_is_taken(shape: tuple[int, ...], kernel: int, own: bool) -> No
     assert ("_Depthwise" in depthwise(x, weight, 1).grad_fn.name()) == own  # type: ignore[union-attr]
     assert "_Depthwise" not in depthwise(x.contiguous(), weight, 1).grad_fn.name()  # type: ignore[union-attr]
     assert "_Depthwise" not in depthwise(x.bfloat16(), weight.bfloat16(), 1).grad_fn.name()  # type: ignore[union-attr]
+
+
+def test_the_gradient_of_one_pixel_is_no_convolution() -> None:
+    """With one thread a 1x1 convolution of so many groups would run group by group, for seconds."""
+
+    class Called(TorchDispatchMode):
+        names: ClassVar[set[str]] = set()
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.names.add(func.__name__)
+            return func(*args, **(kwargs or {}))
+
+    x, dy, weight = maps(3, 5, 2, 2), maps(3, 5, 1, 1), maps(5, 1, 5, 5)
+    with Called():
+        weight_gradient(x, dy, weight, 2)
+    assert Called.names and not any("convolution" in name for name in Called.names)
 
 
 def test_no_gradient_is_made_that_nobody_takes() -> None:
