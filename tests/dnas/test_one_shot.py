@@ -34,7 +34,10 @@ def test_accuracy_is_that_of_the_extracted_network(search_checkpoint: Path) -> N
     with torch.no_grad():
         for images, _ in islice(data.recalibration_dataloader(), 2):
             network.train()(images)
-    assert result == evaluate(network, data.val_dataloader(), 10)
+    expected = evaluate(network, data.val_dataloader(), 10)
+    # The evaluator arranges images in channels-last layout, whose kernels round differently.
+    assert result.loss == pytest.approx(expected.loss, rel=1e-6)
+    assert result._replace(loss=0.0) == expected._replace(loss=0.0)
     assert result.images == 180
     assert all(torch.equal(value, before[name]) for name, value in supernet.state_dict().items())
 
