@@ -17,8 +17,8 @@ from torch.nn import functional as F
 
 from dnas.nn import depthwise
 
-# Maps of the MoGA space: (images, hidden channels, size, stride) at 32 pixels, batch 64, at 224, batch 4, and the
-# last ones of 16 pixels, batch 128.
+# Maps of the MoGA space: (images, hidden channels, size, stride) at 32 pixels, batch 64, at 224, batch 4, and
+# the last ones of 16 pixels, batch 128.
 CASES = [
     (64, 96, 32, 2),
     (64, 144, 16, 1),

@@ -104,7 +104,9 @@ class EntangledBlock(MixedBlock):
             kernels = _cut(block.depthwise.conv.weight, (hidden, 1, kernel, kernel)).to(x.dtype)
             if expanded is None:
                 stride, activation = self.layer.stride, self.layer.activation
-                maps = expand_depthwise(rows, weight[:hidden], kernels, Shape.of(x), stride, activation)
+                maps = expand_depthwise(
+                    rows, weight[:hidden], kernels, Shape.of(x), stride, activation, self.recomputes
+                )
             else:
                 maps = depthwise(expanded, kernels, self.layer.stride)
             maps, filtered[kernel] = normalise(maps, _norm(block.depthwise, hidden))

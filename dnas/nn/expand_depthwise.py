@@ -19,7 +19,13 @@ from dnas.nn.rows import Shape, to_maps, to_rows, without_autocast
 
 
 def expand_depthwise(
-    rows: Tensor, weight: Tensor, kernels: Tensor, shape: Shape, stride: int, activation: str
+    rows: Tensor,
+    weight: Tensor,
+    kernels: Tensor,
+    shape: Shape,
+    stride: int,
+    activation: str,
+    keep: bool = False,
 ) -> Tensor:
     """Depthwise convolution of activation(rows W^T).
 
@@ -27,11 +33,13 @@ def expand_depthwise(
         rows: (M, C), the rows of maps of ``shape``, with a column of ones.
         weight: (H, C), batch normalisation and bias included (:func:`dnas.nn.statistics.fold`).
         kernels: (H, 1, k, k), padded by k // 2.
+        keep: the expanded maps for the backward pass too. Within a checkpoint, which computes them again just
+            before, that spares a third expansion.
 
     Returns:
         (N, H, h', w') maps, channels last.
     """
-    result: Tensor = _ExpandDepthwise.apply(rows, weight, kernels, shape, stride, activation)
+    result: Tensor = _ExpandDepthwise.apply(rows, weight, kernels, shape, stride, activation, keep)
     return result
 
 
@@ -45,28 +53,34 @@ class _ExpandDepthwise(torch.autograd.Function):
         shape: Shape,
         stride: int,
         activation: str,
+        keep: bool,
     ) -> Tensor:
-        ctx.save_for_backward(rows, weight, kernels)
+        f, before = ACTIVATIONS[activation], rows @ weight.t()
+        # Overwritten where the gradient can be told from f(x): then ``before`` is f(x), kept or not.
+        after = f.apply(before) if keep and not f.from_output else f.apply_(before)
+        ctx.save_for_backward(rows, weight, kernels, *([before] if keep else []))
         ctx.options = shape, stride, activation
-        expanded = ACTIVATIONS[activation].apply_(rows @ weight.t())
         return F.conv2d(
-            to_maps(expanded, shape), kernels, None, stride, kernels.shape[-1] // 2, groups=len(weight)
+            to_maps(after, shape), kernels, None, stride, kernels.shape[-1] // 2, groups=len(weight)
         )
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         with without_autocast(dy):
-            return (*_gradients(ctx, dy.contiguous(memory_format=torch.channels_last)), None, None, None)
+            return (*_gradients(ctx, dy.contiguous(memory_format=torch.channels_last)), *[None] * 4)
 
 
 def _gradients(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-    rows, weight, kernels = ctx.saved_tensors
+    rows, weight, kernels, *kept = ctx.saved_tensors
     shape, stride, name = ctx.options
     wants_rows, wants_weight, wants_kernels, *_ = ctx.needs_input_grad
     activation = ACTIVATIONS[name]
-    before = rows @ weight.t()
-    after = activation.apply_(before if activation.from_output else before.clone())
+    before = kept[0] if kept else rows @ weight.t()
+    if not activation.from_output:
+        after = activation.apply(before)
+    else:
+        after = before if kept else activation.apply_(before)
     expanded = to_maps(after, shape)
     d_kernels = weight_gradient(expanded, dy, kernels, stride) if wants_kernels else None
     d_after = to_rows(input_gradient(expanded, dy, kernels, stride))

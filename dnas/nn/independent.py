@@ -70,7 +70,7 @@ class IndependentBlock(MixedBlock):
         weight, expanded = fold(weight, _norm([block.expand for block in blocks]), inputs, len(rows))
         weight, kernels = weight.to(rows.dtype), kernels.to(rows.dtype)
         activation = self.layer.activation
-        maps = expand_depthwise(rows, weight, kernels, shape, self.layer.stride, activation)
+        maps = expand_depthwise(rows, weight, kernels, shape, self.layer.stride, activation, self.recomputes)
         maps, filtered = normalise(maps, _norm([block.depthwise for block in blocks]))
         maps = ACTIVATIONS[activation].apply_(maps)
         return project(maps, self._members(maps, choices)), expanded, filtered

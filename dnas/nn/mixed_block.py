@@ -98,9 +98,14 @@ class MixedBlock(nn.Module, ABC):
             return recomputed(self, self.run, x, choice)
         return self.run(x, choice)
 
+    @property
+    def recomputes(self) -> bool:
+        """Whether parts of a step are computed again in its backward pass."""
+        return self.checkpointing != "none" and torch.is_grad_enabled()
+
     def _unless_kept(self, function: Callable[..., Any], *inputs: Any) -> Any:
         """``function(*inputs)``, computed again in the backward pass unless everything is kept."""
-        if self.checkpointing != "none" and torch.is_grad_enabled():
+        if self.recomputes:
             return recomputed(self, function, *inputs)
         return function(*inputs)
 
