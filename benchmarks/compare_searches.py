@@ -2,7 +2,7 @@
 
     DNAS_DATA=... python benchmarks/compare_searches.py --output runs/comparison
 
-Full-width MoGA space on 16-pixel images, so that two CPU cores need two hours and not weeks. Killed at any
+Full-width MoGA space on 16-pixel images, so that two CPU cores need hours and not weeks. Killed at any
 moment and started again it continues: trainings from their last epoch, searches from their last generation.
 Commands run in lanes beside each other, each with its share of the cores; a log of each lies beside its run.
 Without DNAS_DATA the data set is fetched into data/.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -21,7 +22,7 @@ Batch = tuple[Tensor, Tensor]
 Checkpointing = Literal["none", "choice", "block"]
 
 
-class SupernetTraining(pl.LightningModule):
+class SupernetTraining(pl.LightningModule, ABC):
     """Holds a supernet, the data it is served, its counters and the validation of candidates.
 
     A subclass calls :meth:`hold` in its constructor and lists its callbacks in ``self.own_callbacks``.
@@ -38,7 +39,11 @@ class SupernetTraining(pl.LightningModule):
         recalibration_batches: int,
         seed: int,
     ) -> None:
-        """Make the supernet of a space for images of ``num_classes``, ``in_channels`` and ``stem_stride``."""
+        """Make the supernet of a space for images of ``num_classes``, ``in_channels`` and ``stem_stride``.
+
+        Raises:
+            ValueError: an unknown ``sharing`` or ``checkpointing``.
+        """
         self.automatic_optimization = False
         self.space = space
         self.supernet = Supernet(space, sharing, checkpointing=checkpointing, **images)
@@ -52,9 +57,9 @@ class SupernetTraining(pl.LightningModule):
         """Classes of the data."""
         return self.supernet.classifier.out_features
 
+    @abstractmethod
     def candidates(self) -> Sequence[Architecture]:
-        """The architectures whose mean accuracy validation reports."""
-        raise NotImplementedError
+        """The architectures whose mean accuracy validation reports, at least one."""
 
     def configure_callbacks(self) -> list[pl.Callback]:
         check_trainer(self.trainer)
