@@ -95,8 +95,9 @@ def test_auto_takes_what_memory_allows(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     rehearsal = rehearse(dense)
-    free = int(rehearsal.measure(40, "none").peak / 0.9) + 1
-    assert rehearsal.measure(48, "none").peak > 0.9 * free
+    # Just too little for 48 images without checkpointing.
+    free = int((rehearsal.measure(48, "none").peak - 1) / 0.9)
+    assert rehearsal.measure(48, "choice").peak < 0.9 * free
     limit(monkeypatch, dense, free)
     monkeypatch.setattr(memory, "WANTED", 40)
     trainer = fit(dense, tmp_path, data={"batch_size": "auto"})
