@@ -25,7 +25,10 @@ CASES = [
     (64, 240, 8, 1),
     (64, 480, 4, 1),
     (64, 960, 2, 1),
-    (4, 144, 56, 1),
+    (4, 96, 112, 2),
+    (4, 216, 56, 1),
+    (4, 72, 56, 1),
+    (4, 216, 56, 2),
     (4, 240, 28, 1),
     (4, 480, 14, 1),
     (4, 960, 7, 1),
@@ -40,7 +43,7 @@ def main() -> None:
     for case in track(CASES, "Timing", transient=True):
         for kernel in (3, 5, 7):
             table.add_row(*row(*case, kernel))
-    console = Console()
+    console = Console(width=110)
     console.print(table)
     console.print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
 

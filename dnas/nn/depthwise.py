@@ -19,12 +19,10 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-# Wider maps make kernels for which the forward convolution is no faster than the library's gradient.
-WIDEST_MAP = 28
-# Images are folded into channels a few at a time, so that their maps stay in the cache.
+# Channels of so many bytes of images are put side by side at a time, so that they stay in the cache.
 FOLDED_BYTES = 3 * 2**20
-# Spare channels: with a power of two between neighbouring pixels they would compete for the same cache lines.
-SPARE_CHANNELS = 8
+# With a stride, images at least this large are fastest one by one: then nothing is copied.
+LARGE_IMAGE = 3 * 2**18
 
 
 class DepthwiseConv2d(nn.Conv2d):
@@ -85,7 +83,6 @@ def _own_gradient(x: Tensor, kernel: int) -> bool:
         x.device.type == "cpu"
         and x.dtype in (torch.float32, torch.float64)
         and x.is_contiguous(memory_format=torch.channels_last)
-        and max(height, width) <= WIDEST_MAP
         and (kernel >= 5 or min(height, width) < kernel)
     )
 
@@ -103,33 +100,32 @@ def _folded_weight_gradient(x: Tensor, dy: Tensor, kernel: int, stride: int) -> 
     """(C, 1, k, k) from x (N, C, H, W) and dy (N, C, H', W'), both channels last."""
     channels, *size = x.shape[1:]
     taps = [_reachable(kernel, stride, into, out) for into, out in zip(size, dy.shape[2:], strict=True)]
-    chunk = max(1, FOLDED_BYTES // (size[0] * size[1] * channels * x.element_size()))
+    image = x[0].numel() * x.element_size()
+    alone = stride > 1 and image >= LARGE_IMAGE
+    chunk = 1 if alone else max(1, FOLDED_BYTES // image)
     total = x.new_zeros(channels, *(stop - start for start, stop in taps))
     for x_part, dy_part in zip(x.split(chunk), dy.split(chunk), strict=True):
-        total += _one_convolution(x_part, dy_part, kernel, stride, taps)
+        if not alone:
+            x_part, dy_part = _side_by_side(x_part), _side_by_side(dy_part)
+        total += _of_pairs(x_part, dy_part, kernel, stride, taps).view(-1, *total.shape).sum(0)
     (top, bottom), (left, right) = taps
     return F.pad(total, [left, kernel - right, top, kernel - bottom])[:, None]
 
 
-def _one_convolution(x: Tensor, dy: Tensor, kernel: int, stride: int, taps: list[tuple[int, int]]) -> Tensor:
-    count, channels = x.shape[:2]
+def _side_by_side(x: Tensor) -> Tensor:
+    """(N, C, H, W) to (1, N * C, H, W); in NCHW the channels of all images follow one another."""
+    return x.contiguous().view(1, -1, *x.shape[2:])
+
+
+def _of_pairs(x: Tensor, dy: Tensor, kernel: int, stride: int, taps: list[tuple[int, int]]) -> Tensor:
+    """(P, rows, columns): gradients of the taps for each pair of maps, x (1, P, H, W), dy (1, P, H', W')."""
     rows, columns = (stop - start for start, stop in taps)
     if dy.shape[2:] == (1, 1):
         # A product. As a convolution with 1x1 kernels it would run group by group where there is one thread.
-        return (x[:, :, :rows, :columns] * dy).sum(0)
-    folded = count * channels + SPARE_CHANNELS
+        return (x[:, :, :rows, :columns] * dy)[0]
     padding = [kernel // 2 - start for start, _ in taps]
-    out = F.conv2d(_fold(x)[None], _fold(dy)[:, None], None, 1, padding, dilation=stride, groups=folded)
-    return out[0, :-SPARE_CHANNELS, :rows, :columns].reshape(count, channels, rows, columns).sum(0)
-
-
-def _fold(x: Tensor) -> Tensor:
-    """(N, C, H, W) to (N * C + spare, H, W), the pixels' channels side by side in memory."""
-    count, channels, height, width = x.shape
-    folded = x.new_empty(height, width, count * channels + SPARE_CHANNELS)
-    folded[..., :-SPARE_CHANNELS].view(height, width, count, channels).copy_(x.permute(2, 3, 0, 1))
-    folded[..., -SPARE_CHANNELS:] = 0
-    return folded.permute(2, 0, 1)
+    out = F.conv2d(x, dy.transpose(0, 1), None, 1, padding, dilation=stride, groups=x.shape[1])
+    return out[0, :, :rows, :columns].contiguous()
 
 
 def _reachable(kernel: int, stride: int, into: int, out: int) -> tuple[int, int]:
