@@ -4,19 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from enum import Enum
+from itertools import chain, repeat
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 PLANS = ("none", "choice", "block")
+T = TypeVar("T")
+
+
+class Turn(Enum):
+    """Which computation of a function that may be computed twice this is."""
+
+    ONLY = "what gradients need is kept"
+    FIRST = "only the result is wanted, nothing is kept"
+    SECOND = "only what gradients need is wanted, not the result"
+
+
+def twice(function: Callable[..., T], *inputs: Any) -> T:
+    """``function(turn, *inputs)``, which keeps its inputs only and changes nothing but its result.
+
+    Both turns must save the same number of tensors, of the same shapes. The function must not draw random
+    numbers.
+    """
+    turns = chain([Turn.FIRST], repeat(Turn.SECOND))
+    result: T = checkpoint(
+        lambda *tensors: function(next(turns), *tensors),
+        *inputs,
+        use_reentrant=False,
+        preserve_rng_state=False,
+    )
+    return result
 
 
 def recomputed(module: nn.Module, function: Callable[..., Tensor], *inputs: Any) -> Tensor:
-    """``function(*inputs)``, which keeps its inputs only; ``module`` holds the batch norms that it uses.
+    """``function(*inputs)``, which keeps its inputs only and moves running statistics of ``module``.
 
-    The second computation leaves running statistics alone: a batch counts once. It must not draw random
-    numbers.
+    The second computation leaves them alone: a batch counts once. The function must not draw random numbers.
     """
     result: Tensor = checkpoint(
         function,

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from dnas.nn.activations import ACTIVATIONS
 from dnas.nn.blocks import ConvBNAct, InvertedResidual, SqueezeExcite, build_block, build_skip, pointwise
+from dnas.nn.checkpointing import Turn
 from dnas.nn.depthwise import depthwise
 from dnas.nn.expand_depthwise import expand_depthwise
 from dnas.nn.mixed_block import MixedBlock, Projections
@@ -80,7 +81,9 @@ class EntangledBlock(MixedBlock):
             ]
         return Projections(rows, order, tracked)
 
-    def _tiles(self, x: Tensor, order: list[int]) -> tuple[Tensor, Statistics, dict[int, Statistics]]:
+    def _tiles(
+        self, turn: Turn, x: Tensor, order: list[int]
+    ) -> tuple[Tensor, Statistics, dict[int, Statistics]]:
         """Projections of choices, sorted by kernel.
 
         With them the statistics after the expansion and, by kernel, after the depthwise convolution.
@@ -104,14 +107,12 @@ class EntangledBlock(MixedBlock):
             kernels = _cut(block.depthwise.conv.weight, (hidden, 1, kernel, kernel)).to(x.dtype)
             if expanded is None:
                 stride, activation = self.layer.stride, self.layer.activation
-                maps = expand_depthwise(
-                    rows, weight[:hidden], kernels, Shape.of(x), stride, activation, self.recomputes
-                )
+                maps = expand_depthwise(rows, weight[:hidden], kernels, Shape.of(x), stride, activation, turn)
             else:
                 maps = depthwise(expanded, kernels, self.layer.stride)
             maps, filtered[kernel] = normalise(maps, _norm(block.depthwise, hidden))
             maps = ACTIVATIONS[self.layer.activation].apply_(maps)
-            projected.append(project(maps, self._members(maps, tile)))
+            projected.append(project(maps, self._members(maps, tile), turn))
         return torch.cat(projected, 1), statistics, filtered
 
     def _members(self, maps: Tensor, choices: list[int]) -> list[Member]:

@@ -14,6 +14,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from dnas.nn.activations import ACTIVATIONS
+from dnas.nn.checkpointing import Turn
 from dnas.nn.depthwise import input_gradient, weight_gradient
 from dnas.nn.rows import Shape, to_maps, to_rows, without_autocast
 
@@ -25,7 +26,7 @@ def expand_depthwise(
     shape: Shape,
     stride: int,
     activation: str,
-    keep: bool = False,
+    turn: Turn = Turn.ONLY,
 ) -> Tensor:
     """Depthwise convolution of activation(rows W^T).
 
@@ -33,13 +34,13 @@ def expand_depthwise(
         rows: (M, C), the rows of maps of ``shape``, with a column of ones.
         weight: (H, C), batch normalisation and bias included (:func:`dnas.nn.statistics.fold`).
         kernels: (H, 1, k, k), padded by k // 2.
-        keep: the expanded maps for the backward pass too. Within a checkpoint, which computes them again just
-            before, that spares a third expansion.
+        turn: in a second turn the expanded maps are kept for the gradients, which follow at once. That spares
+            a third expansion.
 
     Returns:
         (N, H, h', w') maps, channels last.
     """
-    result: Tensor = _ExpandDepthwise.apply(rows, weight, kernels, shape, stride, activation, keep)
+    result: Tensor = _ExpandDepthwise.apply(rows, weight, kernels, shape, stride, activation, turn)
     return result
 
 
@@ -53,12 +54,13 @@ class _ExpandDepthwise(torch.autograd.Function):
         shape: Shape,
         stride: int,
         activation: str,
-        keep: bool,
+        turn: Turn,
     ) -> Tensor:
         f, before = ACTIVATIONS[activation], rows @ weight.t()
-        # Overwritten where the gradient can be told from f(x): then ``before`` is f(x), kept or not.
-        after = f.apply(before) if keep and not f.from_output else f.apply_(before)
-        ctx.save_for_backward(rows, weight, kernels, *([before] if keep else []))
+        # Overwritten unless the gradient needs x: in a second turn, where it cannot be told from f(x).
+        after = f.apply(before) if turn is Turn.SECOND and not f.from_output else f.apply_(before)
+        # What is saved in a first turn is not kept, but counted: both have to save as much.
+        ctx.save_for_backward(rows, weight, kernels, *([] if turn is Turn.ONLY else [before]))
         ctx.options = shape, stride, activation
         return F.conv2d(
             to_maps(after, shape), kernels, None, stride, kernels.shape[-1] // 2, groups=len(weight)

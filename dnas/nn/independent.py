@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from dnas.nn.activations import ACTIVATIONS
 from dnas.nn.blocks import ConvBNAct, InvertedResidual, SqueezeExcite, build_block
+from dnas.nn.checkpointing import Turn
 from dnas.nn.expand_depthwise import expand_depthwise
 from dnas.nn.mixed_block import MixedBlock, Projections
 from dnas.nn.project import Member, project
@@ -61,7 +62,7 @@ class IndependentBlock(MixedBlock):
         return Projections(torch.cat(projected, 1), order, tracked)
 
     def _tile(
-        self, rows: Tensor, inputs: Moments, shape: Shape, choices: list[int]
+        self, turn: Turn, rows: Tensor, inputs: Moments, shape: Shape, choices: list[int]
     ) -> tuple[Tensor, Statistics, Statistics]:
         """Projections of choices of one kernel, all with squeeze-excite or all without."""
         blocks = [self._block(choice) for choice in choices]
@@ -70,10 +71,10 @@ class IndependentBlock(MixedBlock):
         weight, expanded = fold(weight, _norm([block.expand for block in blocks]), inputs, len(rows))
         weight, kernels = weight.to(rows.dtype), kernels.to(rows.dtype)
         activation = self.layer.activation
-        maps = expand_depthwise(rows, weight, kernels, shape, self.layer.stride, activation, self.recomputes)
+        maps = expand_depthwise(rows, weight, kernels, shape, self.layer.stride, activation, turn)
         maps, filtered = normalise(maps, _norm([block.depthwise for block in blocks]))
         maps = ACTIVATIONS[activation].apply_(maps)
-        return project(maps, self._members(maps, choices)), expanded, filtered
+        return project(maps, self._members(maps, choices), turn), expanded, filtered
 
     def _members(self, maps: Tensor, choices: list[int]) -> list[Member]:
         hidden, start, members = self._hidden(choices), 0, []

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from dnas.nn.checkpointing import recomputed
+from dnas.nn.checkpointing import Turn, recomputed, twice
 from dnas.nn.rows import Shape, without_autocast, working_dtype
 from dnas.nn.statistics import Norm, Running, Statistics, mix, update
 from dnas.nn.weighted_sum import weighted_sum
@@ -98,16 +98,11 @@ class MixedBlock(nn.Module, ABC):
             return recomputed(self, self.run, x, choice)
         return self.run(x, choice)
 
-    @property
-    def recomputes(self) -> bool:
-        """Whether parts of a step are computed again in its backward pass."""
-        return self.checkpointing != "none" and torch.is_grad_enabled()
-
     def _unless_kept(self, function: Callable[..., Any], *inputs: Any) -> Any:
-        """``function(*inputs)``, computed again in the backward pass unless everything is kept."""
-        if self.recomputes:
-            return recomputed(self, function, *inputs)
-        return function(*inputs)
+        """``function(turn, *inputs)``, computed again in the backward pass unless everything is kept."""
+        if self.checkpointing != "none" and torch.is_grad_enabled():
+            return twice(function, *inputs)
+        return function(Turn.ONLY, *inputs)
 
     def _computed_together(self, x: Tensor, active: Sequence[int]) -> list[int]:
         choices = self.layer.choices

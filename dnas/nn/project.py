@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from dnas.nn.checkpointing import Turn
 from dnas.nn.rows import to_rows, without_autocast
 
 
@@ -21,13 +22,14 @@ class Member(NamedTuple):
     projection: Tensor
 
 
-def project(maps: Tensor, members: Sequence[Member]) -> Tensor:
+def project(maps: Tensor, members: Sequence[Member], turn: Turn = Turn.ONLY) -> Tensor:
     """(gate * maps[:, start:stop]) P^T of every member, side by side.
 
     Members lie side by side or within each other (slices of one block); each channel belongs to at least one.
 
     Args:
         maps: (N, H, h, w), channels last.
+        turn: in a second turn nothing is multiplied, and the result is undefined.
 
     Returns:
         (N * h * w, members * out) rows.
@@ -35,7 +37,7 @@ def project(maps: Tensor, members: Sequence[Member]) -> Tensor:
     spans = tuple((member.start, member.stop, member.gate is not None) for member in members)
     gates = [member.gate for member in members if member.gate is not None]
     projections = [member.projection for member in members]
-    result: Tensor = _Project.apply(to_rows(maps), len(maps), spans, *projections, *gates)
+    result: Tensor = _Project.apply(to_rows(maps), len(maps), spans, turn, *projections, *gates)
     return result
 
 
@@ -44,11 +46,18 @@ class _Project(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, rows: Tensor, images: int, spans: Sequence[tuple[int, int, bool]], *tensors: Tensor
+        ctx: Any,
+        rows: Tensor,
+        images: int,
+        spans: Sequence[tuple[int, int, bool]],
+        turn: Turn,
+        *tensors: Tensor,
     ) -> Tensor:
         ctx.save_for_backward(rows, *tensors)
         ctx.images, ctx.spans = images, spans
         out = len(tensors[0])
+        if turn is Turn.SECOND:
+            return rows.new_empty(1, 1).expand(len(rows), len(spans) * out)
         result = rows.new_empty(len(rows), len(spans) * out)
         for target, (hidden, gate, projection) in zip(
             result.split(out, dim=1), _members(rows, spans, tensors), strict=True
@@ -87,7 +96,7 @@ def _gradients(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         d_hidden = _gated(d_hidden, gate, images)
         target.add_(d_hidden) if overlaps else target.copy_(d_hidden)
     gates = [d_gates[index] for index in sorted(d_gates)]
-    return d_rows, None, None, *d_projections, *gates
+    return d_rows, None, None, None, *d_projections, *gates
 
 
 def _multiply_into(target: Tensor, a: Tensor, b: Tensor, add: bool = False) -> None:
