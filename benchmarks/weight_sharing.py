@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("runs/weight_sharing"), help="folder of all runs")
     parser.add_argument("--resolution", type=int, default=16, help="side of the images in pixels")
     parser.add_argument("--fair-epochs", type=int, default=4, help="of strictly fair training")
-    parser.add_argument("--epochs", type=int, default=8, help="of every architecture alone")
+    parser.add_argument("--epochs", type=int, default=6, help="of every architecture alone")
     parser.add_argument("--architectures", type=int, default=24, help="that are trained alone")
     parser.add_argument("--lanes", type=int, default=2, help="supernets that are trained at a time")
     options = parser.parse_args()
@@ -52,6 +52,7 @@ def train(commands: Commands, sharing: str, paths: str, fair_epochs: int) -> Pat
     epochs = fair_epochs * (1 if paths == "fair" else SearchSpace.load(str(SPACE)).max_choices)
     model = [
         f"--model.space={SPACE}",
+        "--model.stem_stride=2",
         f"--model.sharing={sharing}",
         f"--model.masks=dnas.search.masks.{masks}",
     ]
