@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from dnas.nn.checkpointing import PLANS
 from dnas.nn.supernet import Supernet
@@ -63,6 +65,26 @@ def test_a_batch_counts_once(get_space: Get) -> None:
     counts = {int(buffer) for name, buffer in net.named_buffers() if "num_batches" in name}
     assert counts == {1}
     assert {part.momentum for part in net.modules() if isinstance(part, torch.nn.BatchNorm2d)} == {0.1}
+
+
+@pytest.mark.parametrize("sharing", ["independent", "entangled"])
+def test_projections_are_not_multiplied_again(get_space: Get, sharing: str) -> None:
+    class Products(TorchDispatchMode):
+        """Of projections and their gradients: those that are written into a part of a matrix."""
+
+        count = 0
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.count += func is torch.ops.aten.addmm.out
+            return func(*args, **(kwargs or {}))
+
+    def products(plan: str) -> int:
+        net = supernet(get_space("motley"), sharing, plan).train()
+        with Products() as counted:
+            step(net, dense(net.space))
+        return counted.count
+
+    assert products("choice") == products("none") > 0
 
 
 def saved_bytes(net: Supernet, mask: Tensor) -> int:
