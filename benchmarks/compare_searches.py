@@ -11,14 +11,31 @@ Without DNAS_DATA the data set is fetched into data/.
 from __future__ import annotations
 
 import argparse
+import csv
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from commands import Commands, cifar10
+from rich.console import Console
+from rich.table import Table
+
+from dnas.comparison.estimate import as_text, estimate
 
 TABLE = "adreno630_mace_calibrated"
 NSGA2 = ("nsga2", "nsga2-equal-weights", "nsga2-random-mutation", "nsga2-two-objectives")
 BASELINES = ("random", "regularised-evolution")
+DIFFERENCES = (
+    ("nsga2-seeded", "nsga2"),
+    ("nsga2-seeded", "random"),
+    ("nsga2-seeded", "differentiable"),
+    ("nsga2", "random"),
+    ("nsga2", "differentiable"),
+    ("nsga2", "regularised-evolution"),
+    ("nsga2", "nsga2-equal-weights"),
+    ("nsga2", "nsga2-random-mutation"),
+    ("nsga2", "nsga2-two-objectives"),
+    ("nsga2-random-mutation", "nsga2-two-objectives"),
+)
 
 
 def main() -> None:
@@ -41,6 +58,26 @@ def main() -> None:
     named = [f"{name.rpartition('_')[0]}={path}" for name, path in runs.items()]
     report = ["--table", TABLE, "--checkpoint", str(supernet), "--output", str(options.output / "report")]
     commands.dnas("report", "compare", "--run", *named, *report, "--overwrite", alone=True)
+    print_differences(options.output / "report" / "hypervolume.csv")
+
+
+def print_differences(path: Path) -> None:
+    """Differences in hypervolume between methods, of the same seed: mean and 95 % t-interval over seeds."""
+    columns = {"three objectives": "hypervolume", "loss and latency": "hypervolume_plane"}
+    with path.open() as file:
+        rows = [row for row in csv.DictReader(file) if row["seed"].isdigit()]
+    table = Table("difference of hypervolumes", *columns)
+    for first, second in DIFFERENCES:
+        cells = []
+        for column in columns.values():
+            one, other = (
+                {row["seed"]: float(row[column]) for row in rows if row["method"] == name}
+                for name in (first, second)
+            )
+            differences = [one[seed] - other[seed] for seed in sorted(one.keys() & other.keys())]
+            cells.append(as_text(estimate(differences)))
+        table.add_row(f"{first} - {second}", *cells)
+    Console().print(table)
 
 
 def all_runs(commands: Commands, lanes: ThreadPoolExecutor, options: argparse.Namespace) -> dict[str, Path]:

@@ -68,6 +68,7 @@ def test_images_are_folded_a_few_at_a_time(size: int, monkeypatch: pytest.Monkey
     [
         ((2, 5, 8, 8), 5, True),
         ((2, 5, 2, 2), 3, True),
+        ((2, 5, 56, 56), 7, True),
         ((2, 5, 8, 8), 3, False),
     ],
     ids=str,
