@@ -10,7 +10,10 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dnas.nn.checkpointing import PLANS
+from dnas.nn.activations import ACTIVATIONS
+from dnas.nn.checkpointing import PLANS, Turn, twice
+from dnas.nn.expand_depthwise import expand_depthwise
+from dnas.nn.rows import Shape
 from dnas.nn.supernet import Supernet
 from dnas.space import SearchSpace
 
@@ -65,6 +68,29 @@ def test_a_batch_counts_once(get_space: Get) -> None:
     counts = {int(buffer) for name, buffer in net.named_buffers() if "num_batches" in name}
     assert counts == {1}
     assert {part.momentum for part in net.modules() if isinstance(part, torch.nn.BatchNorm2d)} == {0.1}
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_expanded_twice_is_expanded_once(activation: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    shape = Shape(3, 5, 4)
+    rows, weight, kernels = (
+        torch.randn(*size, generator=generator, dtype=torch.float64, requires_grad=True)
+        for size in ((3 * 5 * 4, 8), (6, 8), (6, 1, 5, 5))
+    )
+
+    def expanded(turn: Turn, *tensors: Tensor) -> Tensor:
+        return expand_depthwise(*tensors, shape, 2, activation, turn)
+
+    once, again = expanded(Turn.ONLY, rows, weight, kernels), twice(expanded, rows, weight, kernels)
+    assert torch.equal(once, again)
+    dy = torch.randn(once.shape, generator=generator, dtype=torch.float64)
+    for found, expected in zip(
+        torch.autograd.grad(again, (rows, weight, kernels), dy),
+        torch.autograd.grad(once, (rows, weight, kernels), dy),
+        strict=True,
+    ):
+        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("sharing", ["independent", "entangled"])
