@@ -18,9 +18,6 @@ COLOURS = (style.BLUE, style.VERMILION, style.GREEN, style.PURPLE, style.ORANGE,
 # matplotlib's names. Twice as many as colours, and the second round of colours is drawn dashed.
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "h", "<", ">", "d")
 PUBLISHED_MARKER = "*"
-# As in the drawing of an architecture; the number in the block tells the others apart.
-KERNEL_COLOURS = {1: style.YELLOW, 3: style.SKY, 5: style.ORANGE, 7: style.GREEN, 9: style.PURPLE}
-OTHER_KERNEL = style.PALE
 
 
 @dataclass(frozen=True)
@@ -176,24 +173,3 @@ def _best_within(method: Method, front: Sequence[Point], limit_ms: float) -> Exa
 def architecture_of(point: Point, space: SearchSpace) -> Architecture:
     """The point as an architecture of the comparison's space."""
     return Architecture.from_names(point.choices, space)
-
-
-def choice_columns(space: SearchSpace) -> tuple[list[str], list[list[int]]]:
-    """Headings of a table of choices, and for every layer the column of each of its choices.
-
-    Layers share columns by name; when their names have little in common, columns are numbered.
-    """
-    names = list(dict.fromkeys(choice.name for layer in space.layers for choice in layer.choices))
-    if len(names) > 1.5 * space.max_choices:
-        numbers = [str(index + 1) for index in range(space.max_choices)]
-        return numbers, [list(range(count)) for count in space.num_choices]
-    return names, [[names.index(choice.name) for choice in layer.choices] for layer in space.layers]
-
-
-def choice_grid(rows: Sequence[Sequence[float]], space: SearchSpace) -> np.ndarray:
-    """(L, columns) of (L, C) ``rows`` under :func:`choice_columns`; NaN where a layer lacks the choice."""
-    headings, columns = choice_columns(space)
-    grid = np.full((len(space), len(headings)), np.nan)
-    for layer, places in enumerate(columns):
-        grid[layer, places] = rows[layer][: len(places)]
-    return grid

@@ -11,12 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dnas.comparison.model import Comparison, Curve, Estimate
+from dnas.report.choice_grid import choice_columns, choice_grid
 from dnas.report.comparison_data import (
     Example,
     Look,
     architecture_of,
-    choice_columns,
-    choice_grid,
     drawn_points,
     examples,
     latency_title,

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from matplotlib import colormaps
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
@@ -20,6 +17,7 @@ from matplotlib.text import Text
 
 from dnas.architecture import Architecture
 from dnas.report import style
+from dnas.report.kernel_colours import kernel_colours
 from dnas.space import Choice, Layer, SearchSpace
 
 ROW_IN = 0.29
@@ -67,14 +65,9 @@ class _Pens:
 
 def _pens(space: SearchSpace) -> _Pens:
     choices = [choice for layer in space.layers for choice in layer.choices]
-    kernels = sorted({choice.kernel for choice in choices if not choice.skip})
-    colours = {1: style.YELLOW, 3: style.SKY, 5: style.ORANGE, 7: style.GREEN, 9: style.PURPLE}
-    if not set(kernels) <= set(colours):
-        shades = colormaps["cividis"](np.linspace(0.35, 1.0, len(kernels)))
-        colours = {kernel: to_hex(shade) for kernel, shade in zip(kernels, shades, strict=True)}
     widest = max((choice.expansion for choice in choices if not choice.skip), default=1.0)
     letters = max(len(choice.name) + (5 if choice.skip else 1) for choice in choices)
-    return _Pens({kernel: colours[kernel] for kernel in kernels}, widest, NAME_X + LETTER * letters)
+    return _Pens(kernel_colours(space), widest, NAME_X + LETTER * letters)
 
 
 def _prepare(axes: Axes, pens: _Pens, layers: int, title: str | None) -> None:

@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
 from dnas.architecture import Architecture
+from dnas.report.choice_grid import choice_columns, choice_grid
 from dnas.report.style import INK, PALE, SMALL_PT, TEXT_PT, VERMILION, WIDTH_IN, new_figure
 from dnas.space import SearchSpace
 
@@ -35,13 +36,11 @@ def alpha_heatmap(probabilities: ArrayLike, space: SearchSpace, chosen: Architec
             architecture of another space; everything that is wrong in one message.
     """
     values = _checked(np.asarray(probabilities, dtype=np.float64), space, chosen)
-    headings, columns = _columns(space)
+    headings, columns = choice_columns(space)
     by_name = headings[0] == space.choices(0)[0].name
     figure = new_figure(1.5 + ROW_IN * len(space))
     axes = figure.add_subplot()
-    grid = np.full((len(space), len(headings)), np.nan)
-    for layer, row in enumerate(columns):
-        grid[layer, row] = values[layer, : len(row)]
+    grid = choice_grid(values, space)
     _draw_cells(figure, axes, grid)
     if not by_name:
         _write_names(axes, grid, space)
@@ -72,17 +71,6 @@ def _checked(values: np.ndarray, space: SearchSpace, chosen: Architecture | None
     if problems:
         raise ValueError(f"Cannot draw probabilities of the space {space.name}: {'; '.join(problems)}.")
     return values
-
-
-def _columns(space: SearchSpace) -> tuple[list[str], list[list[int]]]:
-    """Column headings, and for every layer the column of each of its choices."""
-    names = list(dict.fromkeys(choice.name for layer in space.layers for choice in layer.choices))
-    if len(names) > 1.5 * space.max_choices:
-        return [f"choice {i + 1}" for i in range(space.max_choices)], [
-            list(range(n)) for n in space.num_choices
-        ]
-    place = {name: column for column, name in enumerate(names)}
-    return names, [[place[choice.name] for choice in layer.choices] for layer in space.layers]
 
 
 def _colours() -> LinearSegmentedColormap:

@@ -60,7 +60,7 @@ def test_columns_are_shared_by_name():
 def test_layers_with_names_of_their_own_carry_them_in_the_cells():
     space = tiny(["a", "b"], ["c"], ["d", "e"], names="abcde")
     figure = alpha_heatmap([[0.5, 0.5], [1, 0], [0.2, 0.8]], space, Architecture(space, (0, 0, 1)))
-    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["choice 1", "choice 2"]
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["1", "2"]
     assert written(figure) == {(0, 0): "a", (0, 1): "b", (1, 0): "c", (2, 0): "d", (2, 1): "e"}
     np.testing.assert_allclose(cells(figure).filled(-1), [[50, 50], [100, -1], [20, 80]])
     assert outlined(figure) == [(0, 0), (1, 0), (2, 1)]

@@ -6,12 +6,10 @@ convolutions, a dashed line a skip.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from dnas.comparison.model import Comparison
 from dnas.report.comparison_data import (
-    KERNEL_COLOURS,
-    OTHER_KERNEL,
     Example,
     architecture_of,
     count_text,
@@ -21,6 +19,7 @@ from dnas.report.comparison_data import (
 )
 from dnas.report.html.markup import Markup, element, join
 from dnas.report.html.series import swatch
+from dnas.report.kernel_colours import kernel_colours
 from dnas.space import Choice, Layer, SearchSpace
 
 WIDTH, MIDDLE, WIDEST = 176, 84, 104
@@ -36,8 +35,9 @@ def architecture_cards(comparison: Comparison, space: SearchSpace) -> Markup:
 def drawing(choices: Iterable[Choice], space: SearchSpace) -> Markup:
     """The picture of one architecture."""
     widest = max((c.expansion for layer in space.layers for c in layer.choices), default=1.0)
+    colours = kernel_colours(space)
     pairs = list(zip(space.layers, choices, strict=True))
-    rows = [_layer(layer, choice, widest) for layer, choice in pairs]
+    rows = [_layer(layer, choice, widest, colours) for layer, choice in pairs]
     height = ROW * len(rows) + 4
     trunk = element("line", x1=MIDDLE, x2=MIDDLE, y1=0, y2=height, class_="trunk")
     label = " ".join(choice.name for _, choice in pairs)
@@ -53,10 +53,10 @@ def drawing(choices: Iterable[Choice], space: SearchSpace) -> Markup:
     )
 
 
-def _layer(layer: Layer, choice: Choice, widest: float) -> Markup:
+def _layer(layer: Layer, choice: Choice, widest: float, colours: Mapping[int, str]) -> Markup:
     y = ROW * layer.index + 2 + ROW / 2
     name = element("text", layer.name, x=0, y=y, dy="0.32em", class_="tick")
-    parts = [name, *(_skip(y) if choice.skip else _block(choice, y, widest))]
+    parts = [name, *(_skip(y) if choice.skip else _block(choice, y, widest, colours[choice.kernel]))]
     if layer.stride > 1:
         edge = y - ROW / 2
         parts.append(element("line", x1=0, x2=WIDTH, y1=edge, y2=edge, class_="stride"))
@@ -71,10 +71,9 @@ def _skip(y: float) -> list[Markup]:
     return [element("line", **span, class_="gap"), element("line", **span, class_="skip")]
 
 
-def _block(choice: Choice, y: float, widest: float) -> list[Markup]:
+def _block(choice: Choice, y: float, widest: float, colour: str) -> list[Markup]:
     width = WIDEST * choice.expansion / widest
     box = {"x": MIDDLE - width / 2, "y": y - BLOCK / 2, "width": width, "height": BLOCK}
-    colour = KERNEL_COLOURS.get(choice.kernel, OTHER_KERNEL)
     classes = "block se" if choice.se > 0 else "block"
     parts = [element("rect", **box, fill=colour, class_=classes)]
     if choice.groups > 1:
@@ -103,8 +102,8 @@ def _card(example: Example, comparison: Comparison, space: SearchSpace) -> Marku
 
 def _legend(space: SearchSpace) -> Markup:
     every = [choice for layer in space.layers for choice in layer.choices]
-    kernels = sorted({choice.kernel for choice in every if not choice.skip})
-    entries = [_sample(KERNEL_COLOURS.get(k, OTHER_KERNEL), "block", f"kernel {k}×{k}") for k in kernels]
+    colours = kernel_colours(space)
+    entries = [_sample(colour, "block", f"kernel {k}×{k}") for k, colour in colours.items()]
     if any(choice.se > 0 for choice in every):
         entries.append(_sample("none", "block se", "squeeze-excite"))
     if any(choice.groups > 1 for choice in every):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from dnas.comparison.model import Agreement, AlphaAgainstChoices, Comparison
-from dnas.report.comparison_data import choice_columns, choice_grid
+from dnas.report.choice_grid import choice_columns, choice_grid
 from dnas.report.html.markup import Markup, element, join, number
 from dnas.report.html.series import swatch
 from dnas.report.html.tables import scrolling_table

@@ -1,4 +1,4 @@
-"""What the page and the figures of a comparison share: fronts, means, looks, columns of choices."""
+"""What the page and the figures of a comparison share: fronts, means, looks."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import nan
 
-import numpy as np
 import pytest
 
 from dnas.comparison.model import Comparison, Method, Point, Run
 from dnas.report.comparison_data import (
-    choice_columns,
-    choice_grid,
     count_text,
     drawn_points,
     examples,
@@ -24,7 +21,6 @@ from dnas.report.comparison_data import (
     quality_of,
     thinned,
 )
-from dnas.space import SearchSpace
 
 
 @pytest.fixture
@@ -137,13 +133,3 @@ def test_an_example_slower_than_the_budget_is_said_to_be(comparison: Comparison)
     (example, *_) = examples(replace(comparison, methods=(method,)))
     assert example.point.latency_ms == 50.0
     assert example.reason.startswith("fastest, none within")
-
-
-def test_layers_share_columns_by_name(get_space: Callable[[str], SearchSpace]) -> None:
-    space = get_space("motley")
-    headings, columns = choice_columns(space)
-    assert headings[:2] == ["half_k7_se", "wide_k3_se"]
-    assert columns[2] == [headings.index("skip"), headings.index("wide_k3_se")]
-    grid = choice_grid([[0.25, 0.75] + [0.0] * 5] * len(space), space)
-    assert grid[2, headings.index("skip")] == 0.25
-    assert np.isnan(grid[2, headings.index("wide_k5")])

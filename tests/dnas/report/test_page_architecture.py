@@ -11,6 +11,7 @@ import pytest
 from dnas.architecture import Architecture
 from dnas.comparison.model import Comparison
 from dnas.report.html.architecture import BLOCK, MIDDLE, WIDEST, architecture_cards, drawing
+from dnas.report.kernel_colours import kernel_colours
 from dnas.report.style import GREEN, ORANGE, SKY
 from dnas.space import SearchSpace
 
@@ -37,6 +38,15 @@ def test_width_is_the_expansion_and_colour_the_kernel(moga: SearchSpace) -> None
     assert [float(box["width"]) for box in boxes[:3]] == [WIDEST / 2, WIDEST, WIDEST]
     assert all(float(box["x"]) + float(box["width"]) / 2 == MIDDLE for box in boxes)
     assert {float(box["height"]) for box in boxes} == {BLOCK}
+
+
+def test_unusual_kernels_have_the_colours_of_the_figures(moga: SearchSpace) -> None:
+    definition = moga.to_dict() | {"choices": {f"k{k}": {"expansion": 2, "kernel": k} for k in (3, 11, 13)}}
+    space = SearchSpace.from_dict(definition)
+    names = ["k3", "k11", "k13"] + ["k3"] * 11
+    fills = [box["fill"] for box in elements(drawn(names, space), "rect")[:3]]
+    assert fills == list(kernel_colours(space).values())
+    assert len(set(fills)) == 3
 
 
 def test_outline_is_squeeze_excite(moga: SearchSpace) -> None:
