@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from dnas.space import SearchSpace
 
@@ -22,7 +21,7 @@ def choice_columns(space: SearchSpace) -> tuple[list[str], list[list[int]]]:
     return names, [[names.index(choice.name) for choice in layer.choices] for layer in space.layers]
 
 
-def choice_grid(rows: Sequence[ArrayLike], space: SearchSpace) -> np.ndarray:
+def choice_grid(rows: Sequence[Sequence[float]] | np.ndarray, space: SearchSpace) -> np.ndarray:
     """(L, columns) of (L, C) ``rows`` under :func:`choice_columns`; NaN where a layer lacks the choice."""
     headings, columns = choice_columns(space)
     grid = np.full((len(space), len(headings)), np.nan)
