@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import io
 import logging
@@ -92,6 +93,8 @@ class Training:
         finally:
             # Checkpoints that nobody asked for.
             shutil.rmtree(self._folder, ignore_errors=True)
+            # Trainer, network and images refer to each other, and Python would let many of them gather.
+            gc.collect()
         return result._replace(seconds=time.perf_counter() - started)
 
     def _train_and_test(self, architecture: Architecture) -> StandAlone:

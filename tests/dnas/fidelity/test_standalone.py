@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from pytorch_lightning import LightningDataModule
 
 from dnas.architecture import Architecture
 from dnas.fidelity.standalone import Training
@@ -55,6 +57,21 @@ def test_it_is_what_the_commands_find_and_found_once(
     assert result.top1 == cli.trainer.callback_metrics["test_top1"].item()
     # Seconds of a second training would be others.
     assert make().accuracies([architecture], quiet) == [result]
+
+
+def test_trainings_do_not_gather_in_memory(make: Make, tiny_space: SearchSpace) -> None:
+    def alive() -> int:
+        return sum(issubclass(type(each), LightningDataModule) for each in gc.get_objects())
+
+    gc.collect()
+    before = alive()
+    gc.disable()
+    try:
+        make().accuracies([Architecture(tiny_space, (i, i, i)) for i in range(3)], quiet)
+    finally:
+        gc.enable()
+    # Lightning's command remembers its last run.
+    assert alive() - before <= 1
 
 
 def test_what_decides_a_training_keeps_results_apart(
