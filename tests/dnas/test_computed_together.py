@@ -94,7 +94,7 @@ def independent(*args: object, **options: object) -> IndependentBlock:
 
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize(
-    "size", [(2, 2), (3, 3), (4, 4), (7, 7), (8, 5), (9, 9), (16, 16), (33, 33)], ids=str
+    "size", [(1, 1), (2, 2), (3, 3), (4, 4), (7, 7), (8, 5), (9, 9), (16, 16), (33, 33)], ids=str
 )
 def test_maps_of_every_size(size: tuple[int, int], stride: int) -> None:
     assert_equal(independent(layer(stride=stride)), images(3, *size))
