@@ -8,8 +8,6 @@ step (benchmarks/depthwise_gradient.py). That gradient,
 
 is itself a depthwise convolution, of the maps x with the maps dy as kernels (dilated by the stride s), in
 which every pair (n, c) is a channel; the sum over n comes after. So the fast forward kernels compute it.
-
-On maps of a single pixel the convolution itself is slow, and is a product with the middle tap.
 """
 
 from __future__ import annotations
@@ -48,20 +46,11 @@ def depthwise(x: Tensor, weight: Tensor, stride: int) -> Tensor:
     if learns and _own_gradient(x, weight.shape[-1]):
         result: Tensor = _Depthwise.apply(x, weight, stride)
         return result
-    return convolve(x, weight, stride)
-
-
-def convolve(x: Tensor, weight: Tensor, stride: int) -> Tensor:
-    """:func:`depthwise` with PyTorch's gradients."""
-    if _is_product(x):
-        return x * _middle(weight)
     return F.conv2d(x, weight, None, stride, weight.shape[-1] // 2, groups=x.shape[1])
 
 
 def input_gradient(x: Tensor, dy: Tensor, weight: Tensor, stride: int) -> Tensor:
     """The gradient of :func:`depthwise` with respect to x: (N, C, H, W) from dy (N, C, H', W')."""
-    if _is_product(x):
-        return dy * _middle(weight)
     return _library_gradient(x, dy, weight, stride, 0)
 
 
@@ -77,7 +66,7 @@ class _Depthwise(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.stride = stride
-        return convolve(x, weight, stride)
+        return F.conv2d(x, weight, None, stride, weight.shape[-1] // 2, groups=x.shape[1])
 
     @staticmethod
     @once_differentiable
@@ -86,17 +75,6 @@ class _Depthwise(torch.autograd.Function):
         dy = dy.contiguous(memory_format=torch.channels_last)
         dx = input_gradient(x, dy, weight, ctx.stride) if ctx.needs_input_grad[0] else None
         return dx, weight_gradient(x, dy, weight, ctx.stride), None
-
-
-def _is_product(x: Tensor) -> bool:
-    """Single pixels meet the middle tap only, and PyTorch's CPU convolution goes through all taps slowly."""
-    plain = not torch.compiler.is_compiling() and not torch.is_autocast_enabled("cpu")
-    return x.device.type == "cpu" and x.shape[2:] == (1, 1) and plain
-
-
-def _middle(weight: Tensor) -> Tensor:
-    middle = weight.shape[-1] // 2
-    return weight[:, 0, middle, middle, None, None]
 
 
 def _own_gradient(x: Tensor, kernel: int) -> bool:

@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
 from dnas.nn.activations import ACTIVATIONS
 from dnas.nn.checkpointing import Turn
-from dnas.nn.depthwise import convolve, input_gradient, weight_gradient
+from dnas.nn.depthwise import input_gradient, weight_gradient
 from dnas.nn.rows import Shape, to_maps, to_rows, without_autocast
 
 
@@ -61,7 +62,9 @@ class _ExpandDepthwise(torch.autograd.Function):
         # What is saved in a first turn is not kept, but counted: both have to save as much.
         ctx.save_for_backward(rows, weight, kernels, *([] if turn is Turn.ONLY else [before]))
         ctx.options = shape, stride, activation
-        return convolve(to_maps(after, shape), kernels, stride)
+        return F.conv2d(
+            to_maps(after, shape), kernels, None, stride, kernels.shape[-1] // 2, groups=len(weight)
+        )
 
     @staticmethod
     @once_differentiable

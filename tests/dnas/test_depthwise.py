@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -80,52 +80,20 @@ def test_where_it_is_taken(shape: tuple[int, ...], kernel: int, own: bool) -> No
     assert "_Depthwise" not in depthwise(x.bfloat16(), weight.bfloat16(), 1).grad_fn.name()  # type: ignore[union-attr]
 
 
-class Called(TorchDispatchMode):
-    """Notes the names of all operations."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: set[str] = set()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.names.add(func.__name__)
-        return func(*args, **(kwargs or {}))
-
-    @property
-    def convolves(self) -> bool:
-        assert self.names
-        return any("convolution" in name for name in self.names)
-
-
 def test_the_gradient_of_one_pixel_is_no_convolution() -> None:
     """With one thread a 1x1 convolution of so many groups would run group by group, for seconds."""
+
+    class Called(TorchDispatchMode):
+        names: ClassVar[set[str]] = set()
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            self.names.add(func.__name__)
+            return func(*args, **(kwargs or {}))
+
     x, dy, weight = maps(3, 5, 2, 2), maps(3, 5, 1, 1), maps(5, 1, 5, 5)
-    with Called() as called:
+    with Called():
         weight_gradient(x, dy, weight, 2)
-    assert not called.convolves
-
-
-@pytest.mark.parametrize("learns", [True, False])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_single_pixels_are_not_convolved(dtype: torch.dtype, learns: bool) -> None:
-    """PyTorch takes hundreds of times as long as for a product."""
-    x, weight = maps(3, 5, 1, 1).to(dtype).requires_grad_(), maps(5, 1, 7, 7).to(dtype)
-    weight.requires_grad_(learns)
-    with Called() as called:
-        y = depthwise(x, weight, 2)
-        y.sum().backward()
-    assert not called.convolves
-    assert torch.equal(y, F.conv2d(x, weight, None, 2, 3, groups=5))
-
-
-def test_single_pixels_under_autocast_have_its_precision() -> None:
-    x, weight = maps(3, 5, 1, 1).float(), maps(5, 1, 7, 7).float().requires_grad_()
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        y = depthwise(x, weight, 1)
-        expected = F.conv2d(x, weight, None, 1, 3, groups=5)
-    assert torch.equal(y, expected) and y.dtype == torch.bfloat16
-    y.sum().backward()
-    assert weight.grad is not None and weight.grad.dtype == torch.float32
+    assert Called.names and not any("convolution" in name for name in Called.names)
 
 
 def test_no_gradient_is_made_that_nobody_takes() -> None:
