@@ -73,7 +73,8 @@ def correlate(x: npt.ArrayLike, y: npt.ArrayLike, counts: IntArray) -> Correlati
         raise ValueError(f"A rank correlation needs at least {FEWEST} architectures, got {n}.")
     if np.isnan(pairs).any():
         raise ValueError("Values to correlate must not be NaN.")
-    ranks = rankdata(pairs, axis=1)
+    # Infinite values as the largest ones: scipy before 1.13 takes -inf beside inf for NaN.
+    ranks = rankdata(np.nan_to_num(pairs), axis=1)
     taus, rhos = _of_samples(ranks[0], ranks[1], counts)
     if (np.ptp(ranks, axis=1) == 0).any():
         tau = rho = np.nan
