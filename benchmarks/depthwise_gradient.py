@@ -13,7 +13,6 @@ import torch
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from torch.nn import functional as F
 
 from dnas.nn import depthwise
 
@@ -51,14 +50,14 @@ def main() -> None:
 def row(images: int, channels: int, size: int, stride: int, kernel: int) -> list[str]:
     layout = torch.channels_last
     x = torch.randn(images, channels, size, size).contiguous(memory_format=layout)
-    weight = torch.randn(channels, 1, kernel, kernel)
-    dy = torch.randn_like(F.conv2d(x, weight, None, stride, kernel // 2, groups=channels))
+    weight = depthwise.within_reach(torch.randn(channels, 1, kernel, kernel), x.shape[2:])
+    dy = torch.randn_like(depthwise.convolve(x, weight, stride))
     forward, stock, ours = medians(
-        lambda: F.conv2d(x, weight, None, stride, kernel // 2, groups=channels),
+        lambda: depthwise.convolve(x, weight, stride),
         lambda: depthwise._library_gradient(x, dy, weight, stride, 1),
-        lambda: depthwise._folded_weight_gradient(x, dy, kernel, stride),
+        lambda: depthwise._folded_weight_gradient(x, dy, weight, stride),
     )
-    taken = "ours" if depthwise._own_gradient(x, kernel) else "PyTorch"
+    taken = "ours" if depthwise._own_gradient(x, weight) else "PyTorch"
     shape = f"{images} x {channels} x {size} x {size}, stride {stride}"
     times = [f"{1000 * each:.2f}" for each in (forward, stock, ours)]
     return [shape, f"{kernel} x {kernel}", *times, f"{stock / ours:.1f}", taken]

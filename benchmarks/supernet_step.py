@@ -7,6 +7,8 @@
 The ratio is to the plain loop: stock modules, twelve independent blocks per layer one after the other, maps
 in NCHW, as published FBNet code has it. Medians. "kept" are the bytes that autograd keeps of a forward pass,
 "in use" the most that tensors take at any moment of a step: parameters, gradients, optimiser, maps.
+On a GPU dense steps are also replayed as CUDA graphs, and --compile adds compiled layers. A GPU's float32 is
+fp32 (exact products) or tf32 (convolutions and products rounded to 10 bits), for all variants alike.
 The share of the peak counts the multiply-adds that a step needs (three times those of its forward pass,
 nothing that is computed again) against what a large matrix product reaches on the same machine.
 """
@@ -14,12 +16,14 @@ nothing that is computed again) against what a large matrix product reaches on t
 from __future__ import annotations
 
 import argparse
+import gc
 import platform
 import statistics
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import torch
@@ -40,7 +44,7 @@ from dnas.search.masks import MaskStrategy, SoftGumbel, StrictlyFair, TwoPath, U
 FBNET_IMAGES, FBNET_EPOCHS, FBNET_HOURS = 100 * 1281, 90, 216
 # Of the table, where the output is no terminal.
 WIDTH = 110
-DTYPES = {"fp32": None, "bf16": torch.bfloat16}
+DTYPES = {"fp32": None, "tf32": None, "bf16": torch.bfloat16}
 Draw = Callable[[int], list[tuple[Any, ...]]]
 Step = Callable[[int], None]
 
@@ -54,6 +58,7 @@ class Variant:
     madds: float
     layout: torch.memory_format = torch.channels_last
     compiled: bool = False
+    captured: bool = False
 
 
 class PlainSupernet(Supernet):
@@ -67,7 +72,8 @@ class PlainSupernet(Supernet):
 def main() -> None:
     options = parser().parse_args()
     device = torch.device(options.device)
-    variants = make_variants(SearchSpace.load("moga"), options)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = options.precision == "tf32"
+    variants = selected(make_variants(SearchSpace.load("moga"), options), options.only)
     images = torch.randn(options.batch, 3, options.resolution, options.resolution, device=device)
     labels = torch.randint(10, (options.batch,), device=device)
     optimizers = {
@@ -83,10 +89,15 @@ def main() -> None:
             seconds = timed(lambda step=step, index=index: step(index), device)
             if index >= options.warmup:
                 times[name].append(seconds)
-    kept = {name: kept_bytes(variant, images, options) for name, variant in variants.items()}
+    kept = {
+        # What graphs keep is not autograd's.
+        name: kept_bytes(variant, images, options)
+        for name, variant in variants.items()
+        if not variant.captured
+    }
     used = {
         # On a CPU nobody sees what compiled code allocates.
-        name: used_bytes(each.model, optimizers[name], steps[name], device)
+        name: used_bytes(each, optimizers[name], steps[name], device)
         for name, each in variants.items()
         if device.type == "cuda" or not each.compiled
     }
@@ -98,11 +109,20 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     result.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    result.add_argument("--precision", choices=sorted(DTYPES), default="fp32", help="bf16: autocast")
+    result.add_argument(
+        "--precision", choices=sorted(DTYPES), default="fp32", help="bf16: autocast; tf32: on a GPU"
+    )
     result.add_argument("--resolution", type=int, default=32, help="side of the images in pixels")
     result.add_argument("--batch", type=int, default=64, help="images per step")
     result.add_argument("--stem-stride", type=int, default=1, help="2 for images of 224 pixels")
     result.add_argument("--compile", action="store_true", help="also dense steps in layers of torch.compile")
+    result.add_argument("--capture-plain", action="store_true", help="also the plain loop as CUDA graphs")
+    result.add_argument(
+        "--only",
+        nargs="+",
+        metavar="TEXT",
+        help="variants with one of these in their names, and the plain loop",
+    )
     result.add_argument("--steps", type=int, default=7, help="timed steps of every variant")
     result.add_argument("--warmup", type=int, default=2, help="untimed steps of every variant")
     return result
@@ -123,14 +143,27 @@ def make_variants(space: SearchSpace, options: argparse.Namespace) -> dict[str, 
     loop = PlainSupernet(space, **facts)
     variants = {"plain loop, NCHW": masked(loop, SoftGumbel(), dense, layout=torch.contiguous_format)}
     chosen = torch.tensor(arch.indices)
+    if options.capture_plain:
+        loop = PlainSupernet(space, **facts)
+        loop.capture_layers()
+        variants["plain loop, CUDA graphs"] = masked(
+            loop, SoftGumbel(), dense, layout=torch.contiguous_format, captured=True
+        )
     for sharing in ("independent", "entangled"):
         for plan in ("none", "choice", "block"):
             model = Supernet(space, sharing, checkpointing=plan, **facts)
             variants[f"{sharing}, dense, {plan}"] = masked(model, SoftGumbel(), dense)
-        if options.compile:
+        for compiled, captured in product([False, True][: 1 + options.compile], [False, True]):
+            if (not compiled and not captured) or (captured and device.type == "cpu"):
+                continue
             model = Supernet(space, sharing, **facts)
-            model.compile_layers()
-            variants[f"{sharing}, dense, compiled"] = masked(model, SoftGumbel(), dense, compiled=True)
+            if compiled:
+                model.compile_layers()
+            if captured:
+                model.capture_layers()
+            means = " and ".join(["compiled"] * compiled + ["CUDA graphs"] * captured)
+            how = {"compiled": compiled, "captured": captured}
+            variants[f"{sharing}, dense, {means}"] = masked(model, SoftGumbel(), dense, **how)
         model = Supernet(space, sharing, **facts)
         variants[f"{sharing}, two paths"] = masked(model, TwoPath(), 2 * mean)
         variants[f"{sharing}, one path"] = masked(model, UniformPath(), mean)
@@ -138,6 +171,11 @@ def make_variants(space: SearchSpace, options: argparse.Namespace) -> dict[str, 
         variants[f"{sharing}, MoGA-A's path"] = Variant(model, lambda index: [(chosen,)], path)
     network = Network(arch, **facts).to(device)
     return variants | {"plain network, MoGA-A": Variant(network, lambda index: [()], path)}
+
+
+def selected(variants: dict[str, Variant], texts: list[str] | None) -> dict[str, Variant]:
+    names = [name for name in variants if texts is None or any(text in name for text in texts)]
+    return {name: variants[name] for name in dict.fromkeys([next(iter(variants)), *names])}
 
 
 def drawn(strategy: MaskStrategy, space: SearchSpace, device: torch.device) -> Draw:
@@ -199,10 +237,18 @@ def kept_bytes(variant: Variant, images: Tensor, options: argparse.Namespace) ->
     return sum(kept.values())
 
 
-def used_bytes(model: nn.Module, optimizer: SGD, step: Step, device: torch.device) -> int:
+def used_bytes(variant: Variant, optimizer: SGD, step: Step, device: torch.device) -> int:
     """The most bytes that the variant's tensors take at any moment of a step."""
+    model = variant.model
     state = [each for group in optimizer.state.values() for each in group.values() if torch.is_tensor(each)]
     resident = [*model.parameters(), *model.buffers(), *state]
+    if variant.captured:
+        assert isinstance(model, Supernet)
+        # Graphs keep their memory, out of which they are replayed: it is what capturing them anew takes.
+        model.capture_layers()
+        before = reserved_bytes()
+        step(0)
+        return reserved_bytes() - before + sum(each.nbytes for each in resident)
     if device.type == "cuda":
         # The other variants are there too: what counts is by how much this step rises above them.
         before = torch.cuda.memory_allocated(device)
@@ -215,6 +261,12 @@ def used_bytes(model: nn.Module, optimizer: SGD, step: Step, device: torch.devic
             live.add(tensor)
         step(0)
     return live.peak
+
+
+def reserved_bytes() -> int:
+    gc.collect()
+    torch.cuda.empty_cache()
+    return torch.cuda.memory_reserved()
 
 
 def gemm_peak(device: torch.device, options: argparse.Namespace) -> float:
@@ -242,20 +294,22 @@ def report(
     for name, median in medians.items():
         useful = 3 * variants[name].madds * options.batch / median / peak
         speed = (f"{1000 * median:.0f}", f"{medians[first] / median:.2f}")
-        memory = (f"{kept[name] / 1e6:.0f}", f"{kept[name] / kept[first]:.3f}")
-        table.add_row(
-            name, *speed, *memory, f"{used[name] / 1e6:.0f}" if name in used else "", f"{100 * useful:.0f} %"
+        memory = (
+            f"{kept[name] / 1e6:.0f}" if name in kept else "",
+            f"{kept[name] / kept[first]:.3f}" if name in kept else "",
+            f"{used[name] / 1e6:.0f}" if name in used else "",
         )
+        table.add_row(name, *speed, *memory, f"{100 * useful:.1f} %")
     console = Console(width=max(WIDTH, Console().width))
     console.print(table)
     machine = f"torch {torch.__version__}, {where(options)}"
     console.print(f"{machine}; a large matrix product reaches {2 * peak / 1e9:.0f} GFLOP/s")
     if options.resolution == 224:
-        seconds = medians["independent, dense, none"]
+        seconds = min(medians[name] for name in medians if name.startswith("independent, dense"))
         speed, hours = options.batch / seconds, fbnet_hours(seconds, options)
         console.print(
-            f"FBNet's protocol (100 classes, {FBNET_EPOCHS} epochs) in dense steps: {speed:.0f} images/s, "
-            f"{hours:.0f} hours of this device. The paper says {FBNET_HOURS} GPU-hours, on other hardware "
+            f"FBNet's protocol (100 classes, {FBNET_EPOCHS} epochs), fastest dense step: {speed:.0f} "
+            f"images/s, {hours:.0f} hours of this device. The paper says {FBNET_HOURS} GPU-hours, on other hardware "
             "and in another space."
         )
 

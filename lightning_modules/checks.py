@@ -66,6 +66,33 @@ def check_all_run(passes: Sequence[Pass]) -> None:
         )
 
 
+def check_some_dense(passes: Sequence[Pass]) -> None:
+    """Refuse graphs that no step would use.
+
+    Raises:
+        ValueError: every pass has a selection of choices.
+    """
+    if all(each.active is not None for each in passes):
+        raise ValueError(
+            "cuda_graphs: no step runs all choices, and graphs are of such steps only. Use "
+            "dnas.search.masks.SoftGumbel for weight_masks or alpha_masks, or leave cuda_graphs out."
+        )
+
+
+def check_gpu(trainer: pl.Trainer) -> None:
+    """Refuse graphs without a GPU to replay them on.
+
+    Raises:
+        ValueError: the trainer's device is another.
+    """
+    device = trainer.strategy.root_device.type
+    if device != "cuda":
+        raise ValueError(
+            f"cuda_graphs needs a CUDA device, and this training runs on {device}: use trainer.accelerator: "
+            "gpu, or leave cuda_graphs out."
+        )
+
+
 def check_trainer(trainer: pl.Trainer) -> None:
     """Refuse trainer flags that cannot work with the search, naming those to use instead.
 

@@ -36,7 +36,13 @@ from lightning_modules.callbacks import (
     SearchFigures,
     SearchMonitor,
 )
-from lightning_modules.checks import check_all_run, check_arguments, check_same_search
+from lightning_modules.checks import (
+    check_all_run,
+    check_arguments,
+    check_gpu,
+    check_same_search,
+    check_some_dense,
+)
 from lightning_modules.provenance import describe_data, library_versions, save_plain_hyperparameters
 from lightning_modules.supernet_training import Checkpointing, SupernetTraining, full_precision
 
@@ -76,8 +82,10 @@ class DifferentiableSearch(SupernetTraining):
             (block) and compute the rest again in the backward pass; slower, with the same results. With
             data.batch_size auto, the plan to begin with.
         recalibration_batches: batches for batch-norm statistics before one-shot accuracy is measured.
-        compile: backend of torch.compile (inductor) for the layers' steps, for masks that run all choices. On
-            a CPU it is slower, on a GPU it was not measured yet (docs/performance.md).
+        compile: backend of torch.compile (inductor) for the layers' steps, for masks that run all choices;
+            see docs/performance.md for when it pays.
+        cuda_graphs: replay the layers' steps as CUDA graphs where masks run all choices; on a GPU such steps
+            are several times faster, and each kind of pass (weights, alpha, both) keeps the memory of one.
         seed: decides the noise of the masks.
     """
 
@@ -109,6 +117,7 @@ class DifferentiableSearch(SupernetTraining):
         recalibration_batches: int = 8,
         checkpointing: Checkpointing = "none",
         compile: str | None = None,
+        cuda_graphs: bool = False,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -126,6 +135,9 @@ class DifferentiableSearch(SupernetTraining):
         if compile is not None:
             check_all_run(self.passes())
             self.supernet.compile_layers(compile)
+        if cuda_graphs:
+            check_some_dense(self.passes())
+            self.supernet.capture_layers()
         self.tau, self.latency_scale = schedules["tau"](0.0), schedules["latency_scale"](0.0)
         self.monitor = SearchMonitor(self.relaxation)
         self.own_callbacks = [
@@ -152,6 +164,8 @@ class DifferentiableSearch(SupernetTraining):
         return plan_passes(self.space, *masks, bilevel=self.bilevel, accumulate=self.accumulate)
 
     def setup(self, stage: str) -> None:
+        if self.supernet.graphs is not None:
+            check_gpu(self.trainer)
         self.serve("search", split_alpha=self.bilevel, alternate=self.alternate)
 
     def training_step(self, batch: Mapping[str, Batch], batch_idx: int) -> None:

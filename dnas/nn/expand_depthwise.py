@@ -11,11 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn import functional as F
 
 from dnas.nn.activations import ACTIVATIONS
 from dnas.nn.checkpointing import Turn
-from dnas.nn.depthwise import input_gradient, weight_gradient
+from dnas.nn.depthwise import convolve, input_gradient, weight_gradient, within_reach
 from dnas.nn.rows import Shape, to_maps, to_rows, without_autocast
 
 
@@ -40,6 +39,7 @@ def expand_depthwise(
     Returns:
         (N, H, h', w') maps, channels last.
     """
+    kernels = within_reach(kernels, shape[1:])
     result: Tensor = _ExpandDepthwise.apply(rows, weight, kernels, shape, stride, activation, turn)
     return result
 
@@ -62,9 +62,7 @@ class _ExpandDepthwise(torch.autograd.Function):
         # What is saved in a first turn is not kept, but counted: both have to save as much.
         ctx.save_for_backward(rows, weight, kernels, *([] if turn is Turn.ONLY else [before]))
         ctx.options = shape, stride, activation
-        return F.conv2d(
-            to_maps(after, shape), kernels, None, stride, kernels.shape[-1] // 2, groups=len(weight)
-        )
+        return convolve(to_maps(after, shape), kernels, stride)
 
     @staticmethod
     @once_differentiable

@@ -7,6 +7,7 @@ How the mask was drawn (soft Gumbel, two paths, one path, ...) is not the supern
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from dnas.architecture import Architecture, ArchitectureError
 from dnas.nn.blocks import init_weights
 from dnas.nn.checkpointing import PLANS
+from dnas.nn.graphs import LayerGraphs
 from dnas.nn.mixed_block import MixedBlock
 from dnas.nn.network import Frame, Network
 from dnas.nn.sharing import SHARINGS
@@ -57,6 +59,7 @@ class Supernet(Frame):
         adapted = space.adapt(**self.adaptation)
         super().__init__(adapted)
         self.space, self.sharing = space, sharing
+        self.graphs: LayerGraphs | None = None
         self.blocks = nn.ModuleList(SHARINGS[sharing](layer) for layer in adapted.layers)
         for block in self.mixed_blocks():
             block.checkpointing = checkpointing
@@ -78,10 +81,14 @@ class Supernet(Frame):
         Raises:
             ValueError: a mask that does not fit the space.
         """
-        rows, active = self._plan(mask, active)
+        rows, choices = self._plan(mask, active)
         x = self.stem(images)
-        for block, row, choices in zip(self.blocks, rows, active, strict=True):
-            x = block(x, row, choices)
+        if self.graphs is not None and active is None and mask.is_floating_point():
+            y = self.graphs.run(list(self.blocks), x, mask.unbind(), choices)
+            if y is not None:
+                return self.finish(y)
+        for block, row, chosen in zip(self.blocks, rows, choices, strict=True):
+            x = block(x, row, chosen)
         return self.finish(x)
 
     def mixed_blocks(self) -> list[MixedBlock]:
@@ -109,7 +116,23 @@ class Supernet(Frame):
         limit = GRAPHS_PER_LAYER * len(blocks)
         torch._dynamo.config.cache_size_limit = max(torch._dynamo.config.cache_size_limit, limit)
         for block in blocks:
-            block.compile(backend=backend)
+            block.compile(backend=backend, dynamic=False)
+
+    def capture_layers(self) -> None:
+        """Replay the layers' training steps as CUDA graphs, for masks that run all choices.
+
+        They are captured in the first step on a GPU, which takes a few seconds, and hold one pass at a time:
+        backward() must come before the next forward pass. Parameters, checkpoints and :meth:`extract` stay as
+        they are. Passes with other masks, images of another size, and evaluation run without graphs.
+        """
+        self.graphs = LayerGraphs()
+
+    def _apply(self, *arguments: Any, **named: Any) -> Supernet:
+        if self.graphs is not None:
+            # Graphs read the weights where they were.
+            self.capture_layers()
+        super()._apply(*arguments, **named)
+        return self
 
     def _plan(self, mask: Tensor, active: Active | None) -> tuple[Sequence[Tensor | None], Active]:
         layers, choices = len(self.space), self.space.max_choices

@@ -196,7 +196,7 @@ def test_a_path_runs_with_its_own_kernel(get_space: Get, monkeypatch: pytest.Mon
 
     arch = Architecture.parse(" ".join(["E3K3"] * 7 + ["E6K5"] * 7), space)
     monkeypatch.setattr(torch.nn.functional, "conv2d", conv2d)
-    supernet(images(supernet, 16), torch.tensor(arch.indices))
+    supernet(images(supernet, 96), torch.tensor(arch.indices))
     depthwise = [shape for shape in seen if shape[1] == 1 and shape[-1] > 1][1:]
     hidden = [layer.hidden_channels(choice) for layer, choice in zip(space.layers, arch.choices, strict=True)]
     assert depthwise == [(h, 1, k, k) for h, k in zip(hidden, [3] * 7 + [5] * 7, strict=True)]
