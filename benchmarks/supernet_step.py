@@ -309,8 +309,8 @@ def report(
         speed, hours = options.batch / seconds, fbnet_hours(seconds, options)
         console.print(
             f"FBNet's protocol (100 classes, {FBNET_EPOCHS} epochs), fastest dense step: {speed:.0f} "
-            f"images/s, {hours:.0f} hours of this device. The paper says {FBNET_HOURS} GPU-hours, on other hardware "
-            "and in another space."
+            f"images/s, {hours:.0f} hours of this device. The paper says {FBNET_HOURS} GPU-hours, on other "
+            "hardware and in another space."
         )
 
 
