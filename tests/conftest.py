@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
+from torch import Tensor, nn
 
+from dnas.nn import graphs
 from dnas.search.masks import TwoPath, UniformPath
 from dnas.search.objective import Objective
 from dnas.space import SearchSpace
@@ -171,3 +173,58 @@ def one_shot_checkpoint(
     path = folder / "checkpoints" / "last.ckpt"
     trainer.save_checkpoint(path)
     return path
+
+
+def _emulate(layers: Sequence[nn.Module], samples: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """torch.cuda.make_graphed_callables, by computing again."""
+    for layer, sample in zip(layers, samples, strict=True):
+        layer.forward = _emulated(layer, sample)
+
+
+def _emulated(layer: nn.Module, sample: tuple[Tensor, Tensor]) -> Callable[..., Tensor]:
+    forward, parameters = layer.forward, tuple(layer.parameters())
+    result = forward(*sample).detach()
+    places = [(each, torch.empty_like(each)) for each in (*sample, *parameters) if each.requires_grad]
+    computed: list[Tensor] = []
+
+    class Replayed(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, *inputs: Tensor) -> Tensor:
+            for place, value in zip(sample, inputs, strict=False):
+                place.copy_(value)
+            with torch.enable_grad():
+                computed[:] = [forward(*sample)]
+            result.copy_(computed[0])
+            return result.detach()
+
+        @staticmethod
+        def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+            found = torch.autograd.grad(computed[0], [each for each, _ in places], grads[0])
+            for (_, place), value in zip(places, found, strict=True):
+                place.copy_(value)
+            written = {id(each): place for each, place in places}
+            outputs = (written.get(id(each)) for each in (*sample, *parameters))
+            return tuple(None if place is None else place.detach() for place in outputs)
+
+    def replay(*inputs: Tensor) -> Tensor:
+        result: Tensor = Replayed.apply(*inputs, *parameters)
+        return result
+
+    return replay
+
+
+@pytest.fixture
+def captures(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """CUDA graphs are emulated on a CPU; the number of layers of every capture.
+
+    Like real ones they read from and write to places that stay the same.
+    """
+    made: list[int] = []
+
+    def make(layers: Sequence[nn.Module], samples: Sequence[tuple[Tensor, Tensor]]) -> None:
+        made.append(len(layers))
+        _emulate(layers, samples)
+
+    monkeypatch.setattr(torch.cuda, "make_graphed_callables", make)
+    monkeypatch.setattr(graphs, "_has_graphs", lambda device: True)
+    return made

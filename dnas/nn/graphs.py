@@ -96,15 +96,10 @@ class _Kind(NamedTuple):
 
 
 class _Captured(NamedTuple):
-    """Layers as graphs for images of one shape, and the nodes that accumulate their gradients.
-
-    Autograd makes such a node anew unless somebody keeps it, and accumulates on the stream that it was made
-    on: made while capturing, gradients would wait for another stream.
-    """
+    """Layers as graphs, for images of one shape."""
 
     shape: torch.Size
     layers: Sequence[nn.Module]
-    accumulators: Sequence[Any]
 
 
 class _Pass:
@@ -144,20 +139,13 @@ def _capture(
     active: Sequence[Sequence[int]],
     kind: _Kind,
 ) -> _Captured:
-    nodes = [_accumulator(each) for block in blocks for each in block.parameters() if each.requires_grad]
     layers = tuple(map(_Layer, blocks, active))
     # What autocast casts in one graph is of no use in another.
     autocast = torch.autocast(x.device.type, kind.autocast, kind.autocast is not None, cache_enabled=False)
     with autocast, _statistics_restored(blocks):
         samples = tuple(_samples(layers, x, rows))
         torch.cuda.make_graphed_callables(layers, samples)  # exchanges their forward
-    return _Captured(x.shape, layers, nodes)
-
-
-def _accumulator(parameter: Tensor) -> Any:
-    node = parameter.view_as(parameter).grad_fn
-    assert node is not None
-    return node.next_functions[0][0]
+    return _Captured(x.shape, layers)
 
 
 def _samples(layers: Sequence[_Layer], x: Tensor, rows: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:

@@ -1,7 +1,7 @@
 """Layers replayed as CUDA graphs train as others do.
 
-What belongs to the replaying of our own is tested everywhere, with graphs emulated: like real ones they read
-from and write to places that stay the same. Real ones need a GPU.
+What belongs to the replaying of our own is tested everywhere, with emulated graphs (the fixture
+``captures``); real ones need a GPU.
 """
 
 from __future__ import annotations
@@ -15,65 +15,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dnas.nn import graphs
 from dnas.nn.checkpointing import PLANS
 from dnas.nn.supernet import Supernet
 from dnas.space import SearchSpace
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 SHARINGS = ["independent", "entangled"]
-
-
-def emulate(layers: Sequence[nn.Module], samples: Sequence[tuple[Tensor, Tensor]]) -> None:
-    """torch.cuda.make_graphed_callables, by computing again."""
-    for layer, sample in zip(layers, samples, strict=True):
-        layer.forward = _emulated(layer, sample)
-
-
-def _emulated(layer: nn.Module, sample: tuple[Tensor, Tensor]) -> Callable[..., Tensor]:
-    forward, parameters = layer.forward, tuple(layer.parameters())
-    result = forward(*sample).detach()
-    places = [(each, torch.empty_like(each)) for each in (*sample, *parameters) if each.requires_grad]
-    computed: list[Tensor] = []
-
-    class Replayed(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, *inputs: Tensor) -> Tensor:
-            for place, value in zip(sample, inputs, strict=False):
-                place.copy_(value)
-            with torch.enable_grad():
-                computed[:] = [forward(*sample)]
-            result.copy_(computed[0])
-            return result.detach()
-
-        @staticmethod
-        def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-            found = torch.autograd.grad(computed[0], [each for each, _ in places], grads[0])
-            for (_, place), value in zip(places, found, strict=True):
-                place.copy_(value)
-            written = {id(each): place for each, place in places}
-            outputs = (written.get(id(each)) for each in (*sample, *parameters))
-            return tuple(None if place is None else place.detach() for place in outputs)
-
-    def replay(*inputs: Tensor) -> Tensor:
-        result: Tensor = Replayed.apply(*inputs, *parameters)
-        return result
-
-    return replay
-
-
-@pytest.fixture
-def replayed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Emulated graphs on a CPU; the number of layers of every capture."""
-    captures: list[int] = []
-
-    def make(layers: Sequence[nn.Module], samples: Sequence[tuple[Tensor, Tensor]]) -> None:
-        captures.append(len(layers))
-        emulate(layers, samples)
-
-    monkeypatch.setattr(torch.cuda, "make_graphed_callables", make)
-    monkeypatch.setattr(graphs, "_has_graphs", lambda device: True)
-    return captures
 
 
 @pytest.fixture
@@ -126,18 +73,18 @@ def assert_train_alike(plain: Supernet, captured: Supernet, **options: Any) -> N
 @pytest.mark.parametrize("accumulate", [1, 2, 4])
 @pytest.mark.parametrize("sharing", SHARINGS)
 def test_replayed_layers_train_as_others(
-    space: SearchSpace, sharing: str, accumulate: int, replayed: list[int]
+    space: SearchSpace, sharing: str, accumulate: int, captures: list[int]
 ) -> None:
     assert_train_alike(*make_pair(space, sharing), accumulate=accumulate)
-    assert replayed == [len(space)], "captured once, all layers together"
+    assert captures == [len(space)], "captured once, all layers together"
 
 
-def test_images_of_another_size_run_without_graphs(space: SearchSpace, replayed: list[int]) -> None:
+def test_images_of_another_size_run_without_graphs(space: SearchSpace, captures: list[int]) -> None:
     assert_train_alike(*make_pair(space, "independent"), sizes=[27, 21, 27, 21])
-    assert replayed == [len(space)]
+    assert captures == [len(space)]
 
 
-def test_what_learns_has_graphs_of_its_own(space: SearchSpace, replayed: list[int]) -> None:
+def test_what_learns_has_graphs_of_its_own(space: SearchSpace, captures: list[int]) -> None:
     """As in a bilevel search, whose optimisers take turns."""
     plain, captured = make_pair(space, "entangled")
     for weights_learn in (True, False, True, False):
@@ -153,10 +100,10 @@ def test_what_learns_has_graphs_of_its_own(space: SearchSpace, replayed: list[in
             assert (found is None) == (wanted is None)
             if found is not None:
                 torch.testing.assert_close(found, wanted)
-    assert replayed == [len(space)] * 2
+    assert captures == [len(space)] * 2
 
 
-def test_graphs_are_for_dense_training_only(space: SearchSpace, replayed: list[int]) -> None:
+def test_graphs_are_for_dense_training_only(space: SearchSpace, captures: list[int]) -> None:
     _, supernet = make_pair(space, "independent")
     images, mask = make_batch(supernet, 0)
     supernet(images, torch.zeros(len(space), dtype=torch.long))
@@ -164,18 +111,18 @@ def test_graphs_are_for_dense_training_only(space: SearchSpace, replayed: list[i
     with torch.no_grad():
         supernet(images, mask)
     supernet.eval()(images, mask)
-    assert not replayed
+    assert not captures
 
 
-def test_moved_weights_are_captured_again(space: SearchSpace, replayed: list[int]) -> None:
+def test_moved_weights_are_captured_again(space: SearchSpace, captures: list[int]) -> None:
     """Graphs would read where the weights were."""
     plain, captured = make_pair(space, "independent")
     train(plain), train(captured)
     assert_train_alike(plain.to(torch.float64), captured.to(torch.float64))
-    assert replayed == [len(space)] * 2
+    assert captures == [len(space)] * 2
 
 
-def test_copies_have_no_graphs_of_the_original(space: SearchSpace, replayed: list[int]) -> None:
+def test_copies_have_no_graphs_of_the_original(space: SearchSpace, captures: list[int]) -> None:
     plain, captured = make_pair(space, "independent")
     train(plain), train(captured)
     for twin in (copy.deepcopy(captured), pickle.loads(pickle.dumps(captured.graphs)) and captured):
@@ -183,7 +130,7 @@ def test_copies_have_no_graphs_of_the_original(space: SearchSpace, replayed: lis
     assert_train_alike(copy.deepcopy(plain), copy.deepcopy(captured))
 
 
-@pytest.mark.usefixtures("replayed")
+@pytest.mark.usefixtures("captures")
 def test_two_passes_at_a_time_are_refused(space: SearchSpace) -> None:
     _, supernet = make_pair(space, "independent")
     images, mask = make_batch(supernet, 0)

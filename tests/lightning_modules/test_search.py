@@ -387,6 +387,26 @@ def test_replayed_layers_learn_as_plain_ones(
     torch.testing.assert_close(dict(replayed.state_dict()), dict(plain.state_dict()), rtol=1e-2, atol=1e-3)
 
 
+@pytest.mark.parametrize("bilevel", [True, False])
+def test_emulated_graphs_learn_as_plain_layers(
+    make_search: MakeSearch,
+    fit: Fit,
+    tmp_path: Path,
+    bilevel: bool,
+    captures: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lightning_modules.search.check_gpu", lambda trainer: None)
+    options = {"weight_masks": SoftGumbel(), "alpha_masks": SoftGumbel(), "accumulate": 2, "bilevel": bilevel}
+    plain, replayed = (make_search(**options, cuda_graphs=graphs) for graphs in (False, True))
+    replayed.load_state_dict(plain.state_dict())
+    for name, search in (("plain", plain), ("replayed", replayed)):
+        pl.seed_everything(0)
+        fit(search, tmp_path / name, max_epochs=2, limit_train_batches=3)
+    assert len(captures) == (2 if bilevel else 1)
+    torch.testing.assert_close(dict(replayed.state_dict()), dict(plain.state_dict()))
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
 def test_graphs_without_a_gpu_are_refused(make_search: MakeSearch, fit: Fit, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"cuda_graphs needs a CUDA device, .* runs on cpu"):
