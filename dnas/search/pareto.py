@@ -38,7 +38,12 @@ def non_dominated(values: FloatArray, maximize: Sequence[bool]) -> BoolArray:
     """
     costs = costs_of(values, maximize)
     pairs = no_worse(costs, costs)
-    return np.asarray(~(pairs > pairs.T).any(axis=0) & ~np.isnan(costs).any(axis=1))
+    return on_front(costs, pairs > pairs.T)
+
+
+def on_front(costs: FloatArray, dominates: BoolArray) -> BoolArray:
+    """Return which rows of costs, (n, M), have no NaN and no row of dominates, (m, n), on top of them."""
+    return np.asarray(~(dominates.any(axis=0) | np.isnan(costs).any(axis=1)))
 
 
 def no_worse(first: FloatArray, second: FloatArray) -> BoolArray:
@@ -93,12 +98,17 @@ def crowding(costs: FloatArray, rank: IntArray, weights: Sequence[float] | None 
         ValueError: as `weight_ratios`.
     """
     ratios = np.ones(costs.shape[1]) if weights is None else weight_ratios(weights, costs.shape[1])
-    counted, kept = ratios > 0, _distinct(costs, rank)
+    kept = np.flatnonzero(_distinct(costs, rank))
     groups = rank[kept]
-    gaps = _gaps(_finite(costs[kept][:, counted], groups), groups)
-    alone = np.bincount(groups)[groups] == 1
+    finite = _finite(costs[kept], groups)
+    total = np.zeros(len(kept))
+    sizes = np.bincount(groups)
+    for ratio, cost in zip(ratios, finite.T, strict=True):
+        if ratio > 0:
+            total += ratio * _gaps(cost, groups, sizes)
+    alone = sizes[groups] == 1
     distance = np.zeros(len(costs))
-    distance[kept] = np.where(alone, np.inf, (gaps * ratios[counted]).sum(axis=1) / ratios.sum())
+    distance[kept] = np.where(alone, np.inf, total / ratios.sum())
     return distance
 
 
@@ -109,7 +119,8 @@ def weight_ratios(weights: Sequence[float], objectives: int) -> FloatArray:
         ValueError: not one weight per objective, negative or not finite ones, or none above 0.
     """
     array = np.asarray(weights, dtype=np.float64)
-    if array.shape != (objectives,) or not np.isfinite(array).all() or not array.min() >= 0 < array.max():
+    # With a NaN, both ends are NaN.
+    if array.shape != (objectives,) or not (array.min() >= 0 and 0 < array.max() < np.inf):
         raise ValueError(
             f"weights must be {objectives} finite numbers, one per objective, 0 or above and not all 0; "
             f"got {array.tolist()}"
@@ -124,20 +135,28 @@ def _fronts(costs: FloatArray, enough: int) -> IntArray:
     """
     pairs = no_worse(costs, costs)
     dominates = pairs > pairs.T
-    dominators = dominates.sum(axis=0, dtype=np.int32)
-    found = np.empty(len(costs), dtype=np.int64)
-    number = placed = 0
-    while placed < enough and (front := np.flatnonzero(dominators == 0)).size:
-        found[front] = number
+    front = np.flatnonzero(~dominates.any(axis=0))
+    found = np.full(len(costs), -1)
+    found[front] = number = 0
+    placed = front.size
+    if placed < enough:
+        dominators = dominates.sum(axis=0, dtype=np.int32)
+    while placed < enough and front.size:
         dominators -= dominates[front].sum(axis=0, dtype=np.int32)
         dominators[front] = -1
-        number, placed = number + 1, placed + front.size
-    found[dominators >= 0] = number
+        front, number = np.flatnonzero(dominators == 0), number + 1
+        found[front] = number
+        placed += front.size
+    found[found < 0] = number + 1
     return found
 
 
 def _distinct(costs: FloatArray, rank: IntArray) -> BoolArray:
     """Return which rows, (n,), have no NaN and, of equal ones in a rank, come first."""
+    firsts = np.sort(costs[:, 0])
+    if (firsts[1:] > firsts[:-1]).all():
+        # Nothing is repeated, and a single NaN at most was sorted to the end.
+        return np.asarray(~np.isnan(costs).any(axis=1))
     order = np.lexsort((*costs.T, rank))
     costs, rank = costs[order], rank[order]
     repeated = (costs[1:] == costs[:-1]).all(axis=1) & (rank[1:] == rank[:-1])
@@ -161,19 +180,24 @@ def _finite(costs: FloatArray, rank: IntArray) -> FloatArray:
     return costs
 
 
-def _gaps(costs: FloatArray, rank: IntArray) -> FloatArray:
-    """Return (f(i+1) - f(i-1)) / (f^max - f^min) in each rank, (n, M): inf at the ends, 0 if max == min."""
-    order = np.lexsort((costs, np.broadcast_to(rank[:, None], costs.shape)), axis=0)
-    columns = np.arange(costs.shape[1])
+def _gaps(cost: FloatArray, rank: IntArray, sizes: IntArray) -> FloatArray:
+    """Return (f(i+1) - f(i-1)) / (f^max - f^min) in each rank, (n,): inf at the ends, 0 if max == min.
+
+    sizes: rows of each rank.
+    """
+    order = np.lexsort((cost, rank))
     # Halves, so that no difference of finite numbers overflows; the ratios are the same.
-    half = costs[order, columns] / 2
-    sizes = np.bincount(rank)
+    half = cost[order] / 2
     ends = sizes.cumsum() - 1
     starts = ends - sizes + 1
     gap = np.empty_like(half)
     gap[1:-1] = half[2:] - half[:-2]
     gap[starts] = gap[ends] = np.inf
-    span = np.repeat(half[ends] - half[starts], sizes, axis=0)
-    found = np.zeros_like(half)
-    found[order, columns] = np.divide(gap, span, out=np.zeros_like(half), where=span > 0)
+    span = half[ends] - half[starts]
+    level = span == 0
+    if level.any():
+        gap[level.repeat(sizes)] = 0.0
+        span[level] = 1.0
+    found = np.empty_like(half)
+    found[order] = gap / span.repeat(sizes)
     return found

@@ -66,8 +66,8 @@ class Seen:
         for row, number in enumerate(numbers):
             if len(rows) == limit:
                 break
-            if number not in self._numbers:
-                rows.setdefault(number, row)
+            if number not in self._numbers and number not in rows:
+                rows[number] = row
         self._numbers.update(rows)
         new = np.zeros(len(numbers), dtype=bool)
         new[list(rows.values())] = True
@@ -117,7 +117,7 @@ class Seen:
 
     def _numbered(self, genomes: npt.ArrayLike) -> list[int]:
         array = genome_array(genomes, self.choices)
-        return (array.astype(self._weights.dtype) @ self._weights).tolist()
+        return (array.astype(self._weights.dtype, copy=False) @ self._weights).tolist()
 
     def _chosen_of_all_unseen(self, number: int, generator: np.random.Generator) -> IntArray:
         """Draw from the list of all unseen genomes; only for spaces that are nearly exhausted."""
@@ -158,12 +158,13 @@ def genome_array(genomes: npt.ArrayLike, choices: Sequence[int]) -> IntArray:
     """
     counts = np.array(choices)
     array = np.asarray(genomes)
-    if array.ndim != 2 or array.shape[1] != len(counts) or not np.issubdtype(array.dtype, np.integer):
+    if array.ndim != 2 or array.shape[1] != len(counts) or array.dtype.kind not in "iu":
         raise ValueError(
             f"genomes must be an (n, {len(counts)}) array of integers, got {array.shape} of {array.dtype}"
         )
-    outside = np.argwhere((array < 0) | (array >= counts)).tolist()
-    if outside:
+    wrong = (array < 0) | (array >= counts)
+    if wrong.any():
+        outside = np.argwhere(wrong).tolist()
         raise ValueError(
             f"genomes must stay in range of the layers' choices {tuple(counts.tolist())}; they do not at "
             f"(row, layer) {outside[:10]}{' ...' if len(outside) > 10 else ''}"

@@ -54,3 +54,22 @@ def test_state_goes_through_json(values: list[list[float]]) -> None:
         assert one.dtype == other.dtype and one.shape == other.shape and one.tolist() == other.tolist()
     again.add(np.array([[9, 9, 9]]), np.array([[np.inf, -np.inf]]))
     assert again.members()[0].tolist()[-1] == [9, 9, 9]
+
+
+@pytest.mark.parametrize("batch", [1, 7, 10**6])
+def test_batches_change_nothing(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(0)
+    genomes = generator.permutation(500)[:, None]
+    values = generator.integers(12, size=(500, 3)).astype(float)
+    values[generator.random(values.shape) < 0.01] = np.nan
+    monkeypatch.setattr("dnas.search.front._BATCH", batch)
+    front = Front(1, (True, False, True))
+    for part in range(0, 500, 5):
+        rows = genomes[part : part + 5].copy()
+        front.add(rows, values[part : part + 5])
+        rows[:] = -1  # the caller may use its array for something else
+    on = non_dominated(values, (True, False, True))
+    found, found_values = front.members()
+    assert sorted(found[:, 0]) == sorted(genomes[on, 0]) and len(front) == on.sum()
+    assert front.state_dict()["genomes"] == genomes[on].tolist(), "in the order in which they came"
+    assert sorted(map(tuple, found_values)) == sorted(map(tuple, values[on]))
