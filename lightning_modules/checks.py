@@ -80,16 +80,16 @@ def check_some_dense(passes: Sequence[Pass]) -> None:
 
 
 def check_gpu(trainer: pl.Trainer) -> None:
-    """Refuse graphs without a GPU to replay them on.
+    """Refuse graphs without one GPU to replay them on.
 
     Raises:
-        ValueError: the trainer's device is another.
+        ValueError: the trainer's device is another, or one of several.
     """
-    device = trainer.strategy.root_device.type
-    if device != "cuda":
+    device, number = trainer.strategy.root_device.type, trainer.world_size
+    if device != "cuda" or number > 1:
         raise ValueError(
-            f"cuda_graphs needs a CUDA device, and this training runs on {device}: use trainer.accelerator: "
-            "gpu, or leave cuda_graphs out."
+            f"cuda_graphs needs one CUDA device, and this training runs on {number} of {device}: use "
+            "trainer.accelerator: gpu with trainer.devices: 1, or leave cuda_graphs out."
         )
 
 

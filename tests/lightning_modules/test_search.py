@@ -409,7 +409,7 @@ def test_emulated_graphs_learn_as_plain_layers(
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
 def test_graphs_without_a_gpu_are_refused(make_search: MakeSearch, fit: Fit, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"cuda_graphs needs a CUDA device, .* runs on cpu"):
+    with pytest.raises(ValueError, match=r"cuda_graphs needs one CUDA device, .* runs on 1 of cpu"):
         fit(make_search(alpha_masks=SoftGumbel(), cuda_graphs=True), tmp_path)
 
 
