@@ -24,6 +24,7 @@ class LayerGraphs:
 
     def __init__(self) -> None:
         self._captured: dict[_Kind, _Captured] = {}
+        self._parameters: list[nn.Parameter] = []
         self._kept: dict[Tensor, int] = {}
         self._latest: Callable[[], _Pass | None] = lambda: None
 
@@ -50,14 +51,16 @@ class LayerGraphs:
         training = torch.is_grad_enabled() and all(block.training for block in blocks)
         if not (training and _has_graphs(x.device)):
             return None
-        parameters = [each for block in blocks for each in block.parameters()]
-        kind = _Kind.of(parameters, x, rows)
+        if not self._parameters:
+            # Once: looking at every module takes milliseconds.
+            self._parameters = [each for block in blocks for each in block.parameters()]
+        kind = _Kind.of(self._parameters, x, rows)
         if kind not in self._captured:
             self._captured[kind] = _capture(blocks, x, rows, active, kind)
         captured = self._captured[kind]
         if x.shape != captured.shape:
             return None
-        self._begin(parameters)
+        self._begin()
         for layer, row in zip(captured.layers, rows, strict=True):
             x = layer(x, row)
         this = _Pass()
@@ -65,7 +68,7 @@ class LayerGraphs:
         result: Tensor = _Mark.apply(x, this)
         return result
 
-    def _begin(self, parameters: Sequence[Tensor]) -> None:
+    def _begin(self) -> None:
         latest = self._latest()
         if latest is not None and not latest.ended:
             raise RuntimeError(
@@ -73,7 +76,7 @@ class LayerGraphs:
                 "pass, or use a supernet without graphs."
             )
         # Gradients to be added to must not lie where the graphs write theirs.
-        for each in parameters:
+        for each in self._parameters:
             if each.grad is not None and self._kept.get(each) != each.grad.data_ptr():
                 each.grad = each.grad.clone()
                 self._kept[each] = each.grad.data_ptr()

@@ -42,7 +42,8 @@ def test_counts_equal_the_built_network(
 
 @pytest.mark.parametrize("name", ["narrow_moga", "narrow_fbnet", "motley"])
 def test_every_choice_of_every_layer_is_counted_exactly(get_space: Get, name: str) -> None:
-    space = get_space(name)
+    # On maps that every kernel fits into: taps that see padding only are counted, but not computed.
+    space = get_space(name).adapt(resolution=128)
     costs = count(space)
     for column in range(space.max_choices):
         arch = Architecture(space, tuple(min(column, n - 1) for n in space.num_choices))

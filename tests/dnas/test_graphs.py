@@ -87,12 +87,13 @@ def test_images_of_another_size_run_without_graphs(space: SearchSpace, captures:
 def test_what_learns_has_graphs_of_its_own(space: SearchSpace, captures: list[int]) -> None:
     """As in a bilevel search, whose optimisers take turns."""
     plain, captured = make_pair(space, "entangled")
-    for weights_learn in (True, False, True, False):
+    turns = [(True, False), (False, True), (True, True)]
+    for weights_learn, mask_learns in [*turns, *turns]:
         gradients = []
         for supernet in (plain, captured):
             supernet.requires_grad_(weights_learn).zero_grad()
             images, mask = make_batch(supernet, 0)
-            mask.requires_grad_(not weights_learn)
+            mask.requires_grad_(mask_learns)
             torch.manual_seed(1)
             supernet(images, mask).square().mean().backward()
             gradients.append([mask.grad, *(each.grad for each in supernet.parameters())])
@@ -100,7 +101,7 @@ def test_what_learns_has_graphs_of_its_own(space: SearchSpace, captures: list[in
             assert (found is None) == (wanted is None)
             if found is not None:
                 torch.testing.assert_close(found, wanted)
-    assert captures == [len(space)] * 2
+    assert captures == [len(space)] * 3
 
 
 def test_graphs_are_for_dense_training_only(space: SearchSpace, captures: list[int]) -> None:
