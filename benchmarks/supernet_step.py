@@ -71,6 +71,8 @@ class PlainSupernet(Supernet):
 
 def main() -> None:
     options = parser().parse_args()
+    if options.capture_plain and options.device == "cpu":
+        parser().error("--capture-plain needs --device cuda: CUDA graphs are of a GPU")
     device = torch.device(options.device)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = options.precision == "tf32"
     variants = selected(make_variants(SearchSpace.load("moga"), options), options.only)
@@ -304,8 +306,9 @@ def report(
     console.print(table)
     machine = f"torch {torch.__version__}, {where(options)}"
     console.print(f"{machine}; a large matrix product reaches {2 * peak / 1e9:.0f} GFLOP/s")
-    if options.resolution == 224:
-        seconds = min(medians[name] for name in medians if name.startswith("independent, dense"))
+    dense = [medians[name] for name in medians if name.startswith("independent, dense")]
+    if options.resolution == 224 and dense:
+        seconds = min(dense)
         speed, hours = options.batch / seconds, fbnet_hours(seconds, options)
         console.print(
             f"FBNet's protocol (100 classes, {FBNET_EPOCHS} epochs), fastest dense step: {speed:.0f} "

@@ -84,8 +84,8 @@ class DifferentiableSearch(SupernetTraining):
         recalibration_batches: batches for batch-norm statistics before one-shot accuracy is measured.
         compile: backend of torch.compile (inductor) for the layers' steps, for masks that run all choices;
             see docs/performance.md for when it pays.
-        cuda_graphs: replay the layers' steps as CUDA graphs where masks run all choices; on a GPU such steps
-            are several times faster, and each kind of pass (weights, alpha, both) keeps the memory of one.
+        cuda_graphs: replay the layers' steps as CUDA graphs where masks run all choices, so that the GPU does
+            not wait for the host; each kind of pass (weights, alpha, both) keeps the memory of one.
         seed: decides the noise of the masks.
     """
 

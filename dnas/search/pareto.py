@@ -155,7 +155,7 @@ def _distinct(costs: FloatArray, rank: IntArray) -> BoolArray:
     """Return which rows, (n,), have no NaN and, of equal ones in a rank, come first."""
     firsts = np.sort(costs[:, 0])
     if (firsts[1:] > firsts[:-1]).all():
-        # Nothing is repeated, and a single NaN at most was sorted to the end.
+        # Different in the first objective, no two rows are equal.
         return np.asarray(~np.isnan(costs).any(axis=1))
     order = np.lexsort((*costs.T, rank))
     costs, rank = costs[order], rank[order]

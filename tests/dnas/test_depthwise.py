@@ -30,15 +30,42 @@ def everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("kernel", [1, 3, 5, 7])
 @pytest.mark.parametrize("size", [(1, 1), (1, 4), (2, 2), (3, 7), (4, 4), (9, 5), (28, 28)], ids=str)
 def test_gradients_are_those_of_the_library(size: tuple[int, int], kernel: int, stride: int) -> None:
-    x, weight = maps(3, 5, *size).requires_grad_(), maps(5, 1, kernel, kernel).requires_grad_()
-    y = depthwise(x, weight, stride)
+    x, weight = maps(3, 5, *size), maps(5, 1, kernel, kernel)
     expected = F.conv2d(x, weight, None, stride, kernel // 2, groups=5)
-    torch.testing.assert_close(y, expected, rtol=1e-12, atol=1e-12)
-    dy = maps(*y.shape)
+    torch.testing.assert_close(depthwise(x, weight, stride), expected, rtol=1e-12, atol=1e-12)
+    check_gradients(x, weight, stride)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_maps_that_cudnn_is_slow_for(stride: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their way to the gradient, on this device; the condition for it needs a GPU."""
+    monkeypatch.setattr(module, "_own_gradient", lambda x, weight: False)
+    monkeypatch.setattr(module, "_slow_for_cudnn", lambda x, weight: True)
+    check_gradients(maps(3, 5, 9, 8), maps(5, 1, 7, 7), stride)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("size", [2, 9])
+def test_wide_kernels_on_a_gpu(size: int, stride: int) -> None:
+    x, weight = maps(3, 5, size, size).float().cuda(), maps(5, 1, 7, 7).float().cuda()
+    y = depthwise(x, weight.requires_grad_(), stride)
+    assert size == 2 or "_Depthwise" in y.grad_fn.name()  # type: ignore[union-attr]
+    check_gradients(x, weight.detach(), stride, tolerance=1e-3)
+
+
+def check_gradients(x: Tensor, weight: Tensor, stride: int, tolerance: float = 1e-10) -> None:
+    """Those of depthwise are those of the library's convolution."""
+    x, weight = x.requires_grad_(), weight.requires_grad_()
+    y, expected = (
+        depthwise(x, weight, stride),
+        F.conv2d(x, weight, None, stride, weight.shape[-1] // 2, groups=x.shape[1]),
+    )
+    dy = torch.randn_like(y)
     for found, wanted in zip(
         torch.autograd.grad(y, (x, weight), dy), torch.autograd.grad(expected, (x, weight), dy), strict=True
     ):
-        torch.testing.assert_close(found, wanted, rtol=1e-10, atol=1e-10)
+        torch.testing.assert_close(found, wanted, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
