@@ -46,13 +46,12 @@ class Front:
         genomes, costs = map(np.concatenate, zip(*self._waiting, strict=True))
         old, self._waiting = self._costs, []
         among = no_worse(costs, costs)
+        # A new one that another dominates need not be compared: so does the other what it dominates.
+        first = on_front(costs, among > among.T)
+        genomes, costs = genomes[first], costs[first]
         # Both (new, old): a is no worse than b where -b is no worse than -a.
         ahead, behind = no_worse(costs, old), no_worse(-costs, -old)
-        new = on_front(costs, among > among.T) & ~(behind > ahead).any(axis=1)
-        if not new.any():
-            return
-        # What a dominated new one dominates, is dominated by the one that dominates both.
-        stay = ~(ahead > behind).any(axis=0)
+        new, stay = ~(behind > ahead).any(axis=1), ~(ahead > behind).any(axis=0)
         self._genomes = np.concatenate([self._genomes[stay], genomes[new]])
         self._costs = np.concatenate([old[stay], costs[new]])
 

@@ -87,18 +87,29 @@ class Mutator:
         counts = np.array(choices)
         valid = np.arange(counts.max()) < counts[:, None]
         uniform = valid / counts[:, None]
-        self.distribution = uniform.copy()
-        self._uniform = uniform
-        self.prior = uniform if prior is None else _checked_prior(prior, valid)
+        checked = uniform if prior is None else _checked_prior(prior, valid)
+        # Of each kind of mutation, one under the other, as `mutate` looks them up.
+        self._tables = np.concatenate([uniform, uniform, checked])
         rate = mutation.gene_rate
         self._rates = (counts > 1) * (1 / max(1, (counts > 1).sum()) if rate is None else rate)
         shares = np.cumsum([mutation.random, mutation.reinforced, mutation.prior])
         self._thresholds = shares[:-1] / shares[-1]
+        # Of each layer's first choice, counted through all layers.
+        self._offsets = np.arange(0, valid.size, valid.shape[1])
+
+    @property
+    def distribution(self) -> FloatArray:
+        """What is learned, (L, C), as a view."""
+        return self._tables[len(self._rates) : 2 * len(self._rates)]
+
+    @property
+    def prior(self) -> FloatArray:
+        """The prior, (L, C), as a view."""
+        return self._tables[2 * len(self._rates) :]
 
     def mutate(self, genomes: IntArray, generator: np.random.Generator) -> IntArray:
         """Return mutated copies of genomes, (n, L); every gene that is picked changes."""
         layers = genomes.shape[1]
-        tables = np.concatenate([self._uniform, self.distribution, self.prior])
         kinds = np.searchsorted(self._thresholds, generator.random(len(genomes)), side="right")
         chance = (generator.random((len(genomes), 1)) < self._mutation.probability) * self._rates
         # Places in the flat array, which numpy finds and takes faster than pairs of indices.
@@ -106,17 +117,18 @@ class Mutator:
         rows, layer = np.divmod(picked, layers)
         mutated = genomes.copy()
         flat = mutated.reshape(-1)
-        weights, fallback = tables[kinds[rows] * layers + layer], self._uniform[layer]
+        weights, fallback = self._tables[kinds[rows] * layers + layer], self._tables[layer]
         flat[picked] = draw_others(flat[picked], weights, fallback, generator)
         return mutated
 
     def learn(self, survivors: IntArray) -> None:
         """Move the reinforced distribution towards the survivors, (n, L) with n at least 1."""
-        layers, width = self.distribution.shape
-        cells = survivors + np.arange(layers) * width
-        shares = np.bincount(cells.ravel(), minlength=layers * width).reshape(layers, width) / len(survivors)
+        learned = self.distribution
+        cells = (survivors + self._offsets).ravel()
+        shares = np.bincount(cells, minlength=learned.size).reshape(learned.shape) / len(survivors)
         eta = self._mutation.learning_rate
-        self.distribution = (1 - eta) * self.distribution + eta * shares
+        learned *= 1 - eta
+        learned += eta * shares
 
 
 def draw_others(

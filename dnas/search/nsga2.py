@@ -168,7 +168,7 @@ class NSGA2:
         self._asked = None if state["asked"] is None else _genomes(state["asked"], layers)
         self._population = Population.from_state_dict(state["population"], layers, objectives)
         self._front.load_state_dict(state["front"])
-        self._mutator.distribution = np.array(state["distribution"])
+        self._mutator.distribution[:] = state["distribution"]
 
     def _next(self) -> IntArray:
         """Return what to ask for next, noted as seen."""

@@ -12,6 +12,7 @@ Costs, (n, M), are objective values turned so that lower is better (`costs_of`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -70,9 +71,9 @@ def ranks(costs: FloatArray, violations: FloatArray | None = None, enough: int |
     enough = len(costs) if enough is None else enough
     if violations is None:
         violations = np.zeros(len(costs))
-    in_fronts = (violations == 0) & ~np.isnan(costs).any(axis=1)
-    if in_fronts.all():
+    if not (violations.any() or np.isnan(costs).any()):
         return _fronts(costs, enough)
+    in_fronts = (violations == 0) & ~np.isnan(costs).any(axis=1)
     found = np.empty(len(costs), dtype=np.int64)
     found[in_fronts] = _fronts(costs[in_fronts], enough)
     # Feasible rows with a NaN have the lowest violation of the rest.
@@ -100,15 +101,10 @@ def crowding(costs: FloatArray, rank: IntArray, weights: Sequence[float] | None 
     ratios = np.ones(costs.shape[1]) if weights is None else weight_ratios(weights, costs.shape[1])
     kept = np.flatnonzero(_distinct(costs, rank))
     groups = rank[kept]
-    finite = _finite(costs[kept], groups)
-    total = np.zeros(len(kept))
-    sizes = np.bincount(groups)
-    for ratio, cost in zip(ratios, finite.T, strict=True):
-        if ratio > 0:
-            total += ratio * _gaps(cost, groups, sizes)
-    alone = sizes[groups] == 1
+    counted = ratios > 0
+    gaps = _gaps(_finite(costs[kept], groups).T[counted], groups)
     distance = np.zeros(len(costs))
-    distance[kept] = np.where(alone, np.inf, total / ratios.sum())
+    distance[kept] = (ratios[counted, None] * gaps).sum(axis=0) / ratios.sum()
     return distance
 
 
@@ -119,13 +115,13 @@ def weight_ratios(weights: Sequence[float], objectives: int) -> FloatArray:
         ValueError: not one weight per objective, negative or not finite ones, or none above 0.
     """
     array = np.asarray(weights, dtype=np.float64)
-    # With a NaN, both ends are NaN.
-    if array.shape != (objectives,) or not (array.min() >= 0 and 0 < array.max() < np.inf):
+    plain = array.tolist()
+    if array.shape != (objectives,) or not (all(0 <= weight < math.inf for weight in plain) and any(plain)):
         raise ValueError(
             f"weights must be {objectives} finite numbers, one per objective, 0 or above and not all 0; "
-            f"got {array.tolist()}"
+            f"got {plain}"
         )
-    return array / array.max()
+    return array / max(plain)
 
 
 def _fronts(costs: FloatArray, enough: int) -> IntArray:
@@ -180,24 +176,27 @@ def _finite(costs: FloatArray, rank: IntArray) -> FloatArray:
     return costs
 
 
-def _gaps(cost: FloatArray, rank: IntArray, sizes: IntArray) -> FloatArray:
-    """Return (f(i+1) - f(i-1)) / (f^max - f^min) in each rank, (n,): inf at the ends, 0 if max == min.
+def _gaps(costs: FloatArray, rank: IntArray) -> FloatArray:
+    """Return (f(i+1) - f(i-1)) / (f^max - f^min) of costs, (M, n), in each rank of (n,).
 
-    sizes: rows of each rank.
+    Inf at the ends, also of a rank of one; in a larger rank 0 if max == min.
     """
-    order = np.lexsort((cost, rank))
+    order = np.lexsort((costs, np.broadcast_to(rank, costs.shape)))
+    # Places in the flat array, which numpy takes and sets faster than along an axis.
+    order += len(rank) * np.arange(len(costs))[:, None]
     # Halves, so that no difference of finite numbers overflows; the ratios are the same.
-    half = cost[order] / 2
+    half = costs.ravel()[order] / 2
+    sizes = np.bincount(rank)
     ends = sizes.cumsum() - 1
     starts = ends - sizes + 1
     gap = np.empty_like(half)
-    gap[1:-1] = half[2:] - half[:-2]
-    gap[starts] = gap[ends] = np.inf
-    span = half[ends] - half[starts]
-    level = span == 0
+    gap[:, 1:-1] = half[:, 2:] - half[:, :-2]
+    gap[:, starts] = gap[:, ends] = np.inf
+    span = half[:, ends] - half[:, starts]
+    level = (span == 0) & (sizes > 1)
     if level.any():
-        gap[level.repeat(sizes)] = 0.0
+        gap[level.repeat(sizes, axis=1)] = 0.0
         span[level] = 1.0
     found = np.empty_like(half)
-    found[order] = gap / span.repeat(sizes)
+    found.ravel()[order] = gap / span.repeat(sizes, axis=1)
     return found

@@ -116,7 +116,7 @@ class Seen:
         self._numbers = numbers
 
     def _numbered(self, genomes: npt.ArrayLike) -> list[int]:
-        array = genome_array(genomes, self.choices)
+        array = genome_array(genomes, self._counts)
         return (array.astype(self._weights.dtype, copy=False) @ self._weights).tolist()
 
     def _chosen_of_all_unseen(self, number: int, generator: np.random.Generator) -> IntArray:
@@ -150,13 +150,13 @@ def distinct(genomes: npt.ArrayLike | None, choices: Sequence[int]) -> IntArray:
     return array[Seen(choices).add(array)]
 
 
-def genome_array(genomes: npt.ArrayLike, choices: Sequence[int]) -> IntArray:
+def genome_array(genomes: npt.ArrayLike, choices: Sequence[int] | IntArray) -> IntArray:
     """Return genomes as (n, L) int64.
 
     Raises:
         ValueError: another shape, not integers, or an index outside range(choices[l]).
     """
-    counts = np.array(choices)
+    counts = np.asarray(choices)
     array = np.asarray(genomes)
     if array.ndim != 2 or array.shape[1] != len(counts) or array.dtype.kind not in "iu":
         raise ValueError(

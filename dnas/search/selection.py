@@ -81,12 +81,11 @@ def tournament(population: Population, shape: tuple[int, ...], generator: np.ran
 
     The lower rank wins, at equal rank the higher crowding, at equal crowding chance.
     """
-    first, second = generator.integers(len(population.genomes), size=(2, *shape))
-    rank, distance = population.rank, population.crowding
-    level = rank[second] == rank[first]
+    drawn = generator.integers(len(population.genomes), size=(2, *shape))
+    rank, distance = population.rank[drawn], population.crowding[drawn]
     # Of equals the first drawn: which one that is, is chance already.
-    wins = (rank[second] < rank[first]) | (level & (distance[second] > distance[first]))
-    return np.where(wins, second, first)
+    wins = (rank[1] < rank[0]) | ((rank[1] == rank[0]) & (distance[1] > distance[0]))
+    return np.where(wins, drawn[1], drawn[0])
 
 
 def uniform_crossover(
