@@ -29,7 +29,7 @@ def costs_of(values: FloatArray, maximize: Sequence[bool]) -> FloatArray:
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2 or values.shape[1] != len(maximize):
         raise ValueError(f"values must have shape (n, {len(maximize)}), as maximize, got {values.shape}")
-    return values * np.where(maximize, -1.0, 1.0)
+    return values * [-1.0 if higher else 1.0 for higher in maximize]
 
 
 def non_dominated(values: FloatArray, maximize: Sequence[bool]) -> BoolArray:
@@ -99,12 +99,12 @@ def crowding(costs: FloatArray, rank: IntArray, weights: Sequence[float] | None 
         ValueError: as `weight_ratios`.
     """
     ratios = np.ones(costs.shape[1]) if weights is None else weight_ratios(weights, costs.shape[1])
-    kept = np.flatnonzero(_distinct(costs, rank))
-    groups = rank[kept]
-    counted = ratios > 0
-    gaps = _gaps(_finite(costs[kept], groups).T[counted], groups)
+    if np.isfinite(costs).all() and _all_different(costs[:, 0]):
+        # The usual case: no two rows are equal.
+        return _weighted_gaps(costs, rank, ratios)
+    kept = _distinct(costs, rank)
     distance = np.zeros(len(costs))
-    distance[kept] = (ratios[counted, None] * gaps).sum(axis=0) / ratios.sum()
+    distance[kept] = _weighted_gaps(_finite(costs[kept], rank[kept]), rank[kept], ratios)
     return distance
 
 
@@ -131,28 +131,23 @@ def _fronts(costs: FloatArray, enough: int) -> IntArray:
     """
     pairs = no_worse(costs, costs)
     dominates = pairs > pairs.T
-    front = np.flatnonzero(~dominates.any(axis=0))
-    found = np.full(len(costs), -1)
-    found[front] = number = 0
-    placed = front.size
-    if placed < enough:
-        dominators = dominates.sum(axis=0, dtype=np.int32)
-    while placed < enough and front.size:
+    dominators = dominates.sum(axis=0, dtype=np.int32)
+    front, later = dominators == 0, dominators > 0
+    found = later.astype(np.int64)
+    while np.count_nonzero(later) > max(0, len(costs) - enough):
         dominators -= dominates[front].sum(axis=0, dtype=np.int32)
-        dominators[front] = -1
-        front, number = np.flatnonzero(dominators == 0), number + 1
-        found[front] = number
-        placed += front.size
-    found[found < 0] = number + 1
+        front, later = later & (dominators == 0), dominators > 0
+        found += later
     return found
+
+
+def _all_different(cost: FloatArray) -> bool:
+    ordered = np.sort(cost)
+    return bool((ordered[1:] > ordered[:-1]).all())
 
 
 def _distinct(costs: FloatArray, rank: IntArray) -> BoolArray:
     """Return which rows, (n,), have no NaN and, of equal ones in a rank, come first."""
-    firsts = np.sort(costs[:, 0])
-    if (firsts[1:] > firsts[:-1]).all():
-        # Different in the first objective, no two rows are equal.
-        return np.asarray(~np.isnan(costs).any(axis=1))
     order = np.lexsort((*costs.T, rank))
     costs, rank = costs[order], rank[order]
     repeated = (costs[1:] == costs[:-1]).all(axis=1) & (rank[1:] == rank[:-1])
@@ -164,8 +159,6 @@ def _distinct(costs: FloatArray, rank: IntArray) -> BoolArray:
 
 def _finite(costs: FloatArray, rank: IntArray) -> FloatArray:
     """Return costs with infinite values replaced by the extreme finite ones of their rank and objective."""
-    if np.isfinite(costs).all():
-        return costs
     costs = costs.copy()
     for group in np.unique(rank):
         rows = np.flatnonzero(rank == group)
@@ -174,6 +167,13 @@ def _finite(costs: FloatArray, rank: IntArray) -> FloatArray:
             extremes = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
             costs[rows, objective] = cost.clip(*extremes)
     return costs
+
+
+def _weighted_gaps(costs: FloatArray, rank: IntArray, ratios: FloatArray) -> FloatArray:
+    """Return the crowding, (n,), of finite costs, (n, M), where none of a rank are equal."""
+    counted = ratios > 0
+    gaps = _gaps(costs.T[counted], rank)
+    return (ratios[counted, None] * gaps).sum(axis=0) / ratios.sum()
 
 
 def _gaps(costs: FloatArray, rank: IntArray) -> FloatArray:
@@ -193,8 +193,8 @@ def _gaps(costs: FloatArray, rank: IntArray) -> FloatArray:
     gap[:, 1:-1] = half[:, 2:] - half[:, :-2]
     gap[:, starts] = gap[:, ends] = np.inf
     span = half[:, ends] - half[:, starts]
-    level = (span == 0) & (sizes > 1)
-    if level.any():
+    if not span.all():
+        level = (span == 0) & (sizes > 1)
         gap[level.repeat(sizes, axis=1)] = 0.0
         span[level] = 1.0
     found = np.empty_like(half)
