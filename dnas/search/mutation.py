@@ -110,10 +110,10 @@ class Mutator:
     def mutate(self, genomes: IntArray, generator: np.random.Generator) -> IntArray:
         """Return mutated copies of genomes, (n, L); every gene that is picked changes."""
         layers = genomes.shape[1]
-        kinds = np.searchsorted(self._thresholds, generator.random(len(genomes)), side="right")
+        kinds = self._thresholds.searchsorted(generator.random(len(genomes)), side="right")
         chance = (generator.random((len(genomes), 1)) < self._mutation.probability) * self._rates
         # Places in the flat array, which numpy finds and takes faster than pairs of indices.
-        picked = np.flatnonzero(generator.random(genomes.shape) < chance)
+        picked = (generator.random(genomes.shape) < chance).ravel().nonzero()[0]
         rows, layer = np.divmod(picked, layers)
         mutated = genomes.copy()
         flat = mutated.reshape(-1)

@@ -181,7 +181,7 @@ def _gaps(costs: FloatArray, rank: IntArray) -> FloatArray:
 
     Inf at the ends, also of a rank of one; in a larger rank 0 if max == min.
     """
-    order = np.lexsort((costs, np.broadcast_to(rank, costs.shape)))
+    order = np.lexsort((costs, rank[None].repeat(len(costs), axis=0)))
     # Places in the flat array, which numpy takes and sets faster than along an axis.
     order += len(rank) * np.arange(len(costs))[:, None]
     # Halves, so that no difference of finite numbers overflows; the ratios are the same.
