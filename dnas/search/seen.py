@@ -62,15 +62,15 @@ class Seen:
             ValueError: another shape, not integers, or out of range.
         """
         numbers = self._numbered(genomes)
-        rows: dict[int, int] = {}
+        seen, rows = self._numbers, []
         for row, number in enumerate(numbers):
             if len(rows) == limit:
                 break
-            if number not in self._numbers and number not in rows:
-                rows[number] = row
-        self._numbers.update(rows)
+            if number not in seen:
+                seen.add(number)
+                rows.append(row)
         new = np.zeros(len(numbers), dtype=bool)
-        new[list(rows.values())] = True
+        new[rows] = True
         return new
 
     def contains(self, genomes: npt.ArrayLike) -> BoolArray:
