@@ -125,8 +125,9 @@ class NSGA2:
         if not len(values):
             return
         old = self._population
+        genomes = np.asarray(genomes, dtype=np.int64)
         everyone = Population.assess(
-            np.concatenate([old.genomes, np.asarray(genomes, dtype=np.int64)]),
+            np.concatenate([old.genomes, genomes]),
             np.concatenate([old.values, values]),
             np.concatenate([old.violations, violations]),
             self.maximize,
@@ -134,9 +135,8 @@ class NSGA2:
             enough=self._size,
         )
         # Whatever is new on the front so far is first among parents and children too.
-        first = (everyone.rank == 0) & (everyone.violations == 0)
-        first[: len(old.rank)] = False
-        self._front.add(everyone.genomes[first], everyone.values[first])
+        first = (everyone.rank[len(old.rank) :] == 0) & (violations == 0)
+        self._front.add(genomes[first], values[first])
         self._population = everyone.best(self._size)
         self._mutator.learn(self._population.genomes)
         self._asked = None

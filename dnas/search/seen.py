@@ -62,7 +62,8 @@ class Seen:
             ValueError: another shape, not integers, or out of range.
         """
         numbers = self._numbered(genomes)
-        seen, rows = self._numbers, []
+        seen = self._numbers
+        rows: list[int] = []
         for row, number in enumerate(numbers):
             if len(rows) == limit:
                 break
