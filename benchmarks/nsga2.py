@@ -3,7 +3,8 @@
 The MoGA space's 14 genes of 12 choices, three additive objectives, MoGA's settings for ours; pymoo's NSGA2
 with the same population, uniform crossover and a vectorised mutation that redraws 1 gene of 14.
 
-In turn with pymoo each finds the caches full of the other's; ours is timed alone, too.
+Ours is timed alone, too. The fastest tenth of those generations says what the code takes where nothing else
+uses the processor: a virtual machine's medians double with what its neighbours do.
 
 python benchmarks/nsga2.py
 """
@@ -46,7 +47,16 @@ class Redraw(Mutation):
 
 def main() -> None:
     table = Table(title=f"milliseconds per generation, medians; {LAYERS} genes of {CHOICES}, 3 objectives")
-    for heading in ("population", "ask", "tell", "ours", "pymoo", "times faster", "ours alone"):
+    for heading in (
+        "population",
+        "ask",
+        "tell",
+        "ours",
+        "pymoo",
+        "times faster",
+        "ours alone",
+        "its fastest tenth",
+    ):
         table.add_column(heading, justify="right")
     for population, generations in CASES:
         table.add_row(*row(population, generations))
@@ -67,8 +77,9 @@ def row(population: int, generations: int) -> list[str]:
     pymoo_both = 1000 * statistics.median(their_times[TURN:])
     figures = [f"{each:.2f}" for each in (ask, tell, both, pymoo_both)]
     ours = our_search(population)
-    alone = 1000 * statistics.median([sum(our_generation(ours, tables)) for _ in range(generations)][TURN:])
-    return [str(population), *figures, f"{pymoo_both / both:.1f}", f"{alone:.2f}"]
+    alone = [1000 * sum(our_generation(ours, tables)) for _ in range(generations)][TURN:]
+    median, fast = np.percentile(alone, [50, 10])
+    return [str(population), *figures, f"{pymoo_both / both:.1f}", f"{median:.2f}", f"{fast:.2f}"]
 
 
 def our_search(population: int) -> NSGA2:
