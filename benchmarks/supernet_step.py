@@ -7,6 +7,7 @@
 The ratio is to the plain loop: stock modules, twelve independent blocks per layer one after the other, maps
 in NCHW, as published FBNet code has it. Medians. "kept" are the bytes that autograd keeps of a forward pass,
 "in use" the most that tensors take at any moment of a step: parameters, gradients, optimiser, maps.
+"first" is the very first step, with all that is compiled, captured or tried out in it.
 On a GPU dense steps are also replayed as CUDA graphs, and --compile adds compiled layers. A GPU's float32 is
 fp32 (exact products) or tf32 (convolutions and products rounded to 10 bits), for all variants alike.
 The share of the peak counts the multiply-adds that a step needs (three times those of its forward pass,
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import math
 import platform
 import statistics
 import time
@@ -43,7 +45,7 @@ from dnas.search.masks import MaskStrategy, SoftGumbel, StrictlyFair, TwoPath, U
 # Arithmetic, not a measurement: images of 100 classes of ImageNet (about), epochs, GPU-hours of the paper.
 FBNET_IMAGES, FBNET_EPOCHS, FBNET_HOURS = 100 * 1281, 90, 216
 # Of the table, where the output is no terminal.
-WIDTH = 110
+WIDTH = 130
 DTYPES = {"fp32": None, "tf32": None, "bf16": torch.bfloat16}
 Draw = Callable[[int], list[tuple[Any, ...]]]
 Step = Callable[[int], None]
@@ -85,12 +87,7 @@ def main() -> None:
         name: make_step(variant, optimizers[name], images, labels, options)
         for name, variant in variants.items()
     }
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for index in track(range(options.warmup + options.steps), "Timing", transient=True):
-        for name, step in steps.items():
-            seconds = timed(lambda step=step, index=index: step(index), device)
-            if index >= options.warmup:
-                times[name].append(seconds)
+    times = timed_in_turn(steps, device, options)
     kept = {
         # What graphs keep is not autograd's.
         name: kept_bytes(variant, images, options)
@@ -104,6 +101,20 @@ def main() -> None:
         if device.type == "cuda" or not each.compiled
     }
     report(variants, times, kept, used, gemm_peak(device, options), options)
+
+
+def timed_in_turn(
+    steps: dict[str, Step], device: torch.device, options: argparse.Namespace
+) -> dict[str, list[float]]:
+    """Seconds of each variant's steps, those of the warm-up too."""
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    started = time.perf_counter()
+    for index in track(range(options.warmup + options.steps), "Timing", transient=True):
+        if index > options.warmup and time.perf_counter() - started > options.seconds:
+            break
+        for name, step in steps.items():
+            times[name].append(timed(lambda step=step, index=index: step(index), device))
+    return times
 
 
 def parser() -> argparse.ArgumentParser:
@@ -126,7 +137,10 @@ def parser() -> argparse.ArgumentParser:
         help="variants with one of these in their names, and the plain loop",
     )
     result.add_argument("--steps", type=int, default=7, help="timed steps of every variant")
-    result.add_argument("--warmup", type=int, default=2, help="untimed steps of every variant")
+    result.add_argument("--warmup", type=int, default=2, help="steps of every variant before those")
+    result.add_argument(
+        "--seconds", type=float, default=math.inf, help="after so many, go on with what was timed"
+    )
     return result
 
 
@@ -288,14 +302,15 @@ def report(
     options: argparse.Namespace,
 ) -> None:
     size = f"{options.resolution} px, batch {options.batch}, {options.precision}"
-    table = Table("variant", title=f"{size}, {options.steps} interleaved steps")
-    for heading in ("median ms", "times faster", "kept MB", "share", "in use MB", "of the peak"):
-        table.add_column(heading, justify="right")
     first = next(iter(times))
-    medians = {name: statistics.median(values) for name, values in times.items()}
+    table = Table("variant", title=f"{size}, {len(times[first]) - options.warmup} interleaved steps")
+    headings = ("first s", "median ms", "times faster", "kept MB", "share", "in use MB", "of the peak")
+    for heading in headings:
+        table.add_column(heading, justify="right")
+    medians = {name: statistics.median(values[options.warmup :]) for name, values in times.items()}
     for name, median in medians.items():
         useful = 3 * variants[name].madds * options.batch / median / peak
-        speed = (f"{1000 * median:.0f}", f"{medians[first] / median:.2f}")
+        speed = (f"{times[name][0]:.1f}", f"{1000 * median:.0f}", f"{medians[first] / median:.2f}")
         memory = (
             f"{kept[name] / 1e6:.0f}" if name in kept else "",
             f"{kept[name] / kept[first]:.3f}" if name in kept else "",
