@@ -9,15 +9,20 @@ import numpy as np
 from dnas.space import SearchSpace
 
 
+def columns_have_names(space: SearchSpace) -> bool:
+    """Whether layers share columns by name: unless their names have little in common."""
+    return len(_names(space)) <= 1.5 * space.max_choices
+
+
 def choice_columns(space: SearchSpace) -> tuple[list[str], list[list[int]]]:
     """Headings of a table of choices, and for every layer the column of each of its choices.
 
-    Layers share columns by name; when their names have little in common, columns are numbered.
+    Headings are the choices' names where :func:`columns_have_names`, else numbers from 1.
     """
-    names = list(dict.fromkeys(choice.name for layer in space.layers for choice in layer.choices))
-    if len(names) > 1.5 * space.max_choices:
+    if not columns_have_names(space):
         numbers = [str(index + 1) for index in range(space.max_choices)]
         return numbers, [list(range(count)) for count in space.num_choices]
+    names = _names(space)
     return names, [[names.index(choice.name) for choice in layer.choices] for layer in space.layers]
 
 
@@ -28,3 +33,7 @@ def choice_grid(rows: Sequence[Sequence[float]] | np.ndarray, space: SearchSpace
     for layer, places in enumerate(columns):
         grid[layer, places] = rows[layer][: len(places)]
     return grid
+
+
+def _names(space: SearchSpace) -> list[str]:
+    return list(dict.fromkeys(choice.name for layer in space.layers for choice in layer.choices))

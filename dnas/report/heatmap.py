@@ -12,7 +12,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
 from dnas.architecture import Architecture
-from dnas.report.choice_grid import choice_columns, choice_grid
+from dnas.report.choice_grid import choice_columns, choice_grid, columns_have_names
 from dnas.report.style import INK, PALE, SMALL_PT, TEXT_PT, VERMILION, WIDTH_IN, new_figure
 from dnas.space import SearchSpace
 
@@ -37,12 +37,11 @@ def alpha_heatmap(probabilities: ArrayLike, space: SearchSpace, chosen: Architec
     """
     values = _checked(np.asarray(probabilities, dtype=np.float64), space, chosen)
     headings, columns = choice_columns(space)
-    by_name = headings[0] == space.choices(0)[0].name
     figure = new_figure(1.5 + ROW_IN * len(space))
     axes = figure.add_subplot()
     grid = choice_grid(values, space)
     _draw_cells(figure, axes, grid)
-    if not by_name:
+    if not columns_have_names(space):
         _write_names(axes, grid, space)
     elif len(headings) <= MOST_PRINTED_COLUMNS:
         _write_percentages(axes, grid)

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dnas.report import style
+from dnas.report.choice_grid import choice_columns, choice_grid
 from dnas.space import SearchSpace
 from latency.profiling.cells import exact_shifts
 from latency.profiling.variance import PARTS, VarianceShares
@@ -26,7 +27,8 @@ PART_COLOURS = dict(
 
 def shift_heatmap(table: LatencyTable) -> Figure:
     """Layers x choices: by how many ms each choice moves the mean latency (red: slower, blue: faster)."""
-    names, grid = _by_name(exact_shifts(table), table.space)
+    names, _ = choice_columns(table.space)
+    grid = choice_grid(exact_shifts(table), table.space)
     figure = style.new_figure(1.5 + ROW_IN * len(grid))
     axes = figure.add_subplot()
     # A space whose choices are all equally fast still needs a scale.
@@ -66,16 +68,6 @@ def variance_bars(shares: VarianceShares, kind: str) -> Figure:
         style.tidy(axes, grid="x")
         axes.xaxis.label.set_size(style.SMALL_PT)
     return figure
-
-
-def _by_name(values: np.ndarray, space: SearchSpace) -> tuple[list[str], np.ndarray]:
-    """One column per choice name, NaN where a layer does not have the choice."""
-    names = list(dict.fromkeys(choice.name for layer in space.layers for choice in layer.choices))
-    grid = np.full((len(space), len(names)), np.nan)
-    for layer in space.layers:
-        for column, choice in enumerate(layer.choices):
-            grid[layer.index, names.index(choice.name)] = values[layer.index, column]
-    return names, grid
 
 
 def _write_shifts(axes: Axes, grid: np.ndarray, limit: float) -> None:

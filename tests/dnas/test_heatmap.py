@@ -66,6 +66,12 @@ def test_layers_with_names_of_their_own_carry_them_in_the_cells():
     assert outlined(figure) == [(0, 0), (1, 0), (2, 1)]
 
 
+def test_choices_may_be_named_like_the_numbers_of_columns():
+    space = tiny(["1", "b"], ["c"], ["d", "e"], names="1bcde")
+    figure = alpha_heatmap([[0.5, 0.5], [1, 0], [0.2, 0.8]], space)
+    assert written(figure) == {(0, 0): "1", (0, 1): "b", (1, 0): "c", (2, 0): "d", (2, 1): "e"}
+
+
 def test_small_probabilities_are_coloured_but_not_written():
     figure = alpha_heatmap([[0.991, 0.009]], tiny("ab"))
     assert written(figure) == {(0, 0): "99"}
