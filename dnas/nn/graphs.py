@@ -6,6 +6,8 @@ sooner than the host can launch the next. Captured once, each layer is one launc
 
 from __future__ import annotations
 
+import functools
+import inspect
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -147,8 +149,24 @@ def _capture(
     autocast = torch.autocast(x.device.type, kind.autocast, kind.autocast is not None, cache_enabled=False)
     with autocast, _statistics_restored(blocks):
         samples = tuple(_samples(layers, x, rows))
-        torch.cuda.make_graphed_callables(layers, samples)  # exchanges their forward
+        _exchange_forward(layers, samples)
     return _Captured(x.shape, layers)
+
+
+def _exchange_forward(layers: Sequence[_Layer], samples: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """Make graphs of the layers, whatever other threads do: a loader's may be pinning the next batch."""
+    cuda: Any = torch.cuda
+    own_thread = {"capture_error_mode": "thread_local"}
+    if own_thread.keys() <= inspect.signature(cuda.make_graphed_callables).parameters.keys():
+        cuda.make_graphed_callables(layers, samples, **own_thread)
+        return
+    # Older PyTorch makes each graph in this context, and has no argument for its mode.
+    context = cuda.graph
+    cuda.graph = functools.partial(context, **own_thread)
+    try:
+        cuda.make_graphed_callables(layers, samples)
+    finally:
+        cuda.graph = context
 
 
 def _samples(layers: Sequence[_Layer], x: Tensor, rows: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:

@@ -7,8 +7,11 @@ What belongs to the replaying of our own is tested everywhere, with emulated gra
 from __future__ import annotations
 
 import copy
+import itertools
 import pickle
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -145,6 +148,30 @@ def test_two_passes_at_a_time_are_refused(space: SearchSpace) -> None:
     supernet(images, mask).sum().backward()  # nobody can ask for the backward pass of the second any more
 
 
+def test_only_the_capturing_thread_is_watched(
+    space: SearchSpace, captures: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A loader's thread that pins memory meanwhile ended capture and loading (pytorch/pytorch#188832)."""
+    emulated, context, modes = torch.cuda.make_graphed_callables, torch.cuda.graph, []
+
+    def make_in_new_pytorch(layers: Any, samples: Any, capture_error_mode: str = "global") -> None:
+        modes.append(capture_error_mode)
+        emulated(layers, samples)
+
+    def make_in_old_pytorch(layers: Any, samples: Any) -> None:
+        modes.append(torch.cuda.graph.keywords["capture_error_mode"])
+        raise MemoryError
+
+    _, supernet = make_pair(space, "entangled")
+    monkeypatch.setattr(torch.cuda, "make_graphed_callables", make_in_old_pytorch)
+    with pytest.raises(MemoryError):
+        train(supernet)
+    assert torch.cuda.graph is context
+    monkeypatch.setattr(torch.cuda, "make_graphed_callables", make_in_new_pytorch)
+    train(supernet)
+    assert modes == ["thread_local"] * 2
+
+
 def test_without_a_gpu_nothing_changes(space: SearchSpace) -> None:
     assert_train_alike(*make_pair(space, "entangled"))
 
@@ -155,6 +182,26 @@ def test_without_a_gpu_nothing_changes(space: SearchSpace) -> None:
 @pytest.mark.parametrize("sharing", SHARINGS)
 def test_on_a_gpu(space: SearchSpace, sharing: str, plan: str, accumulate: int) -> None:
     assert_train_alike(*make_pair(space, sharing, "cuda", plan), accumulate=accumulate)
+
+
+@needs_gpu
+def test_batches_are_pinned_while_a_gpu_captures(space: SearchSpace) -> None:
+    plain, captured = make_pair(space, "independent", "cuda")
+    ended, pinned, size = threading.Event(), [], itertools.count(1)
+
+    def pin() -> None:
+        # Each larger than all before, so that none is at hand.
+        while not ended.is_set():
+            pinned.append(torch.empty(next(size) * 4096).pin_memory().is_pinned())
+
+    with ThreadPoolExecutor(1) as pool:
+        pinning = pool.submit(pin)
+        try:
+            assert_train_alike(plain, captured)
+        finally:
+            ended.set()
+        pinning.result()
+    assert len(pinned) > 10 and all(pinned)
 
 
 @needs_gpu
