@@ -44,7 +44,7 @@ def test_maps_that_cudnn_is_slow_for(stride: int, monkeypatch: pytest.MonkeyPatc
     check_gradients(maps(3, 5, 9, 8), maps(5, 1, 7, 7), stride)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.gpu
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("size", [2, 9])
 def test_wide_kernels_on_a_gpu(size: int, stride: int) -> None:

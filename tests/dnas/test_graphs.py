@@ -22,7 +22,6 @@ from dnas.nn.checkpointing import PLANS
 from dnas.nn.supernet import Supernet
 from dnas.space import SearchSpace
 
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 SHARINGS = ["independent", "entangled"]
 
 
@@ -176,7 +175,7 @@ def test_without_a_gpu_nothing_changes(space: SearchSpace) -> None:
     assert_train_alike(*make_pair(space, "entangled"))
 
 
-@needs_gpu
+@pytest.mark.gpu
 @pytest.mark.parametrize("accumulate", [1, 2])
 @pytest.mark.parametrize("plan", PLANS)
 @pytest.mark.parametrize("sharing", SHARINGS)
@@ -184,7 +183,7 @@ def test_on_a_gpu(space: SearchSpace, sharing: str, plan: str, accumulate: int) 
     assert_train_alike(*make_pair(space, sharing, "cuda", plan), accumulate=accumulate)
 
 
-@needs_gpu
+@pytest.mark.gpu
 def test_batches_are_pinned_while_a_gpu_captures(space: SearchSpace) -> None:
     plain, captured = make_pair(space, "independent", "cuda")
     ended, pinned, size = threading.Event(), [], itertools.count(1)
@@ -204,7 +203,7 @@ def test_batches_are_pinned_while_a_gpu_captures(space: SearchSpace) -> None:
     assert len(pinned) > 10 and all(pinned)
 
 
-@needs_gpu
+@pytest.mark.gpu
 @pytest.mark.parametrize("sharing", SHARINGS)
 def test_a_gpu_computes_what_a_cpu_does(space: SearchSpace, sharing: str) -> None:
     here, _ = make_pair(space, sharing)
@@ -222,7 +221,7 @@ def without_dropout(module: nn.Module) -> None:
         module.p = 0.0
 
 
-@needs_gpu
+@pytest.mark.gpu
 @pytest.mark.parametrize("sharing", SHARINGS)
 def test_half_precision_on_a_gpu(space: SearchSpace, sharing: str) -> None:
     plain, captured = (each.float() for each in make_pair(space, sharing, "cuda"))

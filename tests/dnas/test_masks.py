@@ -297,7 +297,7 @@ def test_entropy_has_finite_gradients_beside_padding_and_certainty() -> None:
     assert alpha.grad[1].tolist()[0] == pytest.approx(0.1966, abs=1e-4)  # p q (a_2 - a_0) = 0.2689 * 0.7311
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.gpu
 @pytest.mark.parametrize("strategy", EVERY, ids=name)
 def test_gpu_draws_what_the_cpu_draws(strategy: MaskStrategy) -> None:
     alpha = torch.randn(3, 4, generator=generator())

@@ -30,7 +30,6 @@ OBJECTIVES = [
     Objective("absolute", target_ms=1.0, weight=1.0),
     Objective("hinge", target_ms=1.0, weight=1.0),
 ]
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
 class Milliseconds:
@@ -95,7 +94,7 @@ def make_step(
     return step
 
 
-@needs_gpu
+@pytest.mark.gpu
 @pytest.mark.parametrize("sharing", ["independent", "entangled"])
 @pytest.mark.parametrize("masks", [SoftGumbel(), UniformPath()], ids=lambda each: type(each).__name__)
 def test_on_a_gpu(space: SearchSpace, sharing: str, masks: MaskStrategy) -> None:
@@ -108,7 +107,7 @@ def test_on_a_gpu(space: SearchSpace, sharing: str, masks: MaskStrategy) -> None
         torch.cuda.set_sync_debug_mode("default")
 
 
-@needs_gpu
+@pytest.mark.gpu
 @pytest.mark.parametrize("sharing", ["independent", "entangled"])
 def test_a_cuda_graph_captures_the_dense_step(space: SearchSpace, sharing: str) -> None:
     """Replayed with another mask and other images it gives the gradients of an ordinary step."""

@@ -75,7 +75,7 @@ def test_no_checkpoint_of_a_diverged_last_step(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.gpu
 def test_a_gpu_is_not_waited_for() -> None:
     finite, device = FiniteLoss(), torch.device("cuda")
     good, bad = torch.tensor(1.0, device=device), torch.tensor(math.nan, device=device)

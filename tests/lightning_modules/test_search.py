@@ -263,7 +263,7 @@ def test_double_precision_is_double_all_the_way(make_search: MakeSearch, fit: Fi
     assert {parameter.dtype for parameter in search.parameters()} == {torch.float64}
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="gradient scaling of float16 needs a CUDA device")
+@pytest.mark.gpu
 def test_float16_with_a_scaler(make_search: MakeSearch, fit: Fit, tmp_path: Path) -> None:
     search = make_search(clip_weights=1.0, clip_alpha=1.0)
     fit(search, tmp_path, precision="16-mixed", accelerator="gpu", limit_train_batches=4)
@@ -374,7 +374,7 @@ def test_checkpointing_reaches_every_layer(
 
 @pytest.mark.parametrize("dense", [("weight_masks", "alpha_masks"), ("alpha_masks",)], ids=str)
 @pytest.mark.parametrize("bilevel", [True, False])
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.gpu
 def test_replayed_layers_learn_as_plain_ones(
     make_search: MakeSearch, fit: Fit, tmp_path: Path, dense: tuple[str, ...], bilevel: bool
 ) -> None:

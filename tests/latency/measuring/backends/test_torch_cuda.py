@@ -21,7 +21,7 @@ def test_without_a_gpu_it_says_what_is_missing(tmp_path: Path) -> None:
         open_backend("torch-cuda", Options(tmp_path))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs an NVIDIA GPU")
+@pytest.mark.gpu
 def test_times_a_captured_block(tiny: SearchSpace, tmp_path: Path) -> None:
     backend = open_backend("torch-cuda", Options(tmp_path))
     layer = tiny.layers[0]
