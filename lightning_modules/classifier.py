@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
@@ -13,7 +12,6 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from dnas import zoo
-from dnas.architecture import Architecture
 from dnas.nn.network import Network
 from dnas.search.schedules import Schedule
 from lightning_modules.accuracy import Accuracy
@@ -51,7 +49,7 @@ class Classifier(pl.LightningModule):
         if not 0.0 <= label_smoothing < 1.0:
             raise ValueError(f"Classifier: label_smoothing must be in [0, 1), got {label_smoothing}.")
         save_plain_hyperparameters(self)
-        self.arch = load_architecture(architecture)
+        self.arch = zoo.load_architecture(architecture)
         network = Network(self.arch, num_classes, in_channels=in_channels, stem_stride=stem_stride)
         self.network = network.to(memory_format=torch.channels_last)
         self.optimizer, self.lr, self.label_smoothing = optimizer, lr, label_smoothing
@@ -95,9 +93,3 @@ class Classifier(pl.LightningModule):
 
     def configure_optimizers(self) -> Optimizer:
         return self.optimizer(self.network.parameters())
-
-
-def load_architecture(name_or_path: str) -> Architecture:
-    """An architecture file, or a network of the zoo by name; raises ArchitectureError."""
-    is_file = Path(name_or_path).suffix == ".json" or Path(name_or_path).exists()
-    return Architecture.load(name_or_path) if is_file else zoo.load(name_or_path)

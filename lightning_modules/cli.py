@@ -16,6 +16,7 @@ USAGE = """usage: dnas COMMAND [options]
   derive    architectures from a search checkpoint, with bounds on latency and size
   refine    architectures on the front of accuracy, latency and size, by evolution in a trained supernet
   compare   searches side by side under one table and one evaluator: report.html, figures, tables
+  export    a trained network as an ONNX file, compared with PyTorch
   fidelity  does a supernet rank architectures as training them alone does?
   latency   latency tables: list, show, build, measure, import, check, profile, compare
   memory    memory of a training step, by plan of checkpointing, and the largest batch that fits
@@ -30,6 +31,7 @@ MODULES = {
     "derive": "dnas.derive",
     "refine": "dnas.refine",
     "compare": "dnas.compare",
+    "export": "dnas.export",
     "fidelity": "dnas.fidelity.__main__",
     "latency": "latency.__main__",
     "memory": "dnas.memory.__main__",

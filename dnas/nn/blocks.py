@@ -4,6 +4,8 @@ and shuffled ones and skips (FBNet, arXiv 1812.03443), and the pieces of stem an
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -43,6 +45,18 @@ def conv2d(in_channels: int, out_channels: int, kernel: int, stride: int, groups
     if groups == in_channels == out_channels:
         return DepthwiseConv2d(in_channels, kernel, stride)
     return nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, groups=groups, bias=False)
+
+
+def with_stock_convolutions(module: nn.Module) -> nn.Module:
+    """Return a copy that computes the same with PyTorch's convolutions alone, for exporters.
+
+    Ours are faster to train; where they compute a product instead, a file would hold that, with transposes.
+    """
+    module = copy.deepcopy(module)
+    for each in module.modules():
+        if isinstance(each, PointwiseConv2d | DepthwiseConv2d):
+            each.__class__ = nn.Conv2d  # type: ignore[assignment]
+    return module
 
 
 class ConvBNAct(nn.Sequential):

@@ -21,6 +21,7 @@ class Frame(nn.Module):
 
     def __init__(self, space: SearchSpace) -> None:
         super().__init__()
+        self.in_channels = space.in_channels
         self.stem = nn.Sequential(*map(build_fixed, space.stem))
         self.head = nn.Sequential(*map(build_fixed, space.head), nn.Flatten())
         self.classifier = nn.Linear(space.head[-1].out_channels, space.num_classes)
@@ -63,7 +64,8 @@ class Network(Frame):
         nn.Module.__init__(network)
         for name in ("stem", "head", "classifier"):
             setattr(network, name, copy.deepcopy(getattr(frame, name)))
-        network.arch, network.blocks = arch, nn.Sequential(*blocks)
+        network.arch, network.in_channels = arch, frame.in_channels
+        network.blocks = nn.Sequential(*blocks)
         return network
 
     def forward(self, images: Tensor) -> Tensor:

@@ -51,19 +51,8 @@ def read_supernet(path: str | Path) -> SupernetCheckpoint:
         CheckpointError: no such file, damaged, or written by something else.
     """
     path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(
-            f"No checkpoint {path}. 'dnas fit --config digits/search.yaml' writes one into its run folder."
-        )
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever a damaged zip archive or pickle makes its reader stumble over
-        reason = str(error).strip().splitlines()
-        raise CheckpointError(
-            f"{path} cannot be read as a checkpoint (damaged, incomplete or not one of ours): "
-            f"{reason[0] if reason else type(error).__name__}"
-        ) from error
-    data = content.get(SECTION) if isinstance(content, dict) else None
+    content = load_content(path, "'dnas fit --config digits/search.yaml' writes one into its run folder.")
+    data = content.get(SECTION)
     if not isinstance(data, dict) or data.get("format") not in KINDS:
         raise CheckpointError(
             f"{path} is a checkpoint, but not of a search or a one-shot supernet: it has no section "
@@ -73,6 +62,25 @@ def read_supernet(path: str | Path) -> SupernetCheckpoint:
     if problems := _problems(content, data):
         raise CheckpointError(f"{path}, section {SECTION!r}: {'; '.join(problems)}.")
     return _checked(path, content, data)
+
+
+def load_content(path: Path, hint: str) -> dict[str, Any]:
+    """Read what a checkpoint holds; empty if that is no dictionary.
+
+    Raises:
+        CheckpointError: no such file, with the hint where one is from, or damaged.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"No checkpoint {path}. {hint}")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever a damaged zip archive or pickle makes its reader stumble over
+        reason = str(error).strip().splitlines()
+        raise CheckpointError(
+            f"{path} cannot be read as a checkpoint (damaged, incomplete or not one of ours): "
+            f"{reason[0] if reason else type(error).__name__}"
+        ) from error
+    return content if isinstance(content, dict) else {}
 
 
 def _problems(content: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
+from pathlib import Path
 
 from dnas.architecture import Architecture, ArchitectureError
 
@@ -19,3 +20,9 @@ def load(name: str) -> Architecture:
         raise ArchitectureError(f"No architecture {name!r} in the zoo. Shipped: {', '.join(names())}.")
     with resources.as_file(resources.files("dnas.zoo").joinpath(f"{name}.json")) as path:
         return Architecture.load(path)
+
+
+def load_architecture(name_or_path: str) -> Architecture:
+    """An architecture file, or a published architecture by name; raises :class:`ArchitectureError`."""
+    is_file = Path(name_or_path).suffix == ".json" or Path(name_or_path).exists()
+    return Architecture.load(name_or_path) if is_file else load(name_or_path)

@@ -9,7 +9,8 @@ import pytorch_lightning as pl
 import torch
 
 from dnas import Architecture, zoo
-from lightning_modules.classifier import Classifier, load_architecture
+from dnas.zoo import load_architecture
+from lightning_modules.classifier import Classifier
 from lightning_modules.data import Digits
 
 SGD = partial(torch.optim.SGD, lr=0.05, momentum=0.9)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from dnas.onnx_file import PACKAGES, write_onnx
 from latency.measuring.backends.base import (
     Backend,
     Options,
@@ -20,8 +19,6 @@ from latency.measuring.backends.base import (
     require,
     time_calls,
 )
-
-PACKAGES = ("onnxruntime", "onnx", "onnxscript")
 
 
 class ONNXRuntime(Backend):
@@ -37,7 +34,7 @@ class ONNXRuntime(Backend):
     ) -> Callable[[], object]:
         path = self.models / f"{name}.onnx"
         if not path.exists():
-            export(build(), shape, path)
+            write_onnx(build(), shape, path)
         settings = self.runtime.SessionOptions()
         settings.intra_op_num_threads, settings.inter_op_num_threads = self.options.threads, 1
         session = self.runtime.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
@@ -53,15 +50,3 @@ class ONNXRuntime(Backend):
     def facts(self) -> dict[str, str]:
         how = "CPUExecutionProvider, all graph optimisations"
         return cpu_facts("ONNX Runtime", self.runtime.__version__, how, self.options)
-
-
-def export(module: nn.Module, shape: Sequence[int], path: Path) -> None:
-    """Write ``module`` for inputs of ``shape`` as one ONNX file; an interrupted export leaves none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    with warnings.catch_warnings():
-        # The exporter warns of its own internals.
-        warnings.simplefilter("ignore")
-        program: Any = torch.onnx.export(module, (torch.randn(*shape),), dynamo=True, verbose=False)
-    program.save(str(partial), external_data=False)
-    partial.replace(path)

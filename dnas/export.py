@@ -1,0 +1,150 @@
+"""``python -m dnas.export``: a network as an ONNX file that computes what PyTorch does."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from rich.console import Console
+
+from dnas import zoo
+from dnas.command import one_message
+from dnas.nn.blocks import with_stock_convolutions
+from dnas.nn.network import Network
+from dnas.onnx_file import missing_packages, run_onnx, write_onnx
+from dnas.trained import read_network
+
+# Of the largest logit: float32 sums in another order stay far below, another network does not.
+TOLERANCE = 1e-3
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    parser = argparse.ArgumentParser(
+        prog="dnas export",
+        description="Write a network as an ONNX file: trained (--checkpoint), or with random weights to "
+        "measure its latency (--architecture). The file is run with ONNX Runtime and kept only if that "
+        "computes what PyTorch does.",
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--checkpoint", metavar="FILE", help="of 'dnas fit --config digits/train.yaml'")
+    source.add_argument("--architecture", metavar="NAME|FILE", help="moga_a, or an architecture file")
+    parser.add_argument("--output", required=True, type=Path, metavar="FILE", help="model.onnx")
+    parser.add_argument(
+        "--resolution",
+        type=int,
+        metavar="PX",
+        help="side of images (default: as trained, or as deployed)",
+    )
+    parser.add_argument("--batch", type=int, default=1, metavar="N", help="images at a time (default 1)")
+    parser.add_argument("--any-batch", action="store_true", help="leave the number of images open")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier file")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> Path:
+    """Run the command; returns the file."""
+    options = build_parser().parse_args(argv)
+    with one_message("dnas export"):
+        return export(options)
+
+
+def export(options: argparse.Namespace) -> Path:
+    """Build, write, compare and print.
+
+    Raises:
+        ValueError: unusable options, checkpoint or architecture, or packages that are not installed.
+        FileExistsError: the file is there already.
+        ArithmeticError: ONNX Runtime computes something else than PyTorch.
+    """
+    output: Path = options.output
+    _check_options(options)
+    network, resolution, facts = _load(options)
+    shape = (options.batch, network.in_channels, resolution, resolution)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the output, so that what was compared takes its place in one step.
+    with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
+        unchecked = Path(folder) / output.name
+        with Console(stderr=True).status("Exporting, and comparing with ONNX Runtime"):
+            stock = with_stock_convolutions(network)
+            write_onnx(stock, shape, unchecked, any_batch=options.any_batch, facts=facts)
+            difference = _difference(network, shape, unchecked)
+        os.replace(unchecked, output)
+    _print(network, shape, options, difference)
+    return output
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    problems = [
+        f"--{name} must be 1 or more, got {value}"
+        for name in ("resolution", "batch")
+        if (value := getattr(options, name)) is not None and value < 1
+    ]
+    if missing := missing_packages():
+        problems.append(f"Python package(s) {', '.join(missing)} are missing: pip install 'dnas[onnx]'")
+    if options.any_batch and options.batch == 1:
+        # The exporter takes 1 for a constant.
+        options.batch = 2
+    if problems:
+        raise ValueError("; ".join(problems))
+    if options.output.is_dir():
+        raise IsADirectoryError(f"--output {options.output} is a folder: give a file to write, model.onnx.")
+    if options.output.exists() and not options.overwrite:
+        raise FileExistsError(
+            f"{options.output} is there already. Choose another --output, or add --overwrite."
+        )
+
+
+def _load(options: argparse.Namespace) -> tuple[Network, int, Mapping[str, str]]:
+    """The network in evaluation mode, its resolution, and what the file says of it."""
+    if options.checkpoint:
+        trained = read_network(options.checkpoint)
+        network, resolution = trained.network, trained.resolution
+        weights = f"checkpoint {Path(options.checkpoint).name}, sha256 {trained.sha256}"
+    else:
+        arch = zoo.load_architecture(options.architecture)
+        network, resolution, weights = Network(arch).eval(), None, "random, not trained"
+    network.requires_grad_(False)
+    space = network.arch.space
+    facts = {"architecture": str(network.arch), "space": f"{space.name} {space.digest}", "weights": weights}
+    return network, options.resolution or resolution or space.resolution, facts
+
+
+def _difference(network: Network, shape: Sequence[int], path: Path) -> float:
+    """The largest difference of a logit between ONNX Runtime and PyTorch, relative to the largest logit."""
+    images = torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+    expected, found = network(images), run_onnx(path, images)
+    difference = float((found - expected).abs().max() / expected.abs().max())
+    if not difference <= TOLERANCE:
+        raise ArithmeticError(
+            f"ONNX Runtime's logits differ from PyTorch's by up to {difference:.1e} of the largest, more "
+            f"than {TOLERANCE:g}: nothing was written. Weights that are not finite do that; so would a fault "
+            "in the exporter of this PyTorch, which another version may not have."
+        )
+    return difference
+
+
+def _print(network: Network, shape: Sequence[int], options: argparse.Namespace, difference: float) -> None:
+    params = sum(each.numel() for each in network.parameters())
+    size = options.output.stat().st_size / 1e6
+    batch = "any" if options.any_batch else shape[0]
+    lines = [
+        f"{network.arch}",
+        f"{params:,} parameters, {size:.1f} MB; images ({batch}, {', '.join(map(str, shape[1:]))}) float32, "
+        f"normalised as in training -> logits ({batch}, {network.classifier.out_features})",
+        f"ONNX Runtime and PyTorch differ by at most {difference:.1e} of the largest logit.",
+    ]
+    if not options.checkpoint:
+        lines.append("Weights are random: measure its latency with it, nothing else.")
+    lines.append(f"Wrote {options.output}")
+    for line in lines:
+        Console().print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,68 @@
+"""A network with the weights that ``dnas fit`` trained, out of its checkpoint."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dnas.architecture import Architecture
+from dnas.nn.network import Network
+from dnas.search.checkpoint import CheckpointError
+from dnas.search.checkpoint_file import load_content
+
+_PREFIX = "network."
+_FACTS = ("num_classes", "in_channels", "stem_stride")
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A trained network, in evaluation mode, and where it is from.
+
+    resolution: side in pixels of the images it was trained on; None if the data did not say.
+    epochs: how many were trained.
+    sha256: of the checkpoint.
+    """
+
+    network: Network
+    resolution: int | None
+    epochs: int
+    sha256: str
+
+
+def read_network(path: str | Path) -> TrainedNetwork:
+    """Read the checkpoint that ``dnas fit`` wrote for ``lightning_modules.classifier.Classifier``.
+
+    Raises:
+        CheckpointError: no such file, damaged, or written by something else.
+    """
+    path = Path(path)
+    content = load_content(path, "'dnas fit --config digits/train.yaml' writes one into its run folder.")
+    try:
+        arch = Architecture.from_dict(content.get("architecture", {}))
+    except ValueError as error:
+        raise CheckpointError(
+            f"{path} is a checkpoint, but not of a trained network: {error} Give one that 'dnas fit' wrote "
+            "for lightning_modules.classifier.Classifier."
+        ) from error
+    given = content.get("hyper_parameters", {})
+    num_classes, in_channels, stem_stride = (given.get(name) for name in _FACTS)
+    network = Network(arch, num_classes, in_channels=in_channels, stem_stride=stem_stride)
+    try:
+        network.load_state_dict(_weights(content))
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: its weights are not those of its architecture. {error}") from error
+    data = content.get("datamodule_hyper_parameters", {})
+    return TrainedNetwork(
+        network.eval(),
+        data.get("resolution"),
+        int(content.get("epoch", 0)),
+        hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
+
+
+def _weights(content: Mapping[str, Any]) -> dict[str, Any]:
+    weights = content.get("state_dict", {}).items()
+    return {name.removeprefix(_PREFIX): value for name, value in weights if name.startswith(_PREFIX)}
