@@ -14,7 +14,6 @@ from rich.console import Console
 
 from dnas import zoo
 from dnas.command import one_message
-from dnas.nn.blocks import with_stock_convolutions
 from dnas.nn.network import Network
 from dnas.onnx_file import missing_packages, run_onnx, write_onnx
 from dnas.trained import read_network
@@ -71,8 +70,7 @@ def export(options: argparse.Namespace) -> Path:
     with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
         unchecked = Path(folder) / output.name
         with Console(stderr=True).status("Exporting, and comparing with ONNX Runtime"):
-            stock = with_stock_convolutions(network)
-            write_onnx(stock, shape, unchecked, any_batch=options.any_batch, facts=facts)
+            write_onnx(network, shape, unchecked, any_batch=options.any_batch, facts=facts)
             difference = _difference(network, shape, unchecked)
         os.replace(unchecked, output)
     _print(network, shape, options, difference)

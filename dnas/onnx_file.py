@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from dnas.nn.blocks import with_stock_convolutions
+
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 
 
@@ -28,7 +30,9 @@ def write_onnx(
     any_batch: bool = False,
     facts: Mapping[str, str] | None = None,
 ) -> None:
-    """Write ``module`` as it is, in its present mode, as one file; an interrupted export leaves none.
+    """Write ``module``, in its present mode and with stock convolutions, as one file.
+
+    An interrupted export leaves none.
 
     Args:
         module: takes one tensor (``images`` in the file) and returns one (``logits``).
@@ -45,7 +49,7 @@ def write_onnx(
         # The exporter warns of its own internals.
         warnings.simplefilter("ignore")
         program: Any = torch.onnx.export(
-            module,
+            with_stock_convolutions(module),
             (images,),
             dynamo=True,
             verbose=False,

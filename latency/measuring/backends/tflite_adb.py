@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from dnas.nn.blocks import with_stock_convolutions
 from latency.errors import TableError
 from latency.importers import benchmark_model
 from latency.importers.reading import Reading
@@ -105,8 +106,12 @@ def read_log(text: str, path: Path) -> Reading:
 
 
 def convert(module: nn.Module, shape: Sequence[int], path: Path) -> None:
-    """Write ``module`` as .tflite with channels-last input and output, as the GPU has its maps."""
+    """Write ``module`` as .tflite with channels-last input and output, as the GPU has its maps.
+
+    Convolutions are stock ones: on channels-last maps ours would become fully connected operators.
+    """
     litert = import_module("litert_torch")
+    module = with_stock_convolutions(module)
     images = torch.randn(*shape)
     with torch.inference_mode():
         is_map = module(images).ndim == 4

@@ -65,6 +65,8 @@ class Edge:
     def __init__(self, module, inputs):
         (images,) = inputs
         assert images.shape[1] == images.shape[2] and not module.training
+        convolutions = {type(each).__name__ for each in module.modules() if hasattr(each, "kernel_size")}
+        assert convolutions <= {"Conv2d"}, convolutions
         self.ms = 1 + sum(weights.numel() for weights in module.parameters()) / 1000
 
     def export(self, path):
