@@ -39,7 +39,8 @@ def expand_depthwise(
     Returns:
         (N, H, h', w') maps, channels last.
     """
-    kernels = within_reach(kernels, shape[1:])
+    # By name: torch.compile of PyTorch 2.6 cannot slice a named tuple.
+    kernels = within_reach(kernels, (shape.height, shape.width))
     result: Tensor = _ExpandDepthwise.apply(rows, weight, kernels, shape, stride, activation, turn)
     return result
 
