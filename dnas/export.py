@@ -64,7 +64,9 @@ def export(options: argparse.Namespace) -> Path:
     output: Path = options.output
     _check_options(options)
     network, resolution, facts = _load(options)
-    shape = (options.batch, network.in_channels, resolution, resolution)
+    # The exporter takes a batch of 1 for a constant.
+    batch = max(2, options.batch) if options.any_batch else options.batch
+    shape = (batch, network.in_channels, resolution, resolution)
     output.parent.mkdir(parents=True, exist_ok=True)
     # Beside the output, so that what was compared takes its place in one step.
     with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
@@ -85,9 +87,6 @@ def _check_options(options: argparse.Namespace) -> None:
     ]
     if missing := missing_packages():
         problems.append(f"Python package(s) {', '.join(missing)} are missing: pip install 'dnas[onnx]'")
-    if options.any_batch and options.batch == 1:
-        # The exporter takes 1 for a constant.
-        options.batch = 2
     if problems:
         raise ValueError("; ".join(problems))
     if options.output.is_dir():

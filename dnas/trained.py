@@ -22,13 +22,11 @@ class TrainedNetwork:
     """A trained network, in evaluation mode, and where it is from.
 
     resolution: side in pixels of the images it was trained on; None if the data did not say.
-    epochs: how many were trained.
     sha256: of the checkpoint.
     """
 
     network: Network
     resolution: int | None
-    epochs: int
     sha256: str
 
 
@@ -58,7 +56,6 @@ def read_network(path: str | Path) -> TrainedNetwork:
     return TrainedNetwork(
         network.eval(),
         data.get("resolution"),
-        int(content.get("epoch", 0)),
         hashlib.sha256(path.read_bytes()).hexdigest(),
     )
 
