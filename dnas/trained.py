@@ -38,13 +38,15 @@ def read_network(path: str | Path) -> TrainedNetwork:
     """
     path = Path(path)
     content = load_content(path, "'dnas fit --config digits/train.yaml' writes one into its run folder.")
-    try:
-        arch = Architecture.from_dict(content.get("architecture", {}))
-    except ValueError as error:
+    if "architecture" not in content:
         raise CheckpointError(
-            f"{path} is a checkpoint, but not of a trained network: {error} Give one that 'dnas fit' wrote "
-            "for lightning_modules.classifier.Classifier."
-        ) from error
+            f"{path} is a checkpoint, but not of a trained network: it names no architecture. Give one that "
+            "'dnas fit' wrote for lightning_modules.classifier.Classifier."
+        )
+    try:
+        arch = Architecture.from_dict(content["architecture"])
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from error
     given = content.get("hyper_parameters", {})
     num_classes, in_channels, stem_stride = (given.get(name) for name in _FACTS)
     network = Network(arch, num_classes, in_channels=in_channels, stem_stride=stem_stride)

@@ -112,7 +112,9 @@ def test_what_is_no_checkpoint_of_a_network(checkpoint: Path, tmp_path: Path) ->
     output = ["--output", str(tmp_path / "model.onnx")]
     refused(["--checkpoint", str(tmp_path / "none.ckpt"), *output], r"No checkpoint .* digits/train.yaml")
     other = changed(checkpoint, tmp_path, lambda content: content.pop("architecture"))
-    refused(["--checkpoint", str(other), *output], "not of a trained network")
+    refused(["--checkpoint", str(other), *output], "not of a trained network: it names no architecture")
+    other = changed(checkpoint, tmp_path, lambda content: content["architecture"]["choices"].pop())
+    refused(["--checkpoint", str(other), *output], "has 3 layers, but 2 choices were given")
     other = changed(
         checkpoint, tmp_path, lambda content: content["state_dict"].pop("network.classifier.bias")
     )
