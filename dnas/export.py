@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from rich.console import Console
 
 from dnas import zoo
 from dnas.command import one_message
+from dnas.nn.blocks import fold_norms
 from dnas.nn.network import Network
 from dnas.onnx_file import missing_packages, run_onnx, write_onnx
 from dnas.trained import read_network
@@ -67,12 +69,15 @@ def export(options: argparse.Namespace) -> Path:
     # The exporter takes a batch of 1 for a constant.
     batch = max(2, options.batch) if options.any_batch else options.batch
     shape = (batch, network.in_channels, resolution, resolution)
+    # The exporter of PyTorch 2.6 knows no batch norms.
+    folded = copy.deepcopy(network)
+    fold_norms(folded)
     output.parent.mkdir(parents=True, exist_ok=True)
     # Beside the output, so that what was compared takes its place in one step.
     with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
         unchecked = Path(folder) / output.name
         with Console(stderr=True).status("Exporting, and comparing with ONNX Runtime"):
-            write_onnx(network, shape, unchecked, any_batch=options.any_batch, facts=facts)
+            write_onnx(folded, shape, unchecked, any_batch=options.any_batch, facts=facts)
             difference = _difference(network, shape, unchecked)
         os.replace(unchecked, output)
     _print(network, shape, options, difference)

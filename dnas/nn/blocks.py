@@ -9,6 +9,7 @@ import copy
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from dnas.nn.activations import activation
 from dnas.nn.depthwise import DepthwiseConv2d
@@ -83,6 +84,14 @@ class ConvBNAct(nn.Sequential):
         """The batch normalisation; only for those that have one."""
         assert isinstance(self.bn, nn.BatchNorm2d)
         return self.bn
+
+
+def fold_norms(module: nn.Module) -> None:
+    """Fold batch norms into the convolutions before them, in place, as runtimes do; in evaluation mode."""
+    for part in module.modules():
+        if isinstance(part, ConvBNAct) and isinstance(part.bn, nn.BatchNorm2d):
+            part.conv = fuse_conv_bn_eval(part.conv, part.bn)
+            part.bn = nn.Identity()
 
 
 class SqueezeExcite(nn.Module):

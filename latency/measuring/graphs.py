@@ -8,10 +8,9 @@ conversions, and over the layers of a network these differences cancel to those 
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from dnas.architecture import Architecture
-from dnas.nn.blocks import ConvBNAct, build_block, init_weights
+from dnas.nn.blocks import ConvBNAct, build_block, fold_norms, init_weights
 from dnas.nn.network import Frame, Network
 from dnas.space import Choice, Layer, SearchSpace
 
@@ -61,8 +60,5 @@ def _deployed(module: nn.Module) -> nn.Module:
     """Evaluation mode, random weights, batch norms folded into the convolutions as every runtime does."""
     module.apply(init_weights)
     module.eval()
-    for part in module.modules():
-        if isinstance(part, ConvBNAct) and isinstance(part.bn, nn.BatchNorm2d):
-            part.conv = fuse_conv_bn_eval(part.conv, part.bn)
-            part.bn = nn.Identity()
+    fold_norms(module)
     return module.requires_grad_(False)
