@@ -136,6 +136,18 @@ def test_nothing_is_written_that_computes_something_else(checkpoint: Path, tmp_p
     assert not list(folder.iterdir())
 
 
+def test_a_faulty_exporter_is_found_out(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shift_bias(network: Network) -> None:
+        network.classifier.bias += 0.01
+
+    monkeypatch.setattr("dnas.export.fold_norms", shift_bias)
+    output = tmp_path / "model.onnx"
+    refused(["--checkpoint", str(checkpoint), "--output", str(output)], "differ from PyTorch's by")
+    assert not output.exists()
+
+
 def test_an_earlier_file_is_kept(checkpoint: Path, tmp_path: Path) -> None:
     output = tmp_path / "model.onnx"
     output.write_text("earlier")
