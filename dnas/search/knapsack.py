@@ -194,22 +194,31 @@ def _may_hold(bound: Bound, allowed: npt.NDArray[np.bool_]) -> bool:
 
 
 def _infeasible(score: FloatArray, bounds: Sequence[Bound]) -> Infeasible:
-    """Return the error that tells how far each bound can go while the others hold."""
+    """Return the error that tells how far each bound can go while the others hold; alone if they cannot."""
     attainable: list[float | None] = []
     lines = []
     for index, bound in enumerate(bounds):
         others = [*bounds[:index], *bounds[index + 1 :]]
-        costs = np.asarray(bound.values, dtype=np.float64)
-        choices = _best(np.where(np.isfinite(score), -bound.sign * costs, -np.inf), others)
-        attainable.append(None if choices is None else bound.total(choices))
-        lines.append(_attainable_line(bound, others, attainable[-1]))
+        furthest = _furthest(score, bound, others)
+        attainable.append(furthest)
+        if furthest is not None:
+            lines.append(_attainable_line(bound, others, furthest))
+        else:
+            alone = _furthest(score, bound, [])
+            assert alone is not None  # every layer has a choice
+            lines += [_attainable_line(bound, [], alone), f"none has even {_listed(others)}"]
     return Infeasible(f"no architecture has {_listed(bounds)}: {'; '.join(lines)}", tuple(attainable))
 
 
-def _attainable_line(bound: Bound, others: Sequence[Bound], value: float | None) -> str:
+def _furthest(score: FloatArray, bound: Bound, others: Sequence[Bound]) -> float | None:
+    """Return the best sum for the bound of any architecture that keeps the others; None if none does."""
+    costs = np.asarray(bound.values, dtype=np.float64)
+    choices = _best(np.where(np.isfinite(score), -bound.sign * costs, -np.inf), others)
+    return None if choices is None else bound.total(choices)
+
+
+def _attainable_line(bound: Bound, others: Sequence[Bound], value: float) -> str:
     given = f" with {_listed(others)}" if others else ""
-    if value is None:
-        return f"none has even {_listed(others)}"
     extreme = "lowest" if bound.sense == "at_most" else "highest"
     return f"the {extreme} attainable {bound.name}{given} is {bound.amount(value)}"
 

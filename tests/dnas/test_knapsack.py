@@ -245,3 +245,13 @@ def test_solver_failure_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     bound = Bound("latency", rng.random((14, 12)), 3.0)
     with pytest.raises(RuntimeError, match="HiGHS failed with status 1"):
         solve(rng.normal(size=(14, 12)), [bound])
+
+
+def test_bounds_that_are_each_beyond_reach_tell_the_range_of_both() -> None:
+    bounds = [Bound("latency", MS, 0.1, unit="ms"), Bound("params", PARAMS, 61.0, "at_least")]
+    with pytest.raises(Infeasible) as error:
+        solve(SCORE, bounds)
+    fastest = MS.min(axis=1).sum()
+    assert f"the lowest attainable latency is {fastest:.11g} ms" in str(error.value)
+    assert "the highest attainable params is 60" in str(error.value)
+    assert error.value.attainable == (None, None)
