@@ -15,9 +15,10 @@ from rich.console import Console
 
 from dnas import zoo
 from dnas.command import one_message
+from dnas.extras import require
 from dnas.nn.blocks import fold_norms
 from dnas.nn.network import Network
-from dnas.onnx_file import missing_packages, run_onnx, write_onnx
+from dnas.onnx_file import PACKAGES, run_onnx, write_onnx
 from dnas.trained import read_network
 
 # Of the largest logit: float32 sums in another order stay far below, another network does not.
@@ -90,8 +91,7 @@ def _check_options(options: argparse.Namespace) -> None:
         for name in ("resolution", "batch")
         if (value := getattr(options, name)) is not None and value < 1
     ]
-    if missing := missing_packages():
-        problems.append(f"Python package(s) {', '.join(missing)} are missing: pip install 'dnas[onnx]'")
+    problems += require(PACKAGES, "onnx")
     if problems:
         raise ValueError("; ".join(problems))
     if options.output.is_dir():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,8 @@ from torch import Tensor, nn
 
 from dnas.nn.blocks import with_stock_convolutions
 
+# Of the extra ``dnas[onnx]``; all of them are needed to write a file.
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
-
-
-def missing_packages() -> list[str]:
-    """Those of :data:`PACKAGES` that are not installed; the extra ``dnas[onnx]`` has them all."""
-    return [name for name in PACKAGES if find_spec(name) is None]
 
 
 def write_onnx(
@@ -63,7 +58,7 @@ def write_onnx(
 
 
 def run_onnx(path: Path, images: Tensor) -> Tensor:
-    """What ONNX Runtime computes on the processor."""
+    """What ONNX Runtime computes on the processor: (N, C, H, W) images to the file's one output."""
     session = import_module("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
     (result,) = session.run(None, {session.get_inputs()[0].name: images.numpy()})
     return torch.from_numpy(result)

@@ -23,22 +23,15 @@ from lightning_modules.data import Digits
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tiny_space: SearchSpace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def checkpoint(
+    tiny_space: SearchSpace, make_trainer: Callable[..., pl.Trainer], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """Of a small network, trained for two steps on digits of one channel."""
     folder = tmp_path_factory.mktemp("trained")
     file = Architecture(tiny_space, (3, 2, 3)).save(folder / "architecture.json")
     optimizer = partial(torch.optim.SGD, lr=0.05)
     model = Classifier(str(file), 10, in_channels=1, stem_stride=1, optimizer=optimizer)
-    trainer = pl.Trainer(
-        default_root_dir=folder,
-        accelerator="cpu",
-        max_epochs=1,
-        limit_train_batches=2,
-        limit_val_batches=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-    )
+    trainer = make_trainer(folder)
     trainer.fit(model, datamodule=Digits(resolution=20, in_channels=1))
     trainer.save_checkpoint(folder / "last.ckpt")
     return folder / "last.ckpt"
@@ -165,5 +158,5 @@ def test_other_mistakes(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     refused(
         [*source, *output, "--batch", "0", "--resolution", "-1"],
-        r"resolution must be 1 or more, got -1; .*batch .* got 0; .*onnxruntime .*pip install 'dnas\[onnx\]'",
+        r"resolution must be 1 or more, got -1; .*batch .* got 0; .*onnxruntime: pip install 'dnas\[onnx\]'",
     )

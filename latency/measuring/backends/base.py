@@ -7,7 +7,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -129,20 +128,6 @@ def cpu_facts(runtime: str, version: str, how: str, options: Options) -> dict[st
         "backend": f"{how}, {options.threads} thread(s), {clock}",
         "precision": "fp32",
     }
-
-
-def require(packages: Sequence[str], extra: str) -> list[str]:
-    """A message naming those ``packages`` that cannot be imported; an empty list when all can."""
-    missing = [package for package in packages if not _importable(package)]
-    return [f"Python package(s) {', '.join(missing)}: pip install 'dnas[{extra}]'"] if missing else []
-
-
-def _importable(package: str) -> bool:
-    try:
-        import_module(package)
-    except ImportError:
-        return False
-    return True
 
 
 def refuse_if(missing: Sequence[str], backend: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from dnas.extras import require
 from dnas.onnx_file import PACKAGES, write_onnx
 from latency.measuring.backends.base import (
     Backend,
@@ -16,7 +17,6 @@ from latency.measuring.backends.base import (
     clock_problems,
     cpu_facts,
     refuse_if,
-    require,
     time_calls,
 )
 

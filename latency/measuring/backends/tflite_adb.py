@@ -14,12 +14,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from dnas.extras import require
 from dnas.nn.blocks import with_stock_convolutions
 from latency.errors import TableError
 from latency.importers import benchmark_model
 from latency.importers.reading import Reading
 from latency.measuring.backends.adb import Phone, find_phone
-from latency.measuring.backends.base import Backend, Effort, Options, Times, refuse_if, require
+from latency.measuring.backends.base import Backend, Effort, Options, Times, refuse_if
 
 FOLDER = "/data/local/tmp/dnas_latency"
 BINARY = f"{FOLDER}/benchmark_model"
