@@ -1,4 +1,4 @@
-"""Training one architecture from scratch: what a searched network is really worth."""
+"""Training one architecture, from scratch or from a supernet's weights: what it is really worth."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from dnas import zoo
+from dnas.inherit import inherit_weights
 from dnas.nn.network import Network
 from dnas.search.schedules import Schedule
 from lightning_modules.accuracy import Accuracy
 from lightning_modules.callbacks import AnnealLearningRates, FiniteLoss, GracefulInterrupt, RandomState
+from lightning_modules.mixing import Mixing, mixing_problems
 from lightning_modules.provenance import save_plain_hyperparameters
 
 Batch = tuple[Tensor, Tensor]
@@ -31,7 +33,16 @@ class Classifier(pl.LightningModule):
         stem_stride: stride of the first convolution; 1 keeps small images from vanishing.
         optimizer: optimiser of the weights.
         lr: factor of the learning rate as a schedule of progress.
+        inherit: checkpoint of a supernet whose weights training begins with; None begins from scratch.
         label_smoothing: share of the target spread over all classes.
+        mixup: add pairs of images and their labels, with weights from Beta(mixup, mixup); 0 for never.
+        cutmix: paste a rectangle of another image, its share from Beta(cutmix, cutmix); 0 for never. With
+            both, a coin decides in every step.
+        drop_path: how often the last block's branch is left out, earlier ones' less (stochastic depth).
+        decay_norms: False keeps the optimiser's weight decay off norms and biases.
+
+    Raises:
+        ValueError: naming every argument that cannot be used.
     """
 
     def __init__(
@@ -43,16 +54,28 @@ class Classifier(pl.LightningModule):
         *,
         optimizer: OptimizerCallable,
         lr: Schedule | None = None,
+        inherit: str | None = None,
         label_smoothing: float = 0.0,
+        mixup: float = 0.0,
+        cutmix: float = 0.0,
+        drop_path: float = 0.0,
+        decay_norms: bool = True,
     ) -> None:
         super().__init__()
-        if not 0.0 <= label_smoothing < 1.0:
-            raise ValueError(f"Classifier: label_smoothing must be in [0, 1), got {label_smoothing}.")
+        shares = {"label_smoothing": label_smoothing, "drop_path": drop_path}
+        problems = [f"{name} must be in [0, 1), got {x}" for name, x in shares.items() if not 0.0 <= x < 1.0]
+        problems += mixing_problems(mixup=mixup, cutmix=cutmix)
+        if problems:
+            raise ValueError(f"Classifier: {'; '.join(problems)}.")
         save_plain_hyperparameters(self)
         self.arch = zoo.load_architecture(architecture)
-        network = Network(self.arch, num_classes, in_channels=in_channels, stem_stride=stem_stride)
+        network = Network(
+            self.arch, num_classes, in_channels=in_channels, stem_stride=stem_stride, drop_path=drop_path
+        )
         self.network = network.to(memory_format=torch.channels_last)
-        self.optimizer, self.lr, self.label_smoothing = optimizer, lr, label_smoothing
+        self.optimizer, self.lr, self.decay_norms = optimizer, lr, decay_norms
+        self.inherit, self.label_smoothing = inherit, label_smoothing
+        self.mix = Mixing(mixup, cutmix, network.classifier.out_features)
         self.finite = FiniteLoss()
         self.metrics = Accuracy(network.classifier.out_features)
 
@@ -64,15 +87,23 @@ class Classifier(pl.LightningModule):
         if serve is not None:
             serve("plain", split_alpha=False)
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        # It brings weights, and the supernet may be gone by now.
+        self.inherit = None
+
+    def on_fit_start(self) -> None:
+        if self.inherit is not None:
+            inherit_weights(self.network, self.inherit)
+
     def forward(self, images: Tensor) -> Tensor:
         """(N, in_channels, H, W) images to (N, num_classes) logits."""
         return self.network(images.contiguous(memory_format=torch.channels_last))
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        images, labels = batch
-        loss = F.cross_entropy(self(images).float(), labels, label_smoothing=self.label_smoothing)
+        images, targets = self.mix(*batch)
+        loss = F.cross_entropy(self(images).float(), targets, label_smoothing=self.label_smoothing)
         self.finite.watch(loss, self.current_epoch)
-        self.log("train_ce", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(labels))
+        self.log("train_ce", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(images))
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -92,4 +123,8 @@ class Classifier(pl.LightningModule):
         checkpoint["architecture"] = self.arch.to_dict()
 
     def configure_optimizers(self) -> Optimizer:
-        return self.optimizer(self.network.parameters())
+        if self.decay_norms:
+            return self.optimizer(self.network.parameters())
+        weights = [each for each in self.network.parameters() if each.ndim > 1]
+        others = [each for each in self.network.parameters() if each.ndim <= 1]
+        return self.optimizer([{"params": weights}, {"params": others, "weight_decay": 0.0}])

@@ -17,6 +17,8 @@ _WARNINGS = (
     r"The number of training batches \(\d+\) is smaller than the logging interval",
     # A resumed run has a folder of its own, as every run.
     r"The dirpath has changed from ",
+    # Averaged weights are what a checkpoint holds, and what is to be tested.
+    r"You're using the WeightAveraging callback, but loading a checkpoint outside",
     # Lightning sees only the loaders for evaluation, not the one for training.
     r"The '\w+' does not have many workers",
 )

@@ -5,11 +5,13 @@ and shuffled ones and skips (FBNet, arXiv 1812.03443), and the pieces of stem an
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torchvision.ops import StochasticDepth
 
 from dnas.nn.activations import activation
 from dnas.nn.depthwise import DepthwiseConv2d
@@ -127,7 +129,7 @@ class InvertedResidual(nn.Module):
     """Expand 1x1, depthwise, optional squeeze-excite, project 1x1; residual when the shape is kept.
 
     With groups above 1 both 1x1 convolutions are grouped and a channel shuffle follows the first (FBNet
-    fig. 3).
+    fig. 3). ``drop`` comes before the residual is added (:func:`add_drop_paths`).
     """
 
     def __init__(
@@ -151,11 +153,12 @@ class InvertedResidual(nn.Module):
         )
         self.se = SqueezeExcite(hidden, squeezed, act) if squeezed else nn.Identity()
         self.project = ConvBNAct(hidden, out_channels, groups=groups)
+        self.drop: nn.Module = nn.Identity()
         self.residual = stride == 1 and in_channels == out_channels
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.project(self.se(self.depthwise(self.shuffle(self.expand(x)))))
-        return x + y if self.residual else y
+        return x + self.drop(y) if self.residual else y
 
 
 def build_block(layer: Layer, choice: Choice) -> nn.Module:
@@ -172,6 +175,19 @@ def build_block(layer: Layer, choice: Choice) -> nn.Module:
         groups=choice.groups,
         activation_name=layer.activation,
     )
+
+
+def add_drop_paths(blocks: Iterable[nn.Module], rate: float) -> None:
+    """Stochastic depth (arXiv 1603.09382): in training leave out a residual block's branch now and then.
+
+    An image skips the branch of block l of L, counted from 1, with probability ``rate`` * l / L, drawn for
+    each image; where it runs it is divided by the probability that it does. Blocks without a residual
+    always run.
+    """
+    blocks = list(blocks)
+    for position, block in enumerate(blocks, 1):
+        if isinstance(block, InvertedResidual) and block.residual:
+            block.drop = StochasticDepth(rate * position / len(blocks), "row")
 
 
 def build_skip(layer: Layer) -> nn.Module:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 
 from dnas.architecture import Architecture
-from dnas.nn.blocks import build_block, build_fixed, init_weights
+from dnas.nn.blocks import add_drop_paths, build_block, build_fixed, init_weights
 from dnas.space import SearchSpace
 
 
@@ -38,6 +38,8 @@ class Network(Frame):
         arch: which block each layer has.
         num_classes, in_channels, stem_stride: instead of the space's, for another data set. ``stem_stride=1``
             keeps small images (CIFAR) from vanishing.
+        drop_path: how often training leaves out the last block's branch, earlier ones' less
+            (:func:`dnas.nn.blocks.add_drop_paths`).
 
     Forward: (N, in_channels, H, W) images to (N, num_classes) logits; any H and W.
     """
@@ -49,12 +51,15 @@ class Network(Frame):
         *,
         in_channels: int | None = None,
         stem_stride: int | None = None,
+        drop_path: float = 0.0,
     ) -> None:
         space = arch.space.adapt(num_classes=num_classes, in_channels=in_channels, stem_stride=stem_stride)
         super().__init__(space)
         self.arch = arch
         blocks = zip(space.layers, arch.choices, strict=True)
         self.blocks = nn.Sequential(*(build_block(layer, choice) for layer, choice in blocks))
+        if drop_path:
+            add_drop_paths(self.blocks, drop_path)
         self.apply(init_weights)
 
     @classmethod

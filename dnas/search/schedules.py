@@ -134,6 +134,23 @@ class AfterWarmup(Schedule):
         return self.schedule((progress - self.warmup) / (1.0 - self.warmup))
 
 
+class RampUp(Schedule):
+    """A linear rise to the first value of another schedule, then all of that over the rest of the run.
+
+    Args:
+        schedule: What follows the rise.
+        warmup: Share of the run that is the rise, in [0, 1).
+        start: Value at the start of the run.
+    """
+
+    def __init__(self, schedule: Schedule, warmup: float, start: float = 0.0) -> None:
+        self.after = AfterWarmup(schedule, warmup)
+        self.rise = Linear(start, schedule(0.0), finish=warmup)
+
+    def _value(self, progress: float) -> float:
+        return (self.rise if progress < self.rise.finish else self.after)(progress)
+
+
 def _check(**values: float) -> None:
     wrong = [f"{name} {value}" for name, value in values.items() if not math.isfinite(value)]
     if wrong:

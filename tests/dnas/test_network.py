@@ -63,6 +63,31 @@ def test_moga_stem_and_head_by_layer() -> None:
     assert [m.p for m in network.head if isinstance(m, nn.Dropout)] == [0.2]
 
 
+def test_drop_paths_grow_with_depth_and_spare_layers_without_a_residual() -> None:
+    network = Network(zoo.load("moga_a"), drop_path=0.28)
+    rates = [getattr(block.drop, "p", None) for block in network.blocks]
+    kept = [layer.keeps_shape for layer in network.arch.space.layers]
+    expected = [0.02 * position if keeps else None for position, keeps in enumerate(kept, 1)]
+    assert rates == [None if rate is None else pytest.approx(rate) for rate in expected]
+    assert rates[-1] == pytest.approx(0.28)
+    plain = Network(zoo.load("moga_a"))
+    assert network.state_dict().keys() == plain.state_dict().keys()
+
+
+def test_a_dropped_path_leaves_the_residual() -> None:
+    block = Network(zoo.load("moga_a"), drop_path=0.75).blocks[-1].double()
+    x = torch.randn(400, 160, 2, 2, dtype=torch.float64)
+    with torch.no_grad():
+        torch.manual_seed(0)
+        branch = block(x) - x
+        always = block.project(block.se(block.depthwise(block.expand(x))))
+        dropped = branch.flatten(1).abs().amax(1) < 1e-12
+        torch.testing.assert_close(branch[~dropped], 4 * always[~dropped])
+        assert 0.65 < dropped.double().mean() < 0.85
+        block.eval()
+        torch.testing.assert_close(block(x) - x, block.project(block.se(block.depthwise(block.expand(x)))))
+
+
 def test_memory_formats_agree(get_space: Get) -> None:
     network = (
         Network(Architecture.random(get_space("narrow_fbnet"), np.random.default_rng(2))).double().eval()

@@ -6,7 +6,16 @@ import math
 
 import pytest
 
-from dnas.search.schedules import AfterWarmup, Constant, Cosine, Exponential, Geometric, Linear, Schedule
+from dnas.search.schedules import (
+    AfterWarmup,
+    Constant,
+    Cosine,
+    Exponential,
+    Geometric,
+    Linear,
+    RampUp,
+    Schedule,
+)
 
 RAMPS = (Linear, Cosine, Geometric)
 
@@ -27,6 +36,12 @@ RAMPS = (Linear, Cosine, Geometric)
         (AfterWarmup(Linear(1.0, 2.0), warmup=0.5), 0.5, 1.0),
         (AfterWarmup(Linear(1.0, 2.0), warmup=0.5), 0.75, 1.5),
         (AfterWarmup(Linear(1.0, 2.0), warmup=0.0, before=7.0), 0.0, 1.0),
+        (RampUp(Cosine(2.0, 0.0), warmup=0.2), 0.0, 0.0),
+        (RampUp(Cosine(2.0, 0.0), warmup=0.2, start=1.0), 0.05, 1.25),
+        (RampUp(Cosine(2.0, 0.0), warmup=0.2, start=1.0), 0.2, 2.0),
+        (RampUp(Cosine(2.0, 0.0), warmup=0.2, start=1.0), 0.6, 1.0),
+        (RampUp(Cosine(2.0, 0.0), warmup=0.2, start=1.0), 1.0, 0.0),
+        (RampUp(Constant(3.0), warmup=0.0, start=1.0), 0.0, 3.0),
     ],
 )
 def test_value(schedule: Schedule, progress: float, expected: float) -> None:
@@ -73,6 +88,9 @@ def test_progress_outside_the_run_is_refused(schedule: Schedule, progress: float
         (lambda: Geometric(-1.0, 2.0), "-1.0 and 2.0"),
         (lambda: Exponential(1.0, math.inf), "rate inf"),
         (lambda: AfterWarmup(Constant(1.0), 1.0), r"\[0, 1\), got 1.0"),
+        (lambda: RampUp(Constant(1.0), 1.0), r"\[0, 1\), got 1.0"),
+        (lambda: RampUp(Constant(1.0), -0.1), r"\[0, 1\), got -0.1"),
+        (lambda: RampUp(Constant(1.0), 0.1, start=math.nan), "start nan"),
     ],
 )
 def test_bad_numbers_are_quoted(build, quoted: str) -> None:

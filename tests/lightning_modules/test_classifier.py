@@ -7,8 +7,14 @@ from functools import partial
 import pytest
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint
+from torch import nn
 
 from dnas import Architecture, zoo
+from dnas.search.checkpoint import CheckpointError
+from dnas.search.checkpoint_file import read_supernet
+from dnas.search.schedules import Cosine, RampUp
+from dnas.trained import read_network
 from dnas.zoo import load_architecture
 from lightning_modules.classifier import Classifier
 from lightning_modules.data import Digits
@@ -68,3 +74,112 @@ def test_architectures_by_name_and_by_file(architecture_file):
 def test_label_smoothing_out_of_range(smoothing):
     with pytest.raises(ValueError, match="label_smoothing"):
         Classifier("moga_a", 10, optimizer=SGD, label_smoothing=smoothing)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            {"drop_path": 1.0, "mixup": -0.5},
+            r"drop_path must be in \[0, 1\), got 1.0; mixup must be 0 or .* -0.5",
+        ),
+        ({"cutmix": float("nan")}, "cutmix must be 0 or"),
+    ],
+)
+def test_augmentation_out_of_range(options, told):
+    with pytest.raises(ValueError, match=told):
+        Classifier("moga_a", 10, optimizer=SGD, **options)
+
+
+class Snapshot(pl.Callback):
+    """What the network holds when training begins."""
+
+    def on_train_start(self, trainer, module):
+        self.weights = {name: value.clone() for name, value in module.network.state_dict().items()}
+
+
+def test_begins_with_the_weights_of_a_supernet(architecture_file, one_shot_checkpoint, fit):
+    snapshot = Snapshot()
+    model = Classifier(str(architecture_file), 10, optimizer=SGD, inherit=str(one_shot_checkpoint))
+    fit(model, callbacks=[snapshot])
+    supernet = read_supernet(one_shot_checkpoint).build_supernet()
+    expected = supernet.extract(Architecture.load(architecture_file)).state_dict()
+    assert snapshot.weights.keys() == expected.keys()
+    assert all(torch.equal(value, expected[name]) for name, value in snapshot.weights.items())
+
+
+def test_goes_on_and_is_tested_when_the_supernet_is_gone(
+    architecture_file, one_shot_checkpoint, make_trainer, tmp_path
+):
+    supernet = tmp_path / "supernet.ckpt"
+    supernet.write_bytes(one_shot_checkpoint.read_bytes())
+
+    def make():
+        return Classifier(str(architecture_file), 10, optimizer=SGD, inherit=str(supernet))
+
+    trainer = make_trainer(tmp_path)
+    trainer.fit(make(), datamodule=Digits(batch_size=64))
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    supernet.unlink()
+    model = make()
+    make_trainer(tmp_path, max_epochs=2).fit(
+        model, datamodule=Digits(batch_size=64), ckpt_path=tmp_path / "last.ckpt"
+    )
+    make_trainer(tmp_path).test(model, datamodule=Digits(batch_size=64), verbose=False)
+    assert "test_top1" in model.trainer.callback_metrics
+    with pytest.raises(CheckpointError, match="No checkpoint"):
+        make_trainer(tmp_path).fit(make(), datamodule=Digits(batch_size=64))
+
+
+@pytest.mark.parametrize("decays", [True, False])
+def test_weight_decay_of_norms_and_biases(architecture_file, decays):
+    optimizer = partial(torch.optim.SGD, lr=0.1, weight_decay=0.01)
+    model = Classifier(str(architecture_file), 10, optimizer=optimizer, decay_norms=decays)
+    groups = model.configure_optimizers().param_groups
+    decayed = {id(each) for group in groups if group["weight_decay"] for each in group["params"]}
+    everything = [each for group in groups for each in group["params"]]
+    assert len(everything) == len({id(each) for each in everything}) == len(list(model.network.parameters()))
+    kinds = (nn.Conv2d, nn.Linear)
+    matrices = {id(each.weight) for each in model.network.modules() if isinstance(each, kinds)}
+    assert decayed == ({id(each) for each in everything} if decays else matrices)
+
+
+def test_a_whole_recipe_resumes_bit_for_bit(architecture_file, make_trainer, tmp_path):
+    """Contract 7, with everything that draws random numbers or keeps a state."""
+
+    def train(folder, seed, **how):
+        pl.seed_everything(seed)
+        model = Classifier(
+            str(architecture_file),
+            10,
+            stem_stride=1,
+            optimizer=SGD,
+            lr=RampUp(Cosine(1.0, 0.0), 0.25),
+            label_smoothing=0.1,
+            mixup=0.4,
+            cutmix=1.0,
+            drop_path=0.3,
+            decay_norms=False,
+        )
+        every_epoch = ModelCheckpoint(folder, filename="{epoch}", save_top_k=-1)
+        trainer = make_trainer(
+            folder,
+            max_epochs=3,
+            limit_train_batches=3,
+            enable_checkpointing=True,
+            callbacks=[EMAWeightAveraging(decay=0.5), every_epoch],
+        )
+        trainer.fit(model, datamodule=Digits(batch_size=32), **how)
+        return torch.load(folder / "epoch=2.ckpt", weights_only=True)
+
+    whole = train(tmp_path / "whole", 0)
+    resumed = train(tmp_path / "resumed", 1, ckpt_path=tmp_path / "whole" / "epoch=0.ckpt")
+    for part in ("state_dict", "current_model_state"):
+        assert whole[part].keys() == resumed[part].keys()
+        for name, value in whole[part].items():
+            assert torch.equal(value, resumed[part][name]), f"{part}.{name}"
+    weight = "network.classifier.weight"
+    assert not torch.equal(whole["state_dict"][weight], whole["current_model_state"][weight])
+    # What is exported is what was validated: the average.
+    exported = read_network(tmp_path / "resumed" / "epoch=2.ckpt").network
+    assert torch.equal(exported.classifier.weight, whole["state_dict"][weight])
