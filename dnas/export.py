@@ -6,23 +6,56 @@ import argparse
 import copy
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
 from rich.console import Console
+from torch import nn
 
 from dnas import zoo
 from dnas.command import one_message
 from dnas.extras import require
 from dnas.nn.blocks import fold_norms
 from dnas.nn.network import Network
+from dnas.normalisation import Normalise
 from dnas.onnx_file import PACKAGES, run_onnx, write_onnx
 from dnas.trained import read_network
 
 # Of the largest logit: float32 sums in another order stay far below, another network does not.
 TOLERANCE = 1e-3
+INPUTS = ("normalised", "unit")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is exported.
+
+    network: in evaluation mode.
+    module: what the file computes, the network or more.
+    resolution: side of its images.
+    takes: what is said of the images.
+    weights: what is said of their origin.
+    """
+
+    network: Network
+    module: nn.Module
+    resolution: int
+    takes: str
+    weights: str
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """The file's metadata."""
+        space = self.network.arch.space
+        return {
+            "architecture": str(self.network.arch),
+            "space": f"{space.name} {space.digest}",
+            "weights": self.weights,
+            "input": self.takes,
+        }
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -45,6 +78,13 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--batch", type=int, default=1, metavar="N", help="images at a time (default 1)")
     parser.add_argument("--any-batch", action="store_true", help="leave the number of images open")
+    parser.add_argument(
+        "--input",
+        choices=INPUTS,
+        default=INPUTS[0],
+        help="what the file takes: images normalised as in training (default), or 'unit', pixels in [0, 1], "
+        "which the file then normalises itself",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier file")
     return parser
 
@@ -66,22 +106,22 @@ def export(options: argparse.Namespace) -> Path:
     """
     output: Path = options.output
     _check_options(options)
-    network, resolution, facts = _load(options)
+    source = _load(options)
     # The exporter takes a batch of 1 for a constant.
     batch = max(2, options.batch) if options.any_batch else options.batch
-    shape = (batch, network.in_channels, resolution, resolution)
+    shape = (batch, source.network.in_channels, source.resolution, source.resolution)
     # The exporter of PyTorch 2.6 knows no batch norms.
-    folded = copy.deepcopy(network)
+    folded = copy.deepcopy(source.module)
     fold_norms(folded)
     output.parent.mkdir(parents=True, exist_ok=True)
     # Beside the output, so that what was compared takes its place in one step.
     with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
         unchecked = Path(folder) / output.name
         with Console(stderr=True).status("Exporting, and comparing with ONNX Runtime"):
-            write_onnx(folded, shape, unchecked, any_batch=options.any_batch, facts=facts)
-            difference = _difference(network, shape, unchecked)
+            write_onnx(folded, shape, unchecked, any_batch=options.any_batch, facts=source.facts)
+            difference = _difference(source.module, shape, unchecked)
         os.replace(unchecked, output)
-    _print(network, shape, options, difference)
+    _print(source, shape, options, difference)
     return output
 
 
@@ -102,25 +142,40 @@ def _check_options(options: argparse.Namespace) -> None:
         )
 
 
-def _load(options: argparse.Namespace) -> tuple[Network, int, Mapping[str, str]]:
-    """The network in evaluation mode, its resolution, and what the file says of it."""
+def _load(options: argparse.Namespace) -> Source:
+    normalisation = None
     if options.checkpoint:
         trained = read_network(options.checkpoint)
-        network, resolution = trained.network, trained.resolution
+        network, resolution, normalisation = trained.network, trained.resolution, trained.normalisation
         weights = f"checkpoint {Path(options.checkpoint).name}, sha256 {trained.sha256}"
     else:
-        arch = zoo.load_architecture(options.architecture)
-        network, resolution, weights = Network(arch).eval(), None, "random, not trained"
-    network.requires_grad_(False)
-    space = network.arch.space
-    facts = {"architecture": str(network.arch), "space": f"{space.name} {space.digest}", "weights": weights}
-    return network, options.resolution or resolution or space.resolution, facts
+        network, resolution, weights = _random_network(options.architecture), None, "random, not trained"
+    module: nn.Module = network
+    takes = "normalised as in training" if normalisation is None else f"normalised: {normalisation}"
+    if options.input == "unit":
+        if normalisation is None:
+            raise ValueError(
+                "--input unit needs to know how images are normalised, which "
+                f"{options.checkpoint or 'an architecture'} does not say. Leave it out."
+            )
+        module, takes = nn.Sequential(Normalise(normalisation), network), "pixels in [0, 1]"
+    module.requires_grad_(False)
+    resolution = options.resolution or resolution or network.arch.space.resolution
+    return Source(network, module, resolution, takes, weights)
 
 
-def _difference(network: Network, shape: Sequence[int], path: Path) -> float:
+def _random_network(architecture: str) -> Network:
+    """The same weights each time, so that the same command writes the same file."""
+    arch = zoo.load_architecture(architecture)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Network(arch).eval()
+
+
+def _difference(module: nn.Module, shape: Sequence[int], path: Path) -> float:
     """The largest difference of a logit between ONNX Runtime and PyTorch, relative to the largest logit."""
     images = torch.randn(*shape, generator=torch.Generator().manual_seed(0))
-    expected, found = network(images), run_onnx(path, images)
+    expected, found = module(images), run_onnx(path, images)
     difference = float((found - expected).abs().max() / expected.abs().max())
     if not difference <= TOLERANCE:
         raise ArithmeticError(
@@ -131,14 +186,15 @@ def _difference(network: Network, shape: Sequence[int], path: Path) -> float:
     return difference
 
 
-def _print(network: Network, shape: Sequence[int], options: argparse.Namespace, difference: float) -> None:
+def _print(source: Source, shape: Sequence[int], options: argparse.Namespace, difference: float) -> None:
+    network = source.network
     params = sum(each.numel() for each in network.parameters())
     size = options.output.stat().st_size / 1e6
     batch = "any" if options.any_batch else shape[0]
     lines = [
         f"{network.arch}",
         f"{params:,} parameters, {size:.1f} MB; images ({batch}, {', '.join(map(str, shape[1:]))}) float32, "
-        f"normalised as in training -> logits ({batch}, {network.classifier.out_features})",
+        f"{source.takes} -> logits ({batch}, {network.classifier.out_features})",
         f"ONNX Runtime and PyTorch differ by at most {difference:.1e} of the largest logit.",
     ]
     if not options.checkpoint:

@@ -10,6 +10,7 @@ from typing import Any
 
 from dnas.architecture import Architecture
 from dnas.nn.network import Network
+from dnas.normalisation import Normalisation
 from dnas.search.checkpoint import CheckpointError
 from dnas.search.checkpoint_file import load_content
 
@@ -22,11 +23,13 @@ class TrainedNetwork:
     """A trained network, in evaluation mode, and where it is from.
 
     resolution: side in pixels of the images it was trained on; None if the data did not say.
+    normalisation: of these images, for pixels in [0, 1]; None if the data did not say.
     sha256: of the checkpoint.
     """
 
     network: Network
     resolution: int | None
+    normalisation: Normalisation | None
     sha256: str
 
 
@@ -58,6 +61,7 @@ def read_network(path: str | Path) -> TrainedNetwork:
     return TrainedNetwork(
         network.eval(),
         data.get("resolution"),
+        _normalisation(path, content, network.in_channels),
         hashlib.sha256(path.read_bytes()).hexdigest(),
     )
 
@@ -65,3 +69,18 @@ def read_network(path: str | Path) -> TrainedNetwork:
 def _weights(content: Mapping[str, Any]) -> dict[str, Any]:
     weights = content.get("state_dict", {}).items()
     return {name.removeprefix(_PREFIX): value for name, value in weights if name.startswith(_PREFIX)}
+
+
+def _normalisation(path: Path, content: Mapping[str, Any], channels: int) -> Normalisation | None:
+    data = content.get("normalisation")
+    if data is None:
+        return None
+    try:
+        found = Normalisation(*(tuple(map(float, data[part])) for part in Normalisation._fields))
+    except (KeyError, TypeError, ValueError):
+        found = Normalisation((), ())
+    if not len(found.mean) == len(found.std) == channels:
+        raise CheckpointError(
+            f"{path}: normalisation must be a mean and a std for each channel, got {data!r}."
+        )
+    return found

@@ -121,6 +121,11 @@ class Classifier(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["architecture"] = self.arch.to_dict()
+        normalisation = getattr(self.trainer.datamodule, "normalisation", None)  # type: ignore[attr-defined]
+        if normalisation is not None:
+            checkpoint["normalisation"] = {
+                part: list(values) for part, values in normalisation._asdict().items()
+            }
 
     def configure_optimizers(self) -> Optimizer:
         if self.decay_norms:

@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
+from dnas.normalisation import Normalisation
 from lightning_modules.data.loaders import ResumableLoader, evaluation_loader, recalibration_loader
 from lightning_modules.data.raw import ready
 from lightning_modules.data.sources import Split
@@ -104,6 +105,11 @@ class ImageDataModule(pl.LightningDataModule, ABC):
     @abstractmethod
     def num_classes(self) -> int:
         """Number of classes; labels are 0..num_classes-1."""
+
+    @property
+    def normalisation(self) -> Normalisation | None:
+        """What `prepare` takes off images in [0, 1], and divides them by; None where that is not known."""
+        return None
 
     @abstractmethod
     def load_splits(self) -> dict[str, Split]:

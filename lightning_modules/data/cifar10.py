@@ -11,10 +11,11 @@ from torchvision import datasets
 from torchvision.datasets.utils import check_integrity
 from torchvision.transforms import v2
 
+from dnas.normalisation import Normalisation
 from lightning_modules.data.augment import CropFlip
 from lightning_modules.data.base import ImageDataModule
 from lightning_modules.data.locate import DataNotFound, describe_root, resolve_root
-from lightning_modules.data.normalisation import CIFAR10 as STATISTICS
+from lightning_modules.data.normalisation import CIFAR10 as NORMALISATION
 from lightning_modules.data.sources import ArraySource, Split
 from lightning_modules.data.splits import stratified_splits
 
@@ -55,6 +56,11 @@ class CIFAR10(ImageDataModule):
         """10."""
         return 10
 
+    @property
+    def normalisation(self) -> Normalisation:
+        """That of the training images."""
+        return NORMALISATION
+
     def prepare_data(self) -> None:
         """Downloads the data set if that was asked for; on one process per machine."""
         if self.download:
@@ -81,7 +87,7 @@ class CIFAR10(ImageDataModule):
 
     def _prepare(self) -> v2.Transform:
         resize = [] if self.resolution == 32 else [v2.Resize([self.resolution] * 2, antialias=True)]
-        return v2.Compose([v2.ToDtype(torch.float32, scale=True), *resize, v2.Normalize(*STATISTICS)])
+        return v2.Compose([v2.ToDtype(torch.float32, scale=True), *resize, v2.Normalize(*self.normalisation)])
 
     def _what_is_wrong(self) -> str:
         kind = datasets.CIFAR10

@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 from torchvision.transforms import v2
 
+from dnas.normalisation import Normalisation
 from lightning_modules.data.augment import Affine
 from lightning_modules.data.base import ImageDataModule
 from lightning_modules.data.normalisation import DIGITS
@@ -52,13 +53,18 @@ class Digits(ImageDataModule):
         """10."""
         return 10
 
+    @property
+    def normalisation(self) -> Normalisation:
+        """That of all images."""
+        return Normalisation(DIGITS.mean[: self.in_channels], DIGITS.std[: self.in_channels])
+
     def load_splits(self) -> dict[str, Split]:
         """See `ImageDataModule.load_splits`."""
         digits = load_digits()
         source = ArraySource(
             self._enlarge(torch.from_numpy(digits.images)),
             digits.target,
-            prepare=v2.Normalize(DIGITS.mean[: self.in_channels], DIGITS.std[: self.in_channels]),
+            prepare=v2.Normalize(*self.normalisation),
             augment=Affine() if self.augment else None,
         )
         indices = stratified_splits(digits.target, self.fractions, self.seed)

@@ -14,6 +14,7 @@ from torchvision.datasets.folder import IMG_EXTENSIONS, find_classes, make_datas
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as vision
 
+from dnas.normalisation import Normalisation
 from lightning_modules.data.augment import Chain
 from lightning_modules.data.augment_photos import ColorJitter, ResizedCropFlip
 from lightning_modules.data.base import ImageDataModule, cores
@@ -81,6 +82,11 @@ class ImageFolder(ImageDataModule):
         if self.class_subset is None:
             return len(self.classes)
         return self.class_subset if isinstance(self.class_subset, int) else len(self.class_subset)
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """ImageNet's, whatever the images are."""
+        return IMAGENET
 
     @property
     def classes(self) -> list[str]:
@@ -154,7 +160,11 @@ class ImageFolder(ImageDataModule):
         files, labels = [file for file, _ in images], [label for _, label in images]
         # The crop leaves images alone that are of this size already.
         prepare = v2.Compose(
-            [v2.CenterCrop(self.resolution), v2.ToDtype(torch.float32, scale=True), v2.Normalize(*IMAGENET)]
+            [
+                v2.CenterCrop(self.resolution),
+                v2.ToDtype(torch.float32, scale=True),
+                v2.Normalize(*self.normalisation),
+            ]
         )
         if self.cache is None:
             return FileSource(files, labels, *self._transforms(), prepare)

@@ -96,6 +96,45 @@ def test_stock_convolutions_compute_the_same(get_space: Callable[[str], SearchSp
     )
 
 
+def test_pixels_are_normalised_in_the_file(checkpoint: Path, tmp_path: Path) -> None:
+    def write(name: str, *more: str) -> Path:
+        return main(["--checkpoint", str(checkpoint), "--output", str(tmp_path / name), *more])
+
+    trained, pixels = read_network(checkpoint), torch.rand(1, 1, 20, 20)
+    assert trained.normalisation == Digits(in_channels=1).normalisation
+    mean, std = (torch.tensor(part)[:, None, None] for part in trained.normalisation)
+    unit, plain = write("unit.onnx", "--input", "unit"), write("plain.onnx")
+    expected = run_onnx(plain, (pixels - mean) / std)
+    # Two steps of training leave small logits.
+    torch.testing.assert_close(run_onnx(unit, pixels), expected, atol=1e-6, rtol=0)
+    assert (run_onnx(plain, pixels) - expected).abs().max() > 1e-5
+    told = [{each.key: each.value for each in onnx.load(file).metadata_props} for file in (unit, plain)]
+    assert [facts["input"] for facts in told] == ["pixels in [0, 1]", "normalised: mean 0.3053, std 0.376"]
+
+
+def test_an_unknown_normalisation(checkpoint: Path, tmp_path: Path) -> None:
+    output = ["--output", str(tmp_path / "model.onnx")]
+    refused(["--architecture", "moga_a", "--input", "unit", *output], "an architecture does not say")
+    other = changed(checkpoint, tmp_path, lambda content: content.pop("normalisation"))
+    refused(["--checkpoint", str(other), "--input", "unit", *output], "changed.ckpt does not say")
+    assert not (tmp_path / "model.onnx").exists()
+    main(["--checkpoint", str(other), *output])
+    for wrong in ({"mean": [0.5, 0.5], "std": [1.0]}, {"mean": [0.5]}, {"mean": ["a"], "std": [1.0]}, "none"):
+        other = changed(
+            checkpoint, tmp_path, lambda content, wrong=wrong: content.update(normalisation=wrong)
+        )
+        refused(
+            ["--checkpoint", str(other), *output, "--overwrite"], "a mean and a std for each channel, got"
+        )
+
+
+def test_the_same_command_writes_the_same_file(tmp_path: Path) -> None:
+    files = [tmp_path / f"{number}.onnx" for number in range(2)]
+    for file in files:
+        main(["--architecture", "moga_a", "--resolution", "32", "--output", str(file)])
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
 def refused(arguments: list[str], message: str) -> None:
     with pytest.raises(SystemExit, match=message):
         main(arguments)
