@@ -9,35 +9,44 @@ from dnas.search.checkpoint import CheckpointError, SupernetCheckpoint
 from dnas.search.checkpoint_file import read_supernet
 
 
-def inherit_weights(network: Network, path: str | Path) -> None:
+def inherit_weights(network: Network, path: str | Path) -> str:
     """Give a network its weights and statistics in a supernet, of a search or trained one-shot.
 
+    For another number of classes than the supernet's the classifier stays as it is.
+
     Args:
-        network: of an architecture of the supernet's space, for as many classes and channels.
+        network: of an architecture of the supernet's space, for as many channels.
         path: the supernet's checkpoint.
 
+    Returns:
+        What was inherited, in a sentence.
+
     Raises:
-        CheckpointError: no such file, damaged, written by something else, or another network's.
+        CheckpointError: no such file, damaged, written by something else, or of another network.
     """
     checkpoint = read_supernet(path)
-    if problems := _problems(network, checkpoint):
-        raise CheckpointError(f"Weights cannot be inherited from {path}: {'; '.join(problems)}.")
+    if problem := _problem(network, checkpoint):
+        raise CheckpointError(f"Weights cannot be inherited from {path}: {problem}.")
     inherited = checkpoint.build_supernet().extract(network.arch)
-    network.load_state_dict(inherited.state_dict())
+    theirs, ours = (each.classifier.out_features for each in (inherited, network))
+    weights = inherited.state_dict()
+    told = f"The network begins with its weights in {path}"
+    if theirs == ours:
+        network.load_state_dict(weights)
+        return f"{told}."
+    own = {name: value for name, value in network.state_dict().items() if name.startswith("classifier.")}
+    network.load_state_dict(weights | own)
+    return f"{told}, except the classifier: of {theirs} classes, not {ours}."
 
 
-def _problems(network: Network, checkpoint: SupernetCheckpoint) -> list[str]:
+def _problem(network: Network, checkpoint: SupernetCheckpoint) -> str:
     ours, theirs = network.arch.space, checkpoint.space
     if ours != theirs:
-        return [
+        return (
             f"its space is {theirs.name} ({theirs.digest[:12]}...), the architecture's {ours.name} "
             f"({ours.digest[:12]}...)"
-        ]
+        )
     channels = checkpoint.supernet_options.get("in_channels") or theirs.in_channels
-    found = {"classes": network.classifier.out_features, "channels": network.in_channels}
-    expected = {"classes": checkpoint.num_classes, "channels": channels}
-    return [
-        f"it was trained for {expected[what]} {what}, and this network has {found[what]}"
-        for what in found
-        if found[what] != expected[what]
-    ]
+    if channels != network.in_channels:
+        return f"it was trained on images of {channels} channels, and this network has {network.in_channels}"
+    return ""

@@ -7,6 +7,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import OptimizerCallable
+from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Optimizer
@@ -93,7 +94,7 @@ class Classifier(pl.LightningModule):
 
     def on_fit_start(self) -> None:
         if self.inherit is not None:
-            inherit_weights(self.network, self.inherit)
+            rank_zero_info(inherit_weights(self.network, self.inherit))
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, in_channels, H, W) images to (N, num_classes) logits."""
@@ -103,7 +104,15 @@ class Classifier(pl.LightningModule):
         images, targets = self.mix(*batch)
         loss = F.cross_entropy(self(images).float(), targets, label_smoothing=self.label_smoothing)
         self.finite.watch(loss, self.current_epoch)
-        self.log("train_ce", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(images))
+        self.log(
+            "train_ce",
+            loss,
+            on_step=False,
+            on_epoch=True,
+            prog_bar=True,
+            batch_size=len(images),
+            sync_dist=True,
+        )
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

@@ -21,11 +21,22 @@ def test_it_computes_what_the_supernet_does(
     path = request.getfixturevalue(kind)
     arch = Architecture(tiny_space, (3, 1, 2))
     network = Network(arch, 10, drop_path=0.5)
-    inherit_weights(network, path)
+    assert "except" not in inherit_weights(network, path)
     images = torch.randn(2, 3, 16, 16)
     with torch.no_grad():
         expected = read_supernet(path).build_supernet()(images, torch.tensor(arch.indices))
         torch.testing.assert_close(network.eval()(images), expected)
+
+
+def test_a_classifier_of_other_classes_stays(search_checkpoint: Path, tiny_space: SearchSpace) -> None:
+    arch = Architecture(tiny_space, (3, 1, 2))
+    network = Network(arch, 7)
+    classifier = {name: value.clone() for name, value in network.classifier.state_dict().items()}
+    assert "except the classifier: of 10 classes, not 7" in inherit_weights(network, search_checkpoint)
+    expected = read_supernet(search_checkpoint).build_supernet().extract(arch).state_dict()
+    for name, value in network.state_dict().items():
+        part, _, rest = name.partition(".")
+        assert torch.equal(value, classifier[rest] if part == "classifier" else expected[name]), name
 
 
 def test_what_does_not_fit(search_checkpoint: Path, tiny_space: SearchSpace, tmp_path: Path) -> None:
@@ -37,6 +48,6 @@ def test_what_does_not_fit(search_checkpoint: Path, tiny_space: SearchSpace, tmp
             inherit_weights(network, path)
         assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
-    refused(Network(arch, 7, in_channels=1), "trained for 10 classes, .* has 7; .* 3 channels, .* has 1")
+    refused(Network(arch, 10, in_channels=1), "images of 3 channels, and this network has 1")
     refused(Network(zoo.load("moga_a"), 10), r"its space is tiny \(.*the architecture's moga")
     refused(Network(arch, 10), "No checkpoint", tmp_path / "none.ckpt")
