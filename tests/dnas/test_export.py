@@ -119,7 +119,8 @@ def test_an_unknown_normalisation(checkpoint: Path, tmp_path: Path) -> None:
     refused(["--checkpoint", str(other), "--input", "unit", *output], "changed.ckpt does not say")
     assert not (tmp_path / "model.onnx").exists()
     main(["--checkpoint", str(other), *output])
-    for wrong in ({"mean": [0.5, 0.5], "std": [1.0]}, {"mean": [0.5]}, {"mean": ["a"], "std": [1.0]}, "none"):
+    lengths = [{"mean": [0.5] * means, "std": [1.0] * stds} for means, stds in ((2, 1), (2, 2), (0, 0))]
+    for wrong in (*lengths, {"mean": [0.5]}, {"mean": ["a"], "std": [1.0]}, "none"):
         other = changed(
             checkpoint, tmp_path, lambda content, wrong=wrong: content.update(normalisation=wrong)
         )

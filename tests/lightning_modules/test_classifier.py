@@ -91,6 +91,39 @@ def test_augmentation_out_of_range(options, told):
         Classifier("moga_a", 10, optimizer=SGD, **options)
 
 
+class Images(pl.Callback):
+    """Whether the network sees the images of the batch in training, and in validation."""
+
+    def __init__(self):
+        self.unchanged = {"train": [], "val": []}
+
+    def on_fit_start(self, trainer, module):
+        def look(network, inputs):
+            part = "train" if network.training else "val"
+            self.unchanged[part].append(torch.equal(inputs[0], self.images))
+
+        module.network.register_forward_pre_hook(look)
+
+    def on_train_batch_start(self, trainer, module, batch, batch_idx):
+        self.images = batch[0]
+
+    def on_validation_batch_start(self, trainer, module, batch, batch_idx, dataloader_idx=0):
+        self.images = batch[0]
+
+
+@pytest.mark.parametrize("options", [{"mixup": 1.0}, {"cutmix": 1.0}, {}])
+def test_images_are_mixed_in_training_alone(architecture_file, fit, options):
+    seen = Images()
+    pl.seed_everything(0)
+    fit(Classifier(str(architecture_file), 10, optimizer=SGD, **options), callbacks=[seen])
+    assert seen.unchanged == {"train": [not options] * 2, "val": [True]}
+
+
+def test_paths_are_dropped(architecture_file):
+    model = Classifier(str(architecture_file), 10, optimizer=SGD, drop_path=0.3)
+    assert model.network.blocks[2].drop.p == pytest.approx(0.3)
+
+
 class Snapshot(pl.Callback):
     """What the network holds when training begins."""
 

@@ -12,6 +12,7 @@ from lightning_modules.quiet import without_noise
 
 NOISE = (
     "The number of training batches (2) is smaller than the logging interval Trainer(log_every_n_steps=50).",
+    "You're using the WeightAveraging callback, but loading a checkpoint outside the 'fit' stage. The state",
     "The 'val_dataloader' does not have many workers which may be a bottleneck.",
 )
 
