@@ -7,14 +7,31 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from jsonargparse import Namespace
 from pytorch_lightning.callbacks import ModelCheckpoint
-from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
+from pytorch_lightning.cli import (
+    ArgsType,
+    LightningArgumentParser,
+    LightningCLI,
+    SaveConfigCallback,
+)
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from lightning_modules.parse_errors import said_by_constructor, without_wrapping
 from lightning_modules.quiet import without_noise
 from lightning_modules.resources import resolve_config_arguments
 from lightning_modules.run_folder import make_run_folder
+
+
+class SaveConfig(SaveConfigCallback):
+    """Keeps the config of a run without its folder: taken again, it makes a run with a folder of its own."""
+
+    def __init__(
+        self, parser: LightningArgumentParser, config: Namespace, *arguments: Any, **options: Any
+    ) -> None:
+        config = config.clone()
+        config["run_folder"] = None
+        super().__init__(parser, config, *arguments, **options)
 
 
 class DnasCLI(LightningCLI):
@@ -91,6 +108,7 @@ def run_lightning(argv: list[str], **options: Any) -> DnasCLI:
             model_class=pl.LightningModule,
             datamodule_class=pl.LightningDataModule,
             auto_configure_optimizers=False,
+            save_config_callback=SaveConfig,
             save_config_kwargs={"overwrite": True},
             seed_everything_default=0,
             parser_kwargs={"prog": "dnas", "exit_on_error": False},

@@ -169,6 +169,19 @@ def test_a_run_folder_in_use_is_refused(tiny_flags: list[str], tmp_path: Path, m
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
 
 
+def test_the_config_of_a_run_is_good_for_another(fit: Any, tmp_path: Path) -> None:
+    fit("--run_folder=mine", "--trainer.max_epochs=1")
+    before = {path: path.read_bytes() for path in (tmp_path / "mine").rglob("*.*")}
+    flags = ["--config=mine/config.yaml", "--ckpt_path=mine/checkpoints/last.ckpt"]
+    with torch.random.fork_rng(devices=[]):
+        tested = run_lightning(["test", *flags])
+        resumed = run_lightning(["fit", *flags, "--trainer.max_epochs=2"])
+    folders = {Path(each.trainer.default_root_dir) for each in (tested, resumed)}
+    assert len(folders) == 2 and {each.parent.name for each in folders} == {"mine-config"}
+    assert resumed.trainer.current_epoch == 2
+    assert before == {path: path.read_bytes() for path in (tmp_path / "mine").rglob("*.*")}
+
+
 @pytest.mark.parametrize("argv", [[], ["-h"], ["--help"]])
 def test_help_names_every_command(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     main(argv)
