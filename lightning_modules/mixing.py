@@ -22,13 +22,14 @@ class Mixing:
 
     def __init__(self, mixup: float, cutmix: float, num_classes: int) -> None:
         kinds = ((v2.MixUp, mixup), (v2.CutMix, cutmix))
-        self.ways = [kind(alpha=alpha, num_classes=num_classes) for kind, alpha in kinds if alpha]
+        ways = [kind(alpha=alpha, num_classes=num_classes) for kind, alpha in kinds if alpha]
+        self.mix = v2.RandomChoice(ways) if ways else None
 
     def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """(N, C, H, W) images and (N,) labels to images and (N, classes) shares, or as they are if never."""
-        if not self.ways:
+        if self.mix is None:
             return images, labels
-        mixed: tuple[Tensor, Tensor] = v2.RandomChoice(self.ways)(images, labels)
+        mixed: tuple[Tensor, Tensor] = self.mix(images, labels)
         return mixed
 
 
