@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from dnas.search.checkpoint_file import read_supernet
+from dnas.runs.checkpoint_file import read_supernet
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Commands:
         threads = max(1, (os.cpu_count() or 1) // (1 if alone else self.lanes))
         self.output.mkdir(parents=True, exist_ok=True)
         with log.open("a") as file:
-            command = [sys.executable, "-m", "lightning_modules.cli", *arguments]
+            command = [sys.executable, "-m", "lightning_modules.app.cli", *arguments]
             environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
             ended = subprocess.run(command, env=environment, stdout=file, stderr=file, check=False)
         if ended.returncode:

@@ -19,7 +19,7 @@ from commands import Commands, cifar10
 from rich.console import Console
 from rich.table import Table
 
-from dnas.comparison.estimate import as_text, estimate
+from dnas.compare.estimate import as_text, estimate
 
 TABLE = "adreno630_mace_calibrated"
 NSGA2 = ("nsga2", "nsga2-equal-weights", "nsga2-random-mutation", "nsga2-two-objectives")

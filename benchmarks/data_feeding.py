@@ -33,9 +33,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from lightning_modules.app.resources import shipped_config
 from lightning_modules.data import CIFAR10, DataNotFound, Digits, ImageDataModule, ImageFolder
 from lightning_modules.data.sources import ArraySource
-from lightning_modules.resources import shipped_config
 
 
 class Step(NamedTuple):

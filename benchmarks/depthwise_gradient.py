@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from dnas.nn import depthwise
+from dnas.layers import depthwise
 
 # Maps of the MoGA space: (images, hidden channels, size, stride) at 32 pixels, batch 64, at 224, batch 4, and
 # the last ones of 16 pixels, batch 128.

@@ -25,15 +25,15 @@ from rich.table import Table
 from torch import nn
 
 from dnas import SearchSpace
-from latency.entry import Geometry
-from latency.measuring import graphs
-from latency.measuring.additivity import agreement, choose_line, split
-from latency.measuring.backends import open_backend
-from latency.measuring.backends.base import CLOCKS, Effort, Options
-from latency.measuring.estimates import STATISTICS, Estimate, estimate_all
-from latency.measuring.plan import EMPTY, HEAD, STEM, Job, Plan, make_plan
-from latency.measuring.session import Settings, measure
-from latency.measuring.work_dir import WorkDir
+from latency.sources.measured import graphs
+from latency.sources.measured.additivity import agreement, choose_line, split
+from latency.sources.measured.backends import open_backend
+from latency.sources.measured.backends.base import CLOCKS, Effort, Options
+from latency.sources.measured.estimates import STATISTICS, Estimate, estimate_all
+from latency.sources.measured.plan import EMPTY, HEAD, STEM, Job, Plan, make_plan
+from latency.sources.measured.session import Settings, measure
+from latency.sources.measured.work_dir import WorkDir
+from latency.table.entry import Geometry
 
 SPACE = Path(__file__).with_suffix(".yaml")
 Way = Callable[[str], float]

@@ -20,12 +20,12 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import kendalltau
 
-from latency.assembled.assembly import Assembly, Measurements, assemble
-from latency.assembled.dataset import Dataset
-from latency.assembled.kernel_model import MODELLED
-from latency.assembled.settings import load_settings
-from latency.assembled.validation import Figures, HeldOutKernel, calibrated_only
 from latency.commands.progress import tracker
+from latency.sources.assembled.assembly import Assembly, Measurements, assemble
+from latency.sources.assembled.dataset import Dataset
+from latency.sources.assembled.kernel_model import MODELLED
+from latency.sources.assembled.settings import load_settings
+from latency.sources.assembled.validation import Figures, HeldOutKernel, calibrated_only
 
 # Least number of runs of TensorFlow Lite's benchmark tool; the data does not say how many were made.
 RUNS = 50

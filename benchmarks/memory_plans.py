@@ -25,11 +25,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from dnas import SearchSpace, Supernet
+from dnas.layers.fused.checkpointing import PLANS
 from dnas.memory import Rehearsal, Setting, plan_passes
 from dnas.memory.rehearsal import MOMENTUM, PRECISIONS
-from dnas.nn.checkpointing import PLANS
 from dnas.nn.sharing import SHARINGS
-from dnas.search.masks import SoftGumbel
+from dnas.search.gradient.masks import SoftGumbel
 
 
 def main() -> None:

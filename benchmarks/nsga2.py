@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from dnas.search.nsga2 import NSGA2
+from dnas.search.evolution.nsga2 import NSGA2
 
 LAYERS, CHOICES = 14, 12
 MAXIMIZE = (True, False, True)

@@ -37,10 +37,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import SGD
 
-from dnas import Network, SearchSpace, Supernet, zoo
+from dnas import Network, SearchSpace, Supernet
 from dnas.costs import count
 from dnas.memory.rehearsal import LiveBytes
-from dnas.search.masks import MaskStrategy, SoftGumbel, StrictlyFair, TwoPath, UniformPath
+from dnas.search.gradient.masks import MaskStrategy, SoftGumbel, StrictlyFair, TwoPath, UniformPath
+from dnas.space import zoo
 
 # Arithmetic, not a measurement: images of 100 classes of ImageNet (about), epochs, GPU-hours of the paper.
 FBNET_IMAGES, FBNET_EPOCHS, FBNET_HOURS = 100 * 1281, 90, 216

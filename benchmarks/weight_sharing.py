@@ -62,7 +62,7 @@ def train(commands: Commands, sharing: str, paths: str, fair_epochs: int) -> Pat
         f"--model.space={SPACE}",
         "--model.stem_stride=2",
         f"--model.sharing={sharing}",
-        f"--model.masks=dnas.search.masks.{masks}",
+        f"--model.masks=dnas.search.gradient.masks.{masks}",
     ]
     return commands.fit("cifar10/one_shot.yaml", f"{sharing}-{paths}", epochs, *model)
 

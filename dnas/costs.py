@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dnas.architecture import Architecture, index_array
-from dnas.ops import block_ops, head_ops, stem_ops
+from dnas.blocks.ops import block_ops, head_ops, stem_ops
 from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture, index_array
 
 Several = Iterable[Architecture] | np.ndarray
 Architectures = Architecture | Several

@@ -1,6 +1,5 @@
 """Latency tables of mobile GPUs: format, loader and predictions."""
 
-from latency.errors import TableError
-from latency.table import LatencyTable, load_table, shipped_tables
+from latency.table import LatencyTable, TableError, load_table, shipped_tables
 
 __all__ = ["LatencyTable", "TableError", "load_table", "shipped_tables"]

@@ -10,7 +10,7 @@ from importlib import import_module
 
 from rich.console import Console
 
-from dnas.command import USER_ERRORS
+from dnas.support.command import USER_ERRORS
 
 PROG = "dnas latency"
 # A module is imported when its command is called for, so that none waits for what it does not use.

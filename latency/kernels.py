@@ -1,4 +1,4 @@
-"""The kernels that a runtime starts for a network's operations; which ones is data (``latency/runtimes``)."""
+"""The kernels that a runtime starts for a network's operations, as ``latency/data/runtimes`` says."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dnas.ops import Op
-from latency import shipped
-from latency.errors import TableError
+from dnas.blocks.ops import Op
+from latency.table import shipped
+from latency.table.errors import TableError
 
 FORMAT = "dnas-runtime/1"
 
@@ -37,8 +37,8 @@ class Special:
     """Operations that a runtime runs by another kernel than others of their type.
 
     Args:
-        when: attributes of :class:`~dnas.ops.Op` and the values they must have; ``grouped`` asks whether the
-            operation has several groups.
+        when: attributes of :class:`~dnas.blocks.ops.Op` and the values they must have; ``grouped`` asks
+            whether the operation has several groups.
         kernels: the kinds of the kernels it starts.
     """
 
@@ -117,5 +117,5 @@ class Runtime:
             raise TableError(
                 f"The runtime description {self.name} does not say which kernels run "
                 f"{', '.join(sorted(unknown))}; "
-                f"add them to latency/runtimes/{self.name}.yaml."
+                f"add them to latency/data/runtimes/{self.name}.yaml."
             )

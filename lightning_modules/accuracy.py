@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics import Metric
 
-from dnas.search.evaluator import accuracies
+from dnas.runs.evaluator import accuracies
 
 
 class Accuracy(nn.ModuleDict):

@@ -9,9 +9,9 @@ import pytorch_lightning as pl
 from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy, Strategy
 
 from dnas.memory.passes import Pass
-from dnas.search.checkpoint import ONE_SHOT, SEARCH
-from dnas.search.masks import MaskStrategy
-from dnas.search.schedules import Schedule
+from dnas.runs.checkpoint import ONE_SHOT, SEARCH
+from dnas.search.gradient.masks import MaskStrategy
+from dnas.search.gradient.schedules import Schedule
 from dnas.space import SearchSpace
 
 _DDP = "ddp_find_unused_parameters_true"
@@ -61,8 +61,9 @@ def check_all_run(passes: Sequence[Pass]) -> None:
     """
     if any(each.active is not None for each in passes):
         raise ValueError(
-            "compile: the masks run other choices in every step, and each selection would be compiled anew. "
-            "Use dnas.search.masks.SoftGumbel for weight_masks and alpha_masks, or leave compile out."
+            "compile: the masks run other choices in every step, and each selection would be compiled "
+            "anew. Use dnas.search.gradient.masks.SoftGumbel for weight_masks and alpha_masks, or leave "
+            "compile out."
         )
 
 
@@ -75,7 +76,7 @@ def check_some_dense(passes: Sequence[Pass]) -> None:
     if all(each.active is not None for each in passes):
         raise ValueError(
             "cuda_graphs: no step runs all choices, and graphs are of such steps only. Use "
-            "dnas.search.masks.SoftGumbel for weight_masks or alpha_masks, or leave cuda_graphs out."
+            "dnas.search.gradient.masks.SoftGumbel for weight_masks or alpha_masks, or leave cuda_graphs out."
         )
 
 
@@ -139,7 +140,7 @@ def check_one_shot(
     if masks.trains_alpha:
         problems.append(
             f"masks: {type(masks).__name__} follows alpha, which a one-shot supernet has not; use "
-            "dnas.search.masks.StrictlyFair or dnas.search.masks.UniformPath"
+            "dnas.search.gradient.masks.StrictlyFair or dnas.search.gradient.masks.UniformPath"
         )
     if not 0.0 <= label_smoothing < 1.0:
         problems.append(f"label_smoothing must be in [0, 1), got {label_smoothing}")

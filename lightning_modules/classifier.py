@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from dnas import zoo
-from dnas.inherit import inherit_weights
 from dnas.nn.network import Network
-from dnas.search.schedules import Schedule
+from dnas.runs.inherit import inherit_weights
+from dnas.search.gradient.schedules import Schedule
+from dnas.space import zoo
 from lightning_modules.accuracy import Accuracy
 from lightning_modules.callbacks import AnnealLearningRates, FiniteLoss, GracefulInterrupt, RandomState
 from lightning_modules.mixing import Mixing, mixing_problems

@@ -15,13 +15,13 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from dnas.architecture import Architecture
 from dnas.memory import plan_passes
 from dnas.memory.passes import Pass
-from dnas.search import checkpoint as supernet_checkpoint
-from dnas.search.masks import MaskStrategy, Sample, StrictlyFair, generator_at
-from dnas.search.schedules import Schedule
+from dnas.runs import checkpoint as supernet_checkpoint
+from dnas.search.gradient.masks import MaskStrategy, Sample, StrictlyFair, generator_at
+from dnas.search.gradient.schedules import Schedule
 from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
 from lightning_modules.callbacks import (
     AnnealLearningRates,
     ClipGradients,

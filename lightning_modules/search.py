@@ -14,16 +14,16 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from dnas.architecture import Architecture
 from dnas.costs import count
 from dnas.memory import plan_passes
 from dnas.memory.passes import Pass
-from dnas.search import checkpoint as search_checkpoint
-from dnas.search.masks import MaskStrategy, Sample
-from dnas.search.objective import Objective, centred
-from dnas.search.relaxation import Expected, Relaxation
-from dnas.search.schedules import Constant, Schedule
+from dnas.runs import checkpoint as search_checkpoint
+from dnas.search.gradient.masks import MaskStrategy, Sample
+from dnas.search.gradient.objective import Objective, centred
+from dnas.search.gradient.relaxation import Expected, Relaxation
+from dnas.search.gradient.schedules import Constant, Schedule
 from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
 from latency import load_table
 from lightning_modules.callbacks import (
     AlphaWarmup,

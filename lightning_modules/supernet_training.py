@@ -10,10 +10,10 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from dnas.architecture import Architecture
 from dnas.nn.supernet import Supernet
-from dnas.search.evaluator import recalibrate
+from dnas.runs.evaluator import recalibrate
 from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
 from lightning_modules.accuracy import Accuracy
 from lightning_modules.callbacks import FiniteLoss, TrainingCost
 from lightning_modules.checks import check_trainer

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from dnas.nn import graphs
-from dnas.search.masks import TwoPath, UniformPath
-from dnas.search.objective import Objective
+from dnas.search.gradient.masks import TwoPath, UniformPath
+from dnas.search.gradient.objective import Objective
 from dnas.space import SearchSpace
-from latency.calibrated.build import build_calibrated
-from latency.calibrated.model import CalibratedModel
+from latency.sources.calibrated.build import build_calibrated
+from latency.sources.calibrated.model import CalibratedModel
 from lightning_modules.data import Digits
 from lightning_modules.one_shot import OneShotSupernet
 from lightning_modules.search import DifferentiableSearch

@@ -103,20 +103,20 @@ def test_wheel_carries_the_configs_inside_its_package(built: Built) -> None:
 @pytest.mark.parametrize(
     "pattern",
     [
-        "dnas/spaces/moga.yaml",
-        "dnas/spaces/fbnet.yaml",
-        "dnas/zoo/moga_a.json",
-        "latency/tables/moga/adreno630_mace_calibrated*",
-        "latency/tables/fbnet/mali_g76_tflite2.10.csv",
-        "latency/kernel_models/mobile_ml_benchmark.yaml",
-        "latency/datasets/mobile_ml_benchmark.yaml",
-        "latency/published/mobilenet_v2.yaml",
-        "latency/runtimes/tflite_2.10.yaml",
-        "latency/table_schema.json",
+        "dnas/space/spaces/moga.yaml",
+        "dnas/space/spaces/fbnet.yaml",
+        "dnas/space/zoo/moga_a.json",
+        "latency/data/tables/moga/adreno630_mace_calibrated*",
+        "latency/data/tables/fbnet/mali_g76_tflite2.10.csv",
+        "latency/data/kernel_models/mobile_ml_benchmark.yaml",
+        "latency/data/datasets/mobile_ml_benchmark.yaml",
+        "latency/data/published/mobilenet_v2.yaml",
+        "latency/data/runtimes/tflite_2.10.yaml",
+        "latency/data/table_schema.json",
         "lightning_modules/configs/digits/search.yaml",
         "lightning_modules/configs/cifar10/search.yaml",
         "lightning_modules/configs/imagenet/search.yaml",
-        "lightning_modules/cli.py",
+        "lightning_modules/app/cli.py",
         "dnas-*.dist-info/licenses/LICENSE",
     ],
 )
@@ -134,7 +134,7 @@ def test_wheel_has_nothing_else(built: Built) -> None:
 
 def test_wheel_has_the_command(built: Built) -> None:
     (entry_points,) = (c for name, c in built.wheel_files.items() if name.endswith("/entry_points.txt"))
-    assert b"dnas = lightning_modules.cli:main" in entry_points
+    assert b"dnas = lightning_modules.app.cli:main" in entry_points
 
 
 def test_sdist_can_be_tested_and_holds_no_leftovers(built: Built) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from dnas.architecture import Architecture
 from dnas.fidelity.correlation import FEWEST, Interval, correlate, resample
 from dnas.fidelity.noise import best_tau
 from dnas.fidelity.predictors import Scored, one_shot, trivial
@@ -17,8 +16,9 @@ from dnas.fidelity.source import Source, StandAlone, Tell
 from dnas.fidelity.standalone import Training
 from dnas.fidelity.supernets import Supernet, evaluate, read_supernets
 from dnas.fidelity.table import KnownAccuracies
-from dnas.search.algorithm import FloatArray
-from dnas.search.evaluator import Evaluation
+from dnas.runs.evaluator import Evaluation
+from dnas.search.evolution.algorithm import FloatArray
+from dnas.space.architecture import Architecture
 from latency import LatencyTable, load_table
 
 # Independent streams of random numbers under one seed.

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import kendalltau, rankdata, spearmanr
 
-from dnas.search.algorithm import FloatArray, IntArray
+from dnas.search.evolution.algorithm import FloatArray, IntArray
 
 LEVEL = 0.95
 RESAMPLES = 2000

@@ -10,7 +10,7 @@ import numpy as np
 from dnas.fidelity.audit import Audit
 from dnas.fidelity.correlation import LEVEL, RESAMPLES, Interval, difference
 from dnas.fidelity.predictors import LOSS, TOP1, Scored
-from dnas.refinement.task import IMAGES_TO_RANK_BY_ACCURACY
+from dnas.refine.task import IMAGES_TO_RANK_BY_ACCURACY
 
 
 def find(audit: Audit) -> str:

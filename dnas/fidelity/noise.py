@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import kendalltau
 
 from dnas.fidelity.correlation import Interval, percentiles
-from dnas.search.algorithm import FloatArray
+from dnas.search.evolution.algorithm import FloatArray
 
 DRAWS = 200
 

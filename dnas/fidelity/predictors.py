@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dnas.architecture import Architecture
 from dnas.costs import count
 from dnas.fidelity.correlation import Correlation
-from dnas.search.algorithm import FloatArray
-from dnas.search.evaluator import Evaluation
+from dnas.runs.evaluator import Evaluation
+from dnas.search.evolution.algorithm import FloatArray
 from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
 from latency import LatencyTable
 
 LOSS, TOP1 = "one-shot loss", "one-shot top-1"

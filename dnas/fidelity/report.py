@@ -16,12 +16,12 @@ from rich.text import Text
 
 from dnas.fidelity.audit import Audit
 from dnas.fidelity.correlation import LEVEL, RESAMPLES, Interval
+from dnas.fidelity.figures import Panel, scatter_figure, tau_figure
 from dnas.fidelity.finding import find, notes
 from dnas.fidelity.predictors import LOSS, TOP1, Scored
 from dnas.fidelity.supernets import Supernet
-from dnas.files import write_text
-from dnas.report.fidelity import Panel, scatter_figure, tau_figure
 from dnas.report.style import save_figure
+from dnas.support.files import write_text
 
 FORMAT = "dnas-fidelity/1"
 RESULT = "fidelity.json"

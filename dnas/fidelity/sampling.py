@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dnas.architecture import Architecture
-from dnas.search.seen import Seen
+from dnas.search.evolution.seen import Seen
 from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
 
 
 def sample_space(space: SearchSpace, number: int, generator: np.random.Generator) -> list[Architecture]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dnas.devices import device_problems
 from dnas.fidelity.correlation import FEWEST
+from dnas.support.devices import device_problems
 
 
 @dataclass(frozen=True)

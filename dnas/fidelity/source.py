@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from dnas.architecture import Architecture
+from dnas.space.architecture import Architecture
 
 # Called with what is being done, how much of it is done, and how much there is.
 Tell = Callable[[str, int, int], None]

@@ -20,12 +20,12 @@ from typing import Any
 
 import numpy as np
 
-from dnas.architecture import Architecture
-from dnas.command import is_out_of_memory
 from dnas.fidelity.sampling import sample_space
 from dnas.fidelity.source import StandAlone, Tell
 from dnas.fidelity.trainings import TrainingStore
 from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
+from dnas.support.command import is_out_of_memory
 
 SPLIT = "test"
 # How many architectures are trained, unless told otherwise.
@@ -50,7 +50,7 @@ class Training:
 
     def __init__(self, config: str, overrides: Sequence[str], folder: Path, space: SearchSpace) -> None:
         self._space, self._config, self._overrides = space, config, tuple(overrides)
-        self._file = _lightning("resources").find_config(config)
+        self._file = _lightning("app.resources").find_config(config)
         self._sha256 = hashlib.sha256(self._file.read_bytes()).hexdigest()
         self._folder = folder / "training"
         self.store = TrainingStore(folder, {"config": self._sha256, "overrides": overrides}, space)
@@ -111,7 +111,7 @@ class Training:
             f"--run_folder={self._folder / 'run'}",
         ]
         with _quiet():
-            cli = _lightning("lightning_command").run_lightning(arguments)
+            cli = _lightning("app.lightning_command").run_lightning(arguments)
             cli.trainer.test(cli.model, datamodule=cli.datamodule)
         return StandAlone(
             cli.trainer.callback_metrics["test_top1"].item(),
@@ -132,7 +132,7 @@ def _quiet() -> Iterator[None]:
     for logger in loggers:
         logger.setLevel(logging.WARNING)
     try:
-        with _lightning("quiet").without_noise(), redirect_stdout(io.StringIO()):
+        with _lightning("app.quiet").without_noise(), redirect_stdout(io.StringIO()):
             yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):

@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dnas.architecture import Architecture
-from dnas.devices import torch_device
 from dnas.fidelity.settings import Settings
 from dnas.fidelity.source import Tell
-from dnas.refinement.population import PopulationEvaluator
-from dnas.search.checkpoint import SupernetCheckpoint
-from dnas.search.checkpoint_file import read_supernet
-from dnas.search.evaluator import Evaluation
+from dnas.refine.population import PopulationEvaluator
+from dnas.runs.checkpoint import SupernetCheckpoint
+from dnas.runs.checkpoint_file import read_supernet
+from dnas.runs.evaluator import Evaluation
 from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
+from dnas.support.devices import torch_device
 
 
 class Supernet(NamedTuple):

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from dnas.architecture import Architecture
 from dnas.fidelity.sampling import sample_known
 from dnas.fidelity.source import StandAlone, Tell
 from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
 
 COLUMNS = ("architecture", "top1")
 _MOST_LISTED = 20

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dnas.architecture import Architecture
 from dnas.fidelity.source import StandAlone
-from dnas.files import append_line
 from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
+from dnas.support.files import append_line
 
 
 class TrainingStore:

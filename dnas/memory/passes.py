@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import torch
 
-from dnas.search.masks import MaskStrategy
+from dnas.search.gradient.masks import MaskStrategy
 from dnas.space import Layer, SearchSpace
 
 

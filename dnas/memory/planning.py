@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from dnas.costs import count
+from dnas.layers.fused.checkpointing import PLANS
 from dnas.memory.rehearsal import Footprint, Rehearsal, Setting
-from dnas.nn.checkpointing import PLANS
 from dnas.space import Layer
 
 # Of the memory that is free: the rest is for data loading, libraries' workspaces and fragmentation.

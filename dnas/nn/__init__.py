@@ -1,1 +1,1 @@
-"""How networks and supernets are computed."""
+"""Networks and supernets."""

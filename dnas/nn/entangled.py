@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dnas.nn.activations import ACTIVATIONS
-from dnas.nn.blocks import ConvBNAct, InvertedResidual, SqueezeExcite, build_block, build_skip, pointwise
-from dnas.nn.checkpointing import Turn
-from dnas.nn.depthwise import depthwise
-from dnas.nn.expand_depthwise import expand_depthwise
+from dnas.layers.activations import ACTIVATIONS
+from dnas.layers.depthwise import depthwise
+from dnas.layers.fused.checkpointing import Turn
+from dnas.layers.fused.expand_depthwise import expand_depthwise
+from dnas.layers.fused.project import Member, project
+from dnas.layers.fused.rows import Shape, to_maps, to_rows, with_ones
+from dnas.layers.fused.statistics import Norm, Running, Statistics, fold, moments, normalise
+from dnas.layers.layers import ConvBNAct, InvertedResidual, SqueezeExcite, build_block, build_skip, pointwise
 from dnas.nn.mixed_block import MixedBlock, Projections
-from dnas.nn.project import Member, project
-from dnas.nn.rows import Shape, to_maps, to_rows, with_ones
-from dnas.nn.statistics import Norm, Running, Statistics, fold, moments, normalise
 from dnas.space import Choice, Layer
 
 

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from dnas.nn.activations import ACTIVATIONS
-from dnas.nn.blocks import ConvBNAct, InvertedResidual, SqueezeExcite, build_block
-from dnas.nn.checkpointing import Turn
-from dnas.nn.expand_depthwise import expand_depthwise
+from dnas.layers.activations import ACTIVATIONS
+from dnas.layers.fused.checkpointing import Turn
+from dnas.layers.fused.expand_depthwise import expand_depthwise
+from dnas.layers.fused.project import Member, project
+from dnas.layers.fused.rows import Shape, to_rows, with_ones
+from dnas.layers.fused.statistics import Moments, Norm, Running, Statistics, fold, moments, normalise
+from dnas.layers.layers import ConvBNAct, InvertedResidual, SqueezeExcite, build_block
 from dnas.nn.mixed_block import MixedBlock, Projections
-from dnas.nn.project import Member, project
-from dnas.nn.rows import Shape, to_rows, with_ones
-from dnas.nn.statistics import Moments, Norm, Running, Statistics, fold, moments, normalise
 from dnas.space import Layer
 
 # On a CPU the expanded maps of choices that are computed together should stay in its last cache; larger ones

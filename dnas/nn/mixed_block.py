@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from dnas.nn.checkpointing import Turn, recomputed, twice
-from dnas.nn.rows import Shape, without_autocast, working_dtype
-from dnas.nn.statistics import Norm, Running, Statistics, mix, update
-from dnas.nn.weighted_sum import weighted_sum
+from dnas.layers.fused.checkpointing import Turn, recomputed, twice
+from dnas.layers.fused.rows import Shape, without_autocast, working_dtype
+from dnas.layers.fused.statistics import Norm, Running, Statistics, mix, update
+from dnas.layers.fused.weighted_sum import weighted_sum
 from dnas.space import Layer, output_size
 
 # Two choices are as fast one after the other.

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from torch import Tensor, nn
 
-from dnas.architecture import Architecture
-from dnas.nn.blocks import add_drop_paths, build_block, build_fixed, init_weights
+from dnas.layers.layers import add_drop_paths, build_block, build_fixed, init_weights
 from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
 
 
 class Frame(nn.Module):
@@ -39,7 +39,7 @@ class Network(Frame):
         num_classes, in_channels, stem_stride: instead of the space's, for another data set. ``stem_stride=1``
             keeps small images (CIFAR) from vanishing.
         drop_path: how often training leaves out the last block's branch, earlier ones' less
-            (:func:`dnas.nn.blocks.add_drop_paths`).
+            (:func:`dnas.layers.layers.add_drop_paths`).
 
     Forward: (N, in_channels, H, W) images to (N, num_classes) logits; any H and W.
     """

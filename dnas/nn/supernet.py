@@ -1,7 +1,7 @@
 """The weight-sharing supernet: every architecture of a space in one network, executed by a mask.
 
 How the mask was drawn (soft Gumbel, two paths, one path, ...) is not the supernet's business; see
-:mod:`dnas.search.masks`.
+:mod:`dnas.search.gradient.masks`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dnas.architecture import Architecture, ArchitectureError
-from dnas.nn.blocks import init_weights
-from dnas.nn.checkpointing import PLANS
+from dnas.layers.fused.checkpointing import PLANS
+from dnas.layers.layers import init_weights
 from dnas.nn.graphs import LayerGraphs
 from dnas.nn.mixed_block import MixedBlock
 from dnas.nn.network import Frame, Network
 from dnas.nn.sharing import SHARINGS
 from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture, ArchitectureError
 
 Active = Sequence[Sequence[int]]
 # Weights, alpha or both may learn, in training or not: each is a graph of its own.

@@ -15,10 +15,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from dnas.architecture import Architecture
 from dnas.report import style
 from dnas.report.kernel_colours import kernel_colours
 from dnas.space import Choice, Layer, SearchSpace
+from dnas.space.architecture import Architecture
 
 ROW_IN = 0.29
 BOX_HEIGHT = 0.66

@@ -11,10 +11,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-from dnas.architecture import Architecture
 from dnas.report.choice_grid import choice_columns, choice_grid, columns_have_names
 from dnas.report.style import INK, PALE, SMALL_PT, TEXT_PT, VERMILION, WIDTH_IN, new_figure
 from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
 
 ROW_IN = 0.27
 MOST_PRINTED_COLUMNS = 14

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from dnas.architecture import Architecture
 from dnas.report.curves import search_curves
 from dnas.report.drawing import architecture_drawing
 from dnas.report.heatmap import alpha_heatmap
 from dnas.report.history import History
 from dnas.report.style import save_figure
 from dnas.report.tradeoff import accuracy_latency
+from dnas.space.architecture import Architecture
 
 
 def write_search_figures(

@@ -1,1 +1,1 @@
-"""How architectures are chosen: masks, objectives, schedules and exact selection under bounds."""
+"""How architectures are chosen, by gradient and by evolution, and exact selection under bounds."""

@@ -14,14 +14,14 @@ from pathlib import Path
 from rich.console import Console
 
 from dnas.space import SearchSpace
-from latency import render
-from latency.assembled.assembly import Measurements, assemble
-from latency.assembled.build import TableBuilder
-from latency.assembled.dataset import Dataset
-from latency.assembled.kernel_model import KernelModel
-from latency.assembled.settings import load_settings
-from latency.assembled.support import check_support
+from latency.commands import render
 from latency.commands.progress import tracker
+from latency.sources.assembled.assembly import Measurements, assemble
+from latency.sources.assembled.build import TableBuilder
+from latency.sources.assembled.dataset import Dataset
+from latency.sources.assembled.kernel_model import KernelModel
+from latency.sources.assembled.settings import load_settings
+from latency.sources.assembled.support import check_support
 from latency.table import load_table
 
 

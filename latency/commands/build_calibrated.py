@@ -7,10 +7,9 @@ import argparse
 from rich.console import Console
 
 from dnas.space import SearchSpace
-from latency import shipped
-from latency.calibrated.build import build_calibrated
-from latency.calibrated.model import CalibratedModel
-from latency.table import load_table
+from latency.sources.calibrated.build import build_calibrated
+from latency.sources.calibrated.model import CalibratedModel
+from latency.table import load_table, shipped
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

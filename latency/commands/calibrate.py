@@ -9,14 +9,14 @@ from typing import Any
 from rich.console import Console
 
 from dnas.space import SearchSpace
-from latency import facts, shipped
-from latency.calibrated import published, render
-from latency.calibrated.fit import TimedNetwork, fit
-from latency.calibrated.measurements import read_measurements
-from latency.calibrated.model import CalibratedModel, runtime_data
-from latency.calibrated.write import FACTS, write_model
-from latency.errors import TableError
 from latency.kernels import Runtime
+from latency.sources.calibrated import published, render
+from latency.sources.calibrated.fit import TimedNetwork, fit
+from latency.sources.calibrated.measurements import read_measurements
+from latency.sources.calibrated.model import CalibratedModel, runtime_data
+from latency.sources.calibrated.write import FACTS, write_model
+from latency.table import facts, shipped
+from latency.table.errors import TableError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,11 +6,11 @@ import argparse
 
 from rich.console import Console
 
-from latency import render
-from latency.calibrated import render as render_calibrated
-from latency.calibrated.check import compare, published_model, refit
-from latency.calibrated.model import CalibratedModel
+from latency.commands import render
 from latency.commands.options import add_table, load
+from latency.sources.calibrated import render as render_calibrated
+from latency.sources.calibrated.check import compare, published_model, refit
+from latency.sources.calibrated.model import CalibratedModel
 from latency.table import LatencyTable
 
 

@@ -13,10 +13,10 @@ from rich.console import Console
 
 from dnas.report.style import save_figure
 from dnas.space import SearchSpace
-from latency.comparing import figures, files, render
-from latency.comparing.compare import DeviceComparison, compare_devices
-from latency.comparing.kernels import assumptions
-from latency.profiling.files import write_rows
+from latency.analysis.compare import figures, files, render
+from latency.analysis.compare.compare import DeviceComparison, compare_devices
+from latency.analysis.compare.kernels import assumptions
+from latency.analysis.profile.files import write_rows
 from latency.table import load_table
 
 

@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.progress import track
 
 from dnas.space import SearchSpace
-from latency import facts
-from latency.importers import table
-from latency.importers.build import Terms, build, notes
-from latency.importers.formats import FORMATS, files, read, unit_problems
-from latency.importers.keys import PARTS
-from latency.importers.reading import MS_PER_UNIT, Importer, ImportResult, amount, merge
-from latency.importers.resolve import Resolved, resolve
+from latency.sources.imported import table
+from latency.sources.imported.build import Terms, build, notes
+from latency.sources.imported.formats import FORMATS, files, read, unit_problems
+from latency.sources.imported.keys import PARTS
+from latency.sources.imported.reading import MS_PER_UNIT, Importer, ImportResult, amount, merge
+from latency.sources.imported.resolve import Resolved, resolve
+from latency.table import facts
 
 KINDS = ("measured", "assembled", "predicted")
 LISTED = 20  # look-up tables hold thousands of blocks of other spaces

@@ -6,8 +6,8 @@ import argparse
 
 from rich.console import Console
 
-from latency import render
-from latency.table_file import read_shipped, shipped_files
+from latency.commands import render
+from latency.table.table_file import read_shipped, shipped_files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

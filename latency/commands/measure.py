@@ -19,17 +19,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dnas.space import SearchSpace
-from latency.errors import TableError
-from latency.measuring.backends import BACKENDS, backend_class, open_backend
-from latency.measuring.backends.base import CLOCKS, Backend, Effort, Options
-from latency.measuring.estimates import STATISTICS, estimate_all
-from latency.measuring.plan import Plan, make_plan
-from latency.measuring.report import announcement, comparison
-from latency.measuring.result import Result, conclude, table_header
-from latency.measuring.session import Settings, measure
-from latency.measuring.visits import Visit
-from latency.measuring.work_dir import WorkDir
-from latency.table_file import write_file
+from latency.sources.measured.backends import BACKENDS, backend_class, open_backend
+from latency.sources.measured.backends.base import CLOCKS, Backend, Effort, Options
+from latency.sources.measured.estimates import STATISTICS, estimate_all
+from latency.sources.measured.plan import Plan, make_plan
+from latency.sources.measured.report import announcement, comparison
+from latency.sources.measured.result import Result, conclude, table_header
+from latency.sources.measured.session import Settings, measure
+from latency.sources.measured.visits import Visit
+from latency.sources.measured.work_dir import WorkDir
+from latency.table.errors import TableError
+from latency.table.table_file import write_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

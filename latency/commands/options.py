@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from dnas.space import SearchSpace
-from latency.errors import raise_all
 from latency.table import LatencyTable, load_table
-from latency.table_file import read_file, shipped_files
+from latency.table.errors import raise_all
+from latency.table.table_file import read_file, shipped_files
 
 DEFAULT_SPACE = "moga"
 

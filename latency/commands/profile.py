@@ -15,15 +15,15 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from dnas.files import write_text
 from dnas.report.style import save_figure
 from dnas.space import SearchSpace
-from latency.errors import TableError
-from latency.profiling import cells, figures, files, from_networks, reduction, render
-from latency.profiling.effects import Effects, check_confidence, fit_effects
-from latency.profiling.samples import ACCURACY, LATENCY, read_samples
-from latency.profiling.variance import variance_shares
+from dnas.support.files import write_text
+from latency.analysis.profile import cells, figures, files, from_networks, reduction, render
+from latency.analysis.profile.effects import Effects, check_confidence, fit_effects
+from latency.analysis.profile.samples import ACCURACY, LATENCY, read_samples
+from latency.analysis.profile.variance import variance_shares
 from latency.table import LatencyTable, load_table
+from latency.table.errors import TableError
 
 TABLE, EFFECTS, REDUCTION = "table.csv", "effects.csv", "reduction.csv"
 

@@ -6,7 +6,7 @@ import argparse
 
 from rich.console import Console
 
-from latency.table_file import seal
+from latency.table.table_file import seal
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

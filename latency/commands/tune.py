@@ -9,11 +9,11 @@ import argparse
 
 from rich.console import Console
 
-from dnas.files import write_text
-from latency.assembled.assembly import Measurements, tuned
-from latency.assembled.dataset import Dataset
-from latency.assembled.settings import render
+from dnas.support.files import write_text
 from latency.commands.progress import tracker
+from latency.sources.assembled.assembly import Measurements, tuned
+from latency.sources.assembled.dataset import Dataset
+from latency.sources.assembled.settings import render
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

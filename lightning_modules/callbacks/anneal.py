@@ -10,7 +10,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from dnas.search.schedules import Schedule
+from dnas.search.gradient.schedules import Schedule
 
 
 def training_progress(trainer: pl.Trainer, batch_idx: int, per_epoch: bool = False) -> float:

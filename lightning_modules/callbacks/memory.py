@@ -9,12 +9,12 @@ from typing import Any
 import pytorch_lightning as pl
 from rich.console import Console
 
-from dnas.command import is_out_of_memory
+from dnas.layers.fused.checkpointing import PLANS
 from dnas.memory import DoesNotFit, Rehearsal, Setting, choose, free_bytes, upper_bound
 from dnas.memory.planning import STEP, WANTED
 from dnas.memory.rehearsal import DEVICES, PRECISIONS
-from dnas.nn.checkpointing import PLANS
-from dnas.search.checkpoint_file import read_supernet
+from dnas.runs.checkpoint_file import read_supernet
+from dnas.support.command import is_out_of_memory
 
 # Below this share of the free memory nobody has to think about memory, or to wait for an estimate.
 NEGLIGIBLE = 0.1

@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.utilities import rank_zero_warn
 
-from dnas.search.relaxation import Relaxation
+from dnas.search.gradient.relaxation import Relaxation
 
 
 class EpochHistory(pl.Callback):

@@ -9,9 +9,9 @@ from typing import Any
 import pytorch_lightning as pl
 from rich.console import Console
 
-from dnas.refinement.display import print_outcome, progress
-from dnas.refinement.run import Outcome, refine
-from dnas.refinement.settings import AlgorithmName, QualityName, Settings
+from dnas.refine.display import print_outcome, progress
+from dnas.refine.run import Outcome, refine
+from dnas.refine.settings import AlgorithmName, QualityName, Settings
 
 
 class RefineAfterFit(pl.Callback):

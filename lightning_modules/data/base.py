@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from dnas.normalisation import Normalisation
+from dnas.runs.normalisation import Normalisation
 from lightning_modules.data.loaders import ResumableLoader, evaluation_loader, recalibration_loader
 from lightning_modules.data.raw import ready
 from lightning_modules.data.sources import Split

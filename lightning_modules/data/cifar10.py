@@ -11,7 +11,7 @@ from torchvision import datasets
 from torchvision.datasets.utils import check_integrity
 from torchvision.transforms import v2
 
-from dnas.normalisation import Normalisation
+from dnas.runs.normalisation import Normalisation
 from lightning_modules.data.augment import CropFlip
 from lightning_modules.data.base import ImageDataModule
 from lightning_modules.data.locate import DataNotFound, describe_root, resolve_root

@@ -9,7 +9,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 from torchvision.transforms import v2
 
-from dnas.normalisation import Normalisation
+from dnas.runs.normalisation import Normalisation
 from lightning_modules.data.augment import Affine
 from lightning_modules.data.base import ImageDataModule
 from lightning_modules.data.normalisation import DIGITS

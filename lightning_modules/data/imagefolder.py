@@ -14,7 +14,7 @@ from torchvision.datasets.folder import IMG_EXTENSIONS, find_classes, make_datas
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as vision
 
-from dnas.normalisation import Normalisation
+from dnas.runs.normalisation import Normalisation
 from lightning_modules.data.augment import Chain
 from lightning_modules.data.augment_photos import ColorJitter, ResizedCropFlip
 from lightning_modules.data.base import ImageDataModule, cores

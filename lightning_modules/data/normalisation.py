@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dnas.normalisation import Normalisation
+from dnas.runs.normalisation import Normalisation
 
 # Over all pixels of the 1,797 images of sklearn.datasets.load_digits, divided by 16, repeated to three
 # channels.

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from dnas.architecture import Architecture, ArchitectureError
 from dnas.costs import count, expected, gather
 from dnas.nn.network import Network
 from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture, ArchitectureError
 
 Get = Callable[[str], SearchSpace]
 

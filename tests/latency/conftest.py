@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from dnas.space import SearchSpace
-from latency.entry import Entry, Geometry
-from latency.fit_to_space import fixed_operations
-from latency.table_file import write_file
+from latency.table.entry import Entry, Geometry
+from latency.table.fit_to_space import fixed_operations
+from latency.table.table_file import write_file
 
 TINY = {
     "format": "dnas-space/1",

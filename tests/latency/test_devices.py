@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import dnas
-from dnas.architecture import Architecture
 from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
 from latency import load_table
 
 DEVICES = ("adreno640_tflite2.10", "adreno616_tflite2.10", "mali_g76_tflite2.10", "powervr_ge8320_tflite2.10")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from dnas.ops import Op, inverted_residual_ops, squeeze_excite_ops
+from dnas.blocks.ops import Op, inverted_residual_ops, squeeze_excite_ops
 from latency import TableError
-from latency.calibrated import published
 from latency.kernels import Kernel, Runtime, Special
+from latency.sources.calibrated import published
 
 OLD = Runtime.load("mace_2019")
 FUSING = Runtime.from_dict(

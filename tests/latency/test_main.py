@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from dnas import zoo
-from dnas.space import SearchSpace
+from dnas.space import SearchSpace, zoo
 from latency.__main__ import COMMANDS, main
-from latency.calibrated.model import runtime_data
-from latency.calibrated.write import FACTS
-from latency.table_file import read_file, read_shipped, shipped_files, write_file
+from latency.sources.calibrated.model import runtime_data
+from latency.sources.calibrated.write import FACTS
+from latency.table.table_file import read_file, read_shipped, shipped_files, write_file
 
 
 @pytest.fixture(autouse=True)
@@ -230,7 +229,7 @@ def test_build_and_seal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["check", "missing.csv"], "No latency table file"),
         (
             ["build-calibrated", "adreno9", "--space", "moga", "--output", "x.csv"],
-            "No 'adreno9' in latency/models",
+            "No 'adreno9' in latency/data/models",
         ),
         (
             ["build-calibrated", "adreno630_mace", "--space", "mogi", "--output", "x.csv"],

@@ -62,11 +62,11 @@ def environment() -> dict[str, str]:
 
 @pytest.fixture
 def run_cli(environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs ``python -m lightning_modules.cli`` to its end, in a folder."""
+    """Runs ``python -m lightning_modules.app.cli`` to its end, in a folder."""
 
     def run(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "lightning_modules.cli", *arguments],
+            [sys.executable, "-m", "lightning_modules.app.cli", *arguments],
             cwd=cwd,
             env=environment | more,
             stdin=subprocess.DEVNULL,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 
-from dnas.search.checkpoint import SEARCH
+from dnas.runs.checkpoint import SEARCH
 from dnas.space import SearchSpace
 from lightning_modules.checks import check_same_search, check_trainer
 

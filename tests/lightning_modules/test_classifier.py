@@ -10,12 +10,13 @@ import torch
 from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint
 from torch import nn
 
-from dnas import Architecture, zoo
-from dnas.search.checkpoint import CheckpointError
-from dnas.search.checkpoint_file import read_supernet
-from dnas.search.schedules import Cosine, RampUp
-from dnas.trained import read_network
-from dnas.zoo import load_architecture
+from dnas import Architecture
+from dnas.runs.checkpoint import CheckpointError
+from dnas.runs.checkpoint_file import read_supernet
+from dnas.runs.trained import read_network
+from dnas.search.gradient.schedules import Cosine, RampUp
+from dnas.space import zoo
+from dnas.space.zoo import load_architecture
 from lightning_modules.classifier import Classifier
 from lightning_modules.data import Digits
 

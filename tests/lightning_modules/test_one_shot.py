@@ -16,13 +16,13 @@ import yaml
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dnas.architecture import Architecture
-from dnas.search.checkpoint import CheckpointError, SearchCheckpoint
-from dnas.search.checkpoint_file import read, read_supernet
-from dnas.search.evaluator import recalibrate
-from dnas.search.masks import StrictlyFair, TwoPath
-from dnas.search.schedules import Cosine
+from dnas.runs.checkpoint import CheckpointError, SearchCheckpoint
+from dnas.runs.checkpoint_file import read, read_supernet
+from dnas.runs.evaluator import recalibrate
+from dnas.search.gradient.masks import StrictlyFair, TwoPath
+from dnas.search.gradient.schedules import Cosine
 from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
 from lightning_modules.data import Digits
 from lightning_modules.one_shot import OneShotSupernet
 

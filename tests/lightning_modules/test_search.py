@@ -13,15 +13,15 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from dnas.search.checkpoint_file import read
-from dnas.search.masks import HardGumbel, SoftGumbel, StrictlyFair, TwoPath, UniformPath
-from dnas.search.objective import Objective
-from dnas.search.schedules import Linear
+from dnas.runs.checkpoint_file import read
+from dnas.search.gradient.masks import HardGumbel, SoftGumbel, StrictlyFair, TwoPath, UniformPath
+from dnas.search.gradient.objective import Objective
+from dnas.search.gradient.schedules import Linear
 from dnas.space import SearchSpace
-from dnas.space_file import SpaceError
-from latency.calibrated.build import build_calibrated
-from latency.calibrated.model import CalibratedModel
-from latency.errors import TableError
+from dnas.space.space_file import SpaceError
+from latency.sources.calibrated.build import build_calibrated
+from latency.sources.calibrated.model import CalibratedModel
+from latency.table.errors import TableError
 from lightning_modules.callbacks import Diverged
 from lightning_modules.search import DifferentiableSearch
 

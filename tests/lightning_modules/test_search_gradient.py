@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from dnas.costs import count
-from dnas.search.masks import HardGumbel, MaskStrategy, Sample, SoftGumbel, TwoPath
-from dnas.search.objective import Objective
+from dnas.search.gradient.masks import HardGumbel, MaskStrategy, Sample, SoftGumbel, TwoPath
+from dnas.search.gradient.objective import Objective
 from lightning_modules.search import DifferentiableSearch
 
 FORMS: dict[str, dict[str, Any]] = {

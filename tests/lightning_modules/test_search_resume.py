@@ -17,10 +17,10 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from dnas.search.checkpoint_file import read
-from dnas.search.masks import SoftGumbel
-from dnas.search.schedules import Cosine, Geometric
-from latency.table_file import read_file, write_file
+from dnas.runs.checkpoint_file import read
+from dnas.search.gradient.masks import SoftGumbel
+from dnas.search.gradient.schedules import Cosine, Geometric
+from latency.table.table_file import read_file, write_file
 from lightning_modules.search import DifferentiableSearch
 
 MakeSearch = Callable[..., DifferentiableSearch]

@@ -12,9 +12,9 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from dnas.search.masks import HardGumbel, SoftGumbel, TwoPath
-from dnas.search.objective import Objective
-from dnas.search.schedules import Cosine
+from dnas.search.gradient.masks import HardGumbel, SoftGumbel, TwoPath
+from dnas.search.gradient.objective import Objective
+from dnas.search.gradient.schedules import Cosine
 from lightning_modules.search import DifferentiableSearch
 
 MakeSearch = Callable[..., DifferentiableSearch]

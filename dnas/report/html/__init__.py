@@ -1,7 +1,1 @@
-"""The report of a comparison as one HTML file: no network, no framework, readable on a phone."""
-
-from __future__ import annotations
-
-from dnas.report.html.page import write_report
-
-__all__ = ["write_report"]
+"""Drawing for pages: markup, scales and plots as SVG."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dnas.comparison.model import Curve
+from dnas.compare.model import Curve
 from dnas.report.html.markup import Markup, data, element, join, number, percent
 from dnas.report.html.scale import Scale, spread
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from dnas.architecture import Architecture
 from dnas.fidelity.audit import Audit, audit
 from dnas.fidelity.settings import Settings
 from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
 
 QUICK = ("data.resolution=8", "trainer.limit_train_batches=3", "trainer.limit_val_batches=1")
 

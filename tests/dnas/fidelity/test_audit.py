@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from dnas.architecture import Architecture
 from dnas.fidelity.audit import Audit, audit
 from dnas.fidelity.noise import best_tau
 from dnas.fidelity.predictors import LOSS, TOP1
 from dnas.fidelity.settings import Settings
-from dnas.one_shot import OneShotEvaluator
-from dnas.search.checkpoint_file import read_supernet
+from dnas.runs.checkpoint_file import read_supernet
+from dnas.runs.one_shot import OneShotEvaluator
 from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
 
 Make = Callable[..., Settings]
 
@@ -114,7 +114,7 @@ def test_networks_are_trained_as_they_stand_in_the_supernet(
         asked.append(arguments)
         raise Stop
 
-    monkeypatch.setattr("lightning_modules.lightning_command.run_lightning", stop)
+    monkeypatch.setattr("lightning_modules.app.lightning_command.run_lightning", stop)
     for _ in range(2):
         with pytest.raises(Stop):
             audit(make_settings(tmp_path, overrides=("trainer.max_epochs=7",), epochs=3))

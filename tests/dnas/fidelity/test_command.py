@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dnas.fidelity.__main__ import main
 from dnas.fidelity.audit import Audit
+from dnas.fidelity.command import main
 from dnas.fidelity.noise import best_tau
 from dnas.fidelity.report import to_dict, write
-from dnas.refinement.lock import only_one
+from dnas.support.lock import only_one
 
 ROOT = Path(__file__).resolve().parents[3]
 

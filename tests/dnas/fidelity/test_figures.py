@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dnas.report.fidelity import Panel, scatter_figure, tau_figure
+from dnas.fidelity.figures import Panel, scatter_figure, tau_figure
 from dnas.report.style import BLUE, ORANGE
 
 NAN = float("nan")

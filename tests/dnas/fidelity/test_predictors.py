@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from dnas.architecture import Architecture
 from dnas.costs import count
 from dnas.fidelity.predictors import LOSS, TOP1, one_shot, trivial
-from dnas.search.evaluator import Evaluation
+from dnas.runs.evaluator import Evaluation
 from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
 from latency import load_table
 
 

@@ -7,9 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from dnas.architecture import Architecture
 from dnas.fidelity.sampling import sample_known, sample_space
 from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
 
 
 def rng(seed: int = 0) -> np.random.Generator:

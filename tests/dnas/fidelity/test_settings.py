@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dnas.fidelity.__main__ import build_parser
+from dnas.fidelity.command import build_parser
 from dnas.fidelity.settings import Settings
 
 GOOD: dict[str, Any] = {"checkpoints": ["a.ckpt"], "output": Path("out"), "train_config": "b.yaml"}

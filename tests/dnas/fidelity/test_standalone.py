@@ -12,10 +12,10 @@ import pytest
 import torch
 from pytorch_lightning import LightningDataModule
 
-from dnas.architecture import Architecture
 from dnas.fidelity.standalone import Training
 from dnas.space import SearchSpace
-from lightning_modules.lightning_command import run_lightning
+from dnas.space.architecture import Architecture
+from lightning_modules.app.lightning_command import run_lightning
 
 QUICK = ["data.resolution=8", "trainer.limit_train_batches=3", "trainer.limit_val_batches=1"]
 Make = Callable[..., Training]
@@ -107,12 +107,14 @@ def test_a_lack_of_memory_is_a_failure_and_a_bug_is_not(
 
         return train
 
-    monkeypatch.setattr("lightning_modules.lightning_command.run_lightning", raising(RuntimeError("a bug")))
+    monkeypatch.setattr(
+        "lightning_modules.app.lightning_command.run_lightning", raising(RuntimeError("a bug"))
+    )
     with pytest.raises(RuntimeError, match="a bug"):
         make().accuracies([architecture], quiet)
     assert make().store.get(architecture) is None
     error = torch.OutOfMemoryError("CUDA out of memory")
-    monkeypatch.setattr("lightning_modules.lightning_command.run_lightning", raising(error))
+    monkeypatch.setattr("lightning_modules.app.lightning_command.run_lightning", raising(error))
     (result,) = make().accuracies([architecture], quiet)
     assert math.isnan(result.top1) and result.reason == "CUDA out of memory"
 

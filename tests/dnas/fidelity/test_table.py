@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dnas.architecture import Architecture
 from dnas.fidelity.table import KnownAccuracies
 from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
 
 A, B = "E1K3 E1K3 E1K3", "E3K5SE E3K5SE E3K5SE"
 Known = Callable[[str], KnownAccuracies]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dnas.architecture import Architecture
 from dnas.fidelity.source import StandAlone
 from dnas.fidelity.trainings import TrainingStore
 from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
 
 RECIPE = {"config": "abc", "overrides": ["a=1"]}
 GOOD = StandAlone(1 / 3, "", 270, 1.5, {"class_path": "x"})

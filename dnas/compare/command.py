@@ -1,0 +1,205 @@
+"""``python -m dnas.compare``: search methods side by side, under one latency table and one evaluator."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from dnas.compare.assemble import assemble
+from dnas.compare.figures import write_comparison_figures
+from dnas.compare.files import RunError
+from dnas.compare.fronts import make_box
+from dnas.compare.judging import (
+    Judge,
+    choose_judge,
+    choose_quality,
+    known_evaluations,
+    unknown_architectures,
+    worst_loss,
+)
+from dnas.compare.model import Comparison
+from dnas.compare.page import write_report
+from dnas.compare.reading import published, read_sources
+from dnas.compare.source import Source, Sources
+from dnas.compare.sweep import sweep
+from dnas.compare.tables import csv_files, summary_table
+from dnas.compare.terms import Terms
+from dnas.costs import count
+from dnas.runs.checkpoint_file import read_supernet
+from dnas.runs.evaluator import Evaluation
+from dnas.runs.one_shot import OneShotEvaluator
+from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
+from dnas.support.command import one_message
+from dnas.support.devices import torch_device
+from dnas.support.files import write_text
+from latency import LatencyTable, load_table
+
+ZOO = "published"
+RESULT = "comparison.json"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    parser = argparse.ArgumentParser(
+        prog="dnas compare",
+        description="Compare searches: one latency table costs all networks, one supernet gives all "
+        "accuracies. The same NAME several times is one method with several seeds.",
+    )
+    parser.add_argument(
+        "--run",
+        required=True,
+        action="extend",
+        nargs="+",
+        metavar="NAME=PATH",
+        help="an output folder of 'dnas refine' or 'dnas derive', a search checkpoint, an architecture file, "
+        "or the name of a zoo network",
+    )
+    parser.add_argument("--table", required=True, help="latency table (name or file)")
+    parser.add_argument("--output", required=True, type=Path, help="folder to write to")
+    parser.add_argument(
+        "--checkpoint",
+        metavar="SUPERNET",
+        help="evaluates what was not evaluated by it yet (default: the supernet that all refinements share)",
+    )
+    parser.add_argument(
+        "--budgets", type=float, nargs="+", default=[], metavar="MS", help="latency budgets (default: five)"
+    )
+    parser.add_argument(
+        "--alpha-bounds",
+        type=int,
+        default=12,
+        metavar="N",
+        help="bounds on latency under which a search checkpoint's networks are derived (default 12)",
+    )
+    parser.add_argument("--no-zoo", action="store_true", help="leave out the published networks of the space")
+    parser.add_argument(
+        "--no-figures", action="store_true", help="no PNG and SVG files; the report has its figures anyway"
+    )
+    parser.add_argument("--title", default="", help="of the report")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace an earlier comparison in the output folder"
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> Comparison:
+    """Run the command; returns what ``comparison.json`` holds."""
+    options = build_parser().parse_args(argv)
+    with one_message("dnas compare"):
+        return compare(options)
+
+
+def compare(options: argparse.Namespace) -> Comparison:
+    """Read, evaluate, compare, write and print.
+
+    Raises:
+        ValueError: unusable options or runs, or runs that cannot be compared.
+        FileExistsError: the folder already holds a comparison.
+    """
+    _check_options(options)
+    sources = read_sources(options.run)
+    space = next(iter(sources.values()))[0].space
+    table = load_table(options.table, space)
+    sources = _completed(sources, table, options)
+    quality = choose_quality(sources)
+    judge = choose_judge(sources, options.checkpoint)
+    known = known_evaluations(sources, judge.key)
+    evaluations = known | _evaluate(unknown_architectures(sources, known), judge, space)
+    costs = count(space)
+    box = make_box(table, costs, worst_loss(sources) if quality == "loss" else None)
+    terms = Terms(table, costs, quality, box, judge.key)
+    evaluator = judge.describe(evaluations.values())
+    comparison = assemble(sources, evaluations, known, terms, evaluator, options.budgets, options.title)
+    _write(comparison, options.output, figures=not options.no_figures)
+    _print(comparison, options.output)
+    return comparison
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    problems = []
+    if not all(math.isfinite(ms) and ms > 0 for ms in options.budgets):
+        problems.append(f"--budgets must be milliseconds above 0, got {_listed(options.budgets)}")
+    if len(set(options.budgets)) < len(options.budgets):
+        problems.append(f"--budgets: the same budget twice ({_listed(options.budgets)})")
+    if options.alpha_bounds < 1:
+        problems.append(f"--alpha-bounds must be at least 1, got {options.alpha_bounds}")
+    if not options.no_zoo and any(run.partition("=")[0] == ZOO for run in options.run):
+        problems.append(f"--run {ZOO}=...: that name is the zoo's; choose another, or add --no-zoo")
+    if problems:
+        raise ValueError("; ".join(problems))
+    if options.output.exists() and not options.output.is_dir():
+        raise FileExistsError(f"--output {options.output} is a file: give a folder to write to.")
+    if (options.output / RESULT).exists() and not options.overwrite:
+        raise FileExistsError(
+            f"{options.output} already holds a comparison. Choose another --output, or add --overwrite."
+        )
+
+
+def _listed(numbers: Sequence[float]) -> str:
+    return " ".join(f"{number:g}" for number in numbers)
+
+
+def _completed(sources: Sources, table: LatencyTable, options: argparse.Namespace) -> Sources:
+    """With the networks that follow from alpha, and with the zoo."""
+    complete: Sources = {
+        name: tuple(_swept(run, table, options.alpha_bounds) for run in runs)
+        for name, runs in sources.items()
+    }
+    zoo = () if options.no_zoo else published(table.space)
+    return {**complete, ZOO: zoo} if zoo else complete
+
+
+def _swept(run: Source, table: LatencyTable, limits: int) -> Source:
+    return run if run.alpha is None else replace(run, found=sweep(run.space, run.alpha, table, limits))
+
+
+def _evaluate(
+    architectures: Sequence[Architecture], judge: Judge, space: SearchSpace
+) -> dict[Architecture, Evaluation]:
+    """Evaluate what no run told, with a progress bar; the supernet is loaded only where there is any."""
+    if not architectures:
+        return {}
+    if judge.path is None:
+        raise RunError(
+            f"{len(architectures)} architecture(s), {architectures[0]} the first, were not evaluated by the "
+            f"supernet {judge.file} (sha256 {judge.key.sha256[:12]}...). Give its file with --checkpoint "
+            "(--no-zoo leaves out the published networks)."
+        )
+    checkpoint = read_supernet(judge.path)
+    if checkpoint.space != space:
+        raise RunError(f"{judge.path} is a supernet of the space {checkpoint.space.name}, not {space.name}.")
+    evaluator = OneShotEvaluator(
+        checkpoint.build_supernet(),
+        checkpoint.data,
+        judge.key.recalibration_batches,
+        torch_device(),
+    )
+    bar = track(architectures, "One-shot accuracy", console=Console(stderr=True), transient=True)
+    return {architecture: evaluator(architecture) for architecture in bar}
+
+
+def _write(comparison: Comparison, output: Path, figures: bool) -> None:
+    """Tables, figures and report first: where comparison.json is, all is there."""
+    for name, content in csv_files(comparison).items():
+        write_text(output / name, content)
+    write_report(comparison, output)
+    if figures:
+        with Console(stderr=True).status("Drawing ..."):
+            write_comparison_figures(comparison, output)
+    write_text(output / RESULT, json.dumps(comparison.to_dict(), indent=1, allow_nan=False) + "\n")
+
+
+def _print(comparison: Comparison, output: Path) -> None:
+    console = Console()
+    console.print(summary_table(comparison))
+    for line in (comparison.finding, *comparison.notes):
+        console.print(line, highlight=False, markup=False)
+    console.print(f"Wrote {output / 'report.html'}", highlight=False, soft_wrap=True)

@@ -1,0 +1,95 @@
+"""``python -m dnas.fidelity``: does a supernet rank architectures as training them alone does?"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from dnas.fidelity.audit import Audit, audit
+from dnas.fidelity.report import show, write
+from dnas.fidelity.settings import Settings
+from dnas.fidelity.source import Tell
+from dnas.support.command import one_message
+from dnas.support.devices import DEVICES
+from dnas.support.lock import only_one
+
+EPILOG = """An audit that was killed continues when the same command is given again, and trains nothing twice.
+Give more --architectures, or another --checkpoint, and only what is new is trained or evaluated."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    parser = argparse.ArgumentParser(
+        prog="dnas fidelity",
+        description="Correlate the ranks that architectures have in a trained supernet with those of their "
+        "accuracy when trained alone, and put trivial predictors beside: parameters, multiply-adds, depth, "
+        "latency.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add(
+        "--checkpoint",
+        dest="checkpoints",
+        required=True,
+        action="extend",
+        nargs="+",
+        metavar="[NAME=]SUPERNET",
+        help="checkpoints of supernets of one space, to be compared on the same architectures",
+    )
+    add("--output", required=True, type=Path, help="folder to write to, and to continue in")
+    add("--train-config", metavar="CONFIG", help="train every architecture with it (digits/train.yaml)")
+    add(
+        "--accuracies",
+        type=Path,
+        metavar="CSV",
+        help="instead of training: columns architecture, top1 and perhaps seed",
+    )
+    add(
+        "--architectures",
+        type=int,
+        metavar="N",
+        help="how many, drawn uniformly (24 to train, all that are known)",
+    )
+    add("--seed", type=int, default=0, help="of the draw and the bootstrap; trainings have the config's (0)")
+    add("--epochs", type=int, metavar="E", help="of every training, instead of the config's")
+    add(
+        "--set",
+        dest="overrides",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="other options of the config, as data.batch_size=32",
+    )
+    add("--table", help="latency table, name or file, whose latency is a predictor too")
+    add("--recalibration-batches", type=int, default=8, metavar="N", help="for batch-norm statistics (8)")
+    add("--device", default="auto", help=f"for one-shot evaluation: {', '.join(DEVICES)} (auto)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> Audit:
+    """Run the command; returns what it found."""
+    options = build_parser().parse_args(argv)
+    with one_message("dnas fidelity"):
+        settings = Settings(**vars(options))
+        with only_one(settings.output):
+            with _progress(Console(stderr=True)) as tell:
+                found = audit(settings, tell)
+            write(found)
+        show(found, Console())
+        return found
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Tell]:
+    """A bar of what is being done."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True) as bar:
+        line = bar.add_task("Reading", total=None)
+        yield lambda what, done, of: bar.update(line, description=what, completed=done, total=of)

@@ -1,0 +1,91 @@
+"""``python -m dnas.refine``: search a trained supernet for accurate, fast and large architectures."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+from rich.console import Console
+
+from dnas.refine.display import print_outcome, progress
+from dnas.refine.run import Outcome, refine
+from dnas.refine.settings import ALGORITHM_NAMES, QualityName, Settings
+from dnas.support.command import one_message
+from dnas.support.processes import joined, rank
+
+EPILOG = """algorithms:
+  nsga2                  MoGA's: crowding weighted 2:2:1, reinforced, random and prior mutation
+  nsga2-equal-weights    standard NSGA-II's crowding
+  nsga2-random-mutation  random mutation only
+  nsga2-two-objectives   without the reward for parameters
+  random                 distinct architectures drawn uniformly
+  regularised-evolution  ageing evolution (Real et al. 2019) of quality alone, within the bounds
+  mnasnet                ageing evolution of quality * (latency / target)^-0.07; needs --target-ms
+  netadapt               from --seed-from, one layer at a time, the least loss per ms, down to --target-ms
+
+A refinement that was killed continues when the same command is given again, and ends as if it had not been.
+Several processes share the evaluations: torchrun --nproc-per-node 4 -m dnas.refine ..."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    parser = argparse.ArgumentParser(
+        prog="dnas refine",
+        description="Search a trained supernet (one-shot, or of a differentiable search) for architectures "
+        "on the front of quality, latency and parameters: by MoGA's weighted NSGA-II, or by a baseline with "
+        "the same evaluator and budget.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--checkpoint", required=True, type=Path, help="of a supernet (runs/.../checkpoints/last.ckpt)")
+    add("--output", required=True, type=Path, help="folder to write to, and to continue in")
+    add("--table", help="latency table, name or file (default: the one that the search used)")
+    add("--algorithm", choices=ALGORITHM_NAMES, default="nsga2", metavar="NAME", help="see below (nsga2)")
+    add("--population", type=int, default=70, metavar="N", help="architectures of a generation (70)")
+    add("--generations", type=int, default=120, metavar="N", help="generations, the first included (120)")
+    add(
+        "--weights",
+        type=float,
+        nargs=3,
+        default=(2.0, 2.0, 1.0),
+        metavar="W",
+        help="of quality, latency and parameters in NSGA-II's crowding (2 2 1)",
+    )
+    add("--seed", type=int, default=0, help="of everything random (0)")
+    add(
+        "--seed-from",
+        nargs="+",
+        default=(),
+        metavar="FILE",
+        help="begin with architectures of a search checkpoint (its most probable one and draws of "
+        "softmax(alpha)), a front.json, architecture files, or names like moga_a",
+    )
+    add("--latency-below", type=float, metavar="MS", help="only architectures of at most MS")
+    add("--params-above", type=float, metavar="N", help="only architectures of at least N parameters")
+    add("--target-ms", type=float, metavar="MS", help="latency that mnasnet and netadapt aim at")
+    add(
+        "--quality",
+        choices=get_args(QualityName),
+        default="auto",
+        help="what to rank by; auto: the loss, which tells small validation splits apart, unless there are "
+        "10,000 images or more",
+    )
+    add("--recalibration-batches", type=int, default=8, metavar="N", help="for batch-norm statistics (8)")
+    add("--device", default="auto", help="auto, cpu or cuda (auto)")
+    add("--cache", type=Path, metavar="DIR", help="folder of evaluations to share between runs (--output)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> Outcome:
+    """Run the command; returns what it found."""
+    options = build_parser().parse_args(argv)
+    with one_message("dnas refine"), joined():
+        settings = Settings(**vars(options))
+        with progress(Console(stderr=True)) as tell:
+            outcome = refine(settings, tell)
+        if rank() == 0:
+            print_outcome(Console(), outcome)
+        return outcome

@@ -1,0 +1,81 @@
+"""The course of a refinement: everything evaluated, in order, and what the front was worth after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dnas.refine.problem import Problem, normalised_hypervolume
+from dnas.refine.store import Genome, Record
+from dnas.search.evolution.algorithm import FloatArray, IntArray
+from dnas.search.evolution.front import Front
+
+
+class Step(NamedTuple):
+    """After a generation: evaluations so far, and the hypervolume of their front as a share of the box."""
+
+    generation: int
+    evaluations: int
+    hypervolume: float
+
+
+class Course:
+    """Everything evaluated so far.
+
+    Attributes:
+        generations: done; an algorithm's ask and tell is one.
+        found: genome and the generation that it was found in, in the order of evaluation.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem, self._box = problem, problem.box()
+        self._front = Front(len(problem.table.space), problem.maximize)
+        self.generations = 0
+        self.found: dict[Genome, int] = {}
+        self.records: list[Record] = []
+        self.steps: list[Step] = []
+
+    def add(self, genomes: IntArray, records: Sequence[Record]) -> None:
+        """Take a generation's feasible, evaluated genomes, (n, L)."""
+        self._front.add(genomes, self._values(genomes, records))
+        self.found.update((tuple(genome), self.generations) for genome in genomes.tolist())
+        self.records += records
+        worth = normalised_hypervolume(self._front.members()[1], self._box)
+        self.steps.append(Step(self.generations, len(self.found), worth))
+        self.generations += 1
+
+    def front(self) -> IntArray:
+        """The genomes, (n, L), that no other evaluated one dominates; best quality first."""
+        return self._front.members()[0]
+
+    def genomes(self) -> IntArray:
+        """All evaluated ones, (n, L)."""
+        return np.array(list(self.found), dtype=np.int64).reshape(-1, len(self._problem.table.space))
+
+    def values(self) -> FloatArray:
+        """(n, 3) objectives of all evaluated ones."""
+        return self._values(self.genomes(), self.records)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain data; the evaluations themselves are in the store."""
+        return {
+            "generations": self.generations,
+            "found": [[list(genome), generation] for genome, generation in self.found.items()],
+            "steps": [list(step) for step in self.steps],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue where the state was taken; :meth:`recall` gives the evaluations back."""
+        self.generations = state["generations"]
+        self.found = {tuple(genome): generation for genome, generation in state["found"]}
+        self.steps = [Step(*step) for step in state["steps"]]
+
+    def recall(self, records: Sequence[Record]) -> None:
+        """Take the records of all genomes of a loaded state, in the order of `found`."""
+        self.records = list(records)
+        self._front.add(self.genomes(), self.values())
+
+    def _values(self, genomes: IntArray, records: Sequence[Record]) -> FloatArray:
+        return self._problem.values(genomes, [record.evaluation for record in records])

@@ -1,0 +1,101 @@
+"""The progress of a refinement on the terminal, and its front as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from dnas.refine.course import Course
+from dnas.refine.run import Outcome, Tell
+from dnas.refine.task import Task
+from dnas.support.processes import rank
+
+SHOWN = 12
+
+
+@contextmanager
+def progress(console: Console) -> Iterator[Tell]:
+    """A bar of evaluations, for `refine` to tell; of several processes only the first one shows it."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True, disable=rank() > 0) as bar:
+        line = bar.add_task("Reading", total=None)
+
+        def tell(course: Course, task: Task, done: int, of: int) -> None:
+            worth = f", hypervolume {course.steps[-1].hypervolume:.4f}" if course.steps else ""
+            bar.update(
+                line,
+                description=f"Generation {course.generations}{worth}",
+                # Those of the other processes are known when the generation is.
+                completed=len(course.found) + done,
+                total=task.budget,
+            )
+
+        yield tell
+
+
+def print_outcome(console: Console, outcome: Outcome) -> None:
+    """The front's best by quality, fastest last, and what the search cost."""
+    task, course, rows = outcome.task, outcome.course, outcome.rows
+    settings, kind = task.settings, task.problem.table.kind
+    title = f"{settings.algorithm}: front of {len(rows)}, of {len(course.found)} evaluated"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for heading in ("front/", "top-1", "loss", f"{kind} ms", "params M", "generation"):
+        table.add_column(heading, justify="right")
+    for index in _spread(len(rows)):
+        row = rows[index]
+        table.add_row(
+            f"{index:03}",
+            f"{row['top1']:.2%}",
+            f"{row['loss']:.4f}",
+            f"{row['latency_ms']:.2f}",
+            f"{row['params'] / 1e6:.2f}",
+            str(row["generation"]),
+        )
+    console.print(table)
+    if len(rows) > SHOWN:
+        console.print(f"{SHOWN} of {len(rows)} shown; all are in front.csv.", style="dim")
+    for line in _facts(outcome):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _facts(outcome: Outcome) -> list[str]:
+    task, course = outcome.task, outcome.course
+    seconds = sum(record.seconds for record in course.records)
+    each = seconds / max(1, len(course.records))
+    worth = course.steps[-1].hypervolume if course.steps else 0.0
+    lines = [
+        f"Ranked by {task.problem.quality} on {task.images['validation']} validation images; hypervolume "
+        f"{worth:.4f} of the box in run.json.",
+        f"Evaluated {len(course.found)} architectures in {seconds:.0f} s, {each:.2f} s each.",
+        f"Latency: {task.problem.table.describe()}",
+    ]
+    if outcome.continued_from:
+        lines.insert(0, f"Continued from generation {outcome.continued_from}.")
+    if len(course.found) < task.budget:
+        reason = "what broke a bound was not evaluated" if task.problem.bounds else "nothing further was left"
+        lines.append(f"{task.budget} evaluations were allowed; {reason}.")
+    return [*lines, f"Wrote {task.settings.output / 'front.json'}"]
+
+
+def _spread(count: int) -> list[int]:
+    """Up to `SHOWN` indices, evenly over all, the first and the last among them."""
+    if count <= SHOWN:
+        return list(range(count))
+    return [round(index * (count - 1) / (SHOWN - 1)) for index in range(SHOWN)]

@@ -1,0 +1,188 @@
+"""A refinement from its settings to its files: one code path for the command and for the callback.
+
+After every generation the state is written atomically. Killed at any moment and started again, a refinement
+ends bit by bit as if it had not been: the algorithm continues from the last whole generation, and what was
+evaluated after it is in the store.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dnas.refine.course import Course
+from dnas.refine.figures import write_evolution_figures
+from dnas.refine.results import evaluated_rows, front_rows, write_course, write_front, write_rows
+from dnas.refine.settings import Settings
+from dnas.refine.task import Task, make_task, start_course
+from dnas.support.files import write_text
+from dnas.support.lock import only_one
+from dnas.support.processes import broadcast, rank
+
+STATE = "state.json"
+STATE_FORMAT = "dnas-refine-state/1"
+RUN_FORMAT = "dnas-refine/1"
+
+# Called before every evaluation: the course so far, the task, evaluations done and to do in this generation.
+Tell = Callable[[Course, Task, int, int], None]
+
+
+class Outcome(NamedTuple):
+    """A finished refinement: ``rows`` of its front, and the generation that it was ``continued_from``."""
+
+    task: Task
+    course: Course
+    rows: list[dict[str, Any]]
+    continued_from: int
+
+
+def refine(settings: Settings, tell: Tell = lambda course, task, done, of: None) -> Outcome:
+    """Search until the budget is spent, the algorithm ends or the space is exhausted; write everything.
+
+    With torch.distributed initialised, every process calls this with the same settings.
+
+    Raises:
+        ValueError: what the settings name cannot be used, or no architecture keeps the bounds.
+        FileExistsError: the folder holds another refinement, or another process works in it.
+    """
+    with only_one(settings.output, process=rank()):
+        task = make_task(settings)
+        state = broadcast(_read_state(settings.output, task.identity) if rank() == 0 else None)
+        if isinstance(state, Exception):
+            raise state
+        course = _continued(task, state)
+        began = course.generations
+        while course.generations < task.plan.rounds and len(course.found) < task.budget:
+            if not _generation(task, course, tell):
+                break
+            if rank() == 0:
+                _save(task, course)
+        rows = front_rows(course, task.problem, settings.crowding_weights)
+        if rank() == 0:
+            _finish(task, course, rows)
+        return Outcome(task, course, rows, began)
+
+
+def _generation(task: Task, course: Course, tell: Tell) -> bool:
+    """Ask, evaluate what keeps the bounds, tell; False if there is nothing left to ask for."""
+    algorithm, problem = task.plan.algorithm, task.problem
+    genomes = algorithm.ask()
+    if not len(genomes):
+        return False
+    violations = problem.violations(genomes)
+    feasible = violations == 0
+    records = task.evaluate(genomes[feasible], lambda done, of: tell(course, task, done, of))
+    known = iter(records)
+    evaluations = [next(known).evaluation if keeps else None for keeps in feasible]
+    values = problem.values(genomes, evaluations)
+    algorithm.tell(genomes, values[:, : task.plan.objectives], violations)
+    course.add(genomes[feasible], records)
+    return True
+
+
+def _read_state(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any] | Exception | None:
+    """The state in a folder, None if there is none; or why it cannot be continued, for all processes."""
+    path = folder / STATE
+    if not path.is_file():
+        return None
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        other = state["identity"] if state["format"] == STATE_FORMAT else {}
+    except (ValueError, KeyError, TypeError) as error:
+        return _damaged(path, error)
+    differing = [
+        f"{name} {other.get(name)!r} there, {value!r} here"
+        for name, value in identity.items()
+        if other.get(name) != value
+    ]
+    if differing:
+        return FileExistsError(
+            f"{folder} holds another refinement: {'; '.join(differing)}. Choose another --output."
+        )
+    return dict(state)
+
+
+def _continued(task: Task, state: Mapping[str, Any] | None) -> Course:
+    try:
+        return start_course(task, state)
+    except (KeyError, TypeError, IndexError) as error:
+        raise _damaged(task.settings.output / STATE, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"{path} is damaged ({error!r}): remove it to begin anew, evaluations are kept.")
+
+
+def _save(task: Task, course: Course) -> None:
+    folder = task.settings.output
+    state = {
+        "format": STATE_FORMAT,
+        "identity": task.identity,
+        "course": course.state_dict(),
+        "algorithm": task.plan.algorithm.state_dict(),
+    }
+    write_text(folder / STATE, json.dumps(state))
+    _write_results(
+        task, course, front_rows(course, task.problem, task.settings.crowding_weights), finished=False
+    )
+
+
+def _finish(task: Task, course: Course, rows: list[dict[str, Any]]) -> None:
+    folder, problem = task.settings.output, task.problem
+    everything = evaluated_rows(course, problem, task.settings.crowding_weights)
+    write_rows(folder / "evaluated.csv", everything)
+    for index, row in enumerate(rows):
+        row["architecture"].save(folder / "front" / f"{index:03}.json")
+    worth = [(step.evaluations, step.hypervolume) for step in course.steps]
+    write_evolution_figures(folder / "figures", everything, rows, worth, problem.quality, problem.table.kind)
+    _write_results(task, course, rows, finished=True)
+
+
+def _write_results(task: Task, course: Course, rows: list[dict[str, Any]], finished: bool) -> None:
+    folder = task.settings.output
+    write_front(folder, rows, task.problem)
+    write_course(folder / "hypervolume.csv", course)
+    write_text(folder / "run.json", json.dumps(_described(task, course, finished), indent=2) + "\n")
+
+
+def _described(task: Task, course: Course, finished: bool) -> dict[str, Any]:
+    settings, checkpoint, table = task.settings, task.checkpoint, task.problem.table
+    return {
+        "format": RUN_FORMAT,
+        "space": checkpoint.space.to_dict(),
+        "algorithm": settings.algorithm,
+        "seeded_from": [Path(source).name for source in settings.seed_from] or None,
+        "seed": settings.seed,
+        "quality": task.problem.quality,
+        "population": settings.population,
+        "generations": settings.generations,
+        "weights": settings.crowding_weights,
+        "bounds": {"latency_below_ms": settings.latency_below, "params_above": settings.params_above},
+        "target_ms": settings.target_ms,
+        "box": task.problem.box(),
+        "table": {**table.identity(), "description": table.describe()},
+        "checkpoint": {
+            "file": str(settings.checkpoint),
+            "sha256": checkpoint.sha256,
+            "kind": checkpoint.kind,
+            "epoch": checkpoint.epoch,
+            "sharing": checkpoint.supernet_options["sharing"],
+            "training": dict(checkpoint.training),
+        },
+        "evaluator": {
+            "recalibration_batches": settings.recalibration_batches,
+            "recalibration_images": task.images["recalibration"],
+            "validation_images": task.images["validation"],
+        },
+        "cost": {
+            "evaluations": len(course.found),
+            "seconds": sum(record.seconds for record in course.records),
+            "images": len(course.found) * sum(task.images.values()),
+        },
+        "versions": dict(checkpoint.versions),
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "finished": finished,
+    }

@@ -1,0 +1,119 @@
+"""What a refinement is asked to do, checked at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from dnas.support.devices import device_problems
+
+AlgorithmName = Literal[
+    "nsga2",
+    "nsga2-equal-weights",
+    "nsga2-random-mutation",
+    "nsga2-two-objectives",
+    "random",
+    "regularised-evolution",
+    "mnasnet",
+    "netadapt",
+]
+ALGORITHM_NAMES: tuple[AlgorithmName, ...] = get_args(AlgorithmName)
+QualityName = Literal["auto", "loss", "top1"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Options of ``dnas refine``; see its help for their meaning.
+
+    Attributes:
+        table: latency table, name or file; None: the one that a differentiable search used.
+        weights: of (quality, latency, parameters) in NSGA-II's crowding; MoGA: 2 2 1.
+        seed_from: a search checkpoint, front.json, architecture files, names of the zoo.
+        target_ms: latency aimed at, for mnasnet and netadapt only.
+        cache: folder of evaluations; None: the output folder.
+
+    Raises:
+        ValueError: naming all that is out of range or does not go together.
+    """
+
+    checkpoint: Path
+    output: Path
+    table: str | None = None
+    algorithm: AlgorithmName = "nsga2"
+    population: int = 70
+    generations: int = 120
+    weights: Sequence[float] = (2.0, 2.0, 1.0)
+    seed: int = 0
+    seed_from: Sequence[str] = ()
+    latency_below: float | None = None
+    params_above: float | None = None
+    target_ms: float | None = None
+    quality: QualityName = "auto"
+    recalibration_batches: int = 8
+    device: str = "auto"
+    cache: Path | None = None
+
+    def __post_init__(self) -> None:
+        if problems := [*self._numbers(), *self._combinations()]:
+            raise ValueError("; ".join(problems))
+
+    def _numbers(self) -> list[str]:
+        least = {"population": 1, "generations": 1, "recalibration_batches": 1, "seed": 0}
+        problems = [
+            f"{_flag(name)} must be {limit} or more, got {getattr(self, name)}"
+            for name, limit in least.items()
+            if getattr(self, name) < limit
+        ]
+        for name in ("latency_below", "params_above", "target_ms"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                problems.append(f"{_flag(name)} must be a number above 0, got {value}")
+        usable = all(0 <= each < math.inf for each in self.weights) and any(self.weights)
+        if len(self.weights) != 3 or not usable:
+            problems.append(
+                "--weights must be three numbers, 0 or more and not all 0, of quality, latency and "
+                f"parameters; got {' '.join(f'{each:g}' for each in self.weights)}"
+            )
+        return problems
+
+    def _combinations(self) -> list[str]:
+        problems = []
+        known = {
+            "algorithm": ALGORITHM_NAMES,
+            "quality": get_args(QualityName),
+        }
+        for name, values in known.items():
+            if getattr(self, name) not in values:
+                problems.append(
+                    f"{_flag(name)} must be one of {', '.join(values)}, got {getattr(self, name)}"
+                )
+        aims = self.algorithm in ("mnasnet", "netadapt")
+        if self.target_ms is not None and not aims:
+            problems.append("--target-ms is for mnasnet and netadapt; others keep bounds: --latency-below")
+        if self.algorithm == "mnasnet" and self.target_ms is None:
+            problems.append("--algorithm mnasnet needs the latency that its reward aims at: --target-ms")
+        if self.algorithm == "netadapt" and self.latency_below is not None:
+            problems.append(
+                "--algorithm netadapt breaks --latency-below on its way: give --target-ms instead"
+            )
+        if self.algorithm == "netadapt" and not self.seed_from:
+            problems.append("--algorithm netadapt needs a network to begin with: --seed-from")
+        return problems + device_problems(self.device)
+
+    def identity(self) -> dict[str, Any]:
+        """What a run in the same folder must agree in to be the same run; it may be longer."""
+        names = ("algorithm", "population", "seed", "latency_below", "params_above", "target_ms")
+        return {name: getattr(self, name) for name in names} | {"weights": self.crowding_weights}
+
+    @property
+    def crowding_weights(self) -> list[float] | None:
+        """The weights that the algorithm goes by; None where it has none, or equal ones."""
+        weighted = self.algorithm.startswith("nsga2") and self.algorithm != "nsga2-equal-weights"
+        return list(map(float, self.weights)) if weighted else None
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -1,0 +1,129 @@
+"""From settings to the parts of a refinement: supernet, problem, algorithm, evaluator, store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from dnas.costs import count
+from dnas.refine.algorithms import Plan, make_plan
+from dnas.refine.course import Course
+from dnas.refine.population import PopulationEvaluator
+from dnas.refine.problem import Problem, Quality
+from dnas.refine.seeds import Seeds, read_seeds
+from dnas.refine.settings import Settings
+from dnas.runs.checkpoint import SearchCheckpoint, SupernetCheckpoint
+from dnas.runs.checkpoint_file import read_supernet
+from dnas.support.devices import torch_device
+from latency import LatencyTable, load_table
+
+# With fewer validation images accuracy has too few values to rank by, and the loss is the better judge.
+IMAGES_TO_RANK_BY_ACCURACY = 10_000
+
+
+@dataclass(frozen=True)
+class Task:
+    """Everything that a refinement works with.
+
+    Attributes:
+        images: what an evaluation sees, by split: recalibration, validation.
+        identity: what a run in the same folder must agree in to be continued.
+    """
+
+    settings: Settings
+    checkpoint: SupernetCheckpoint
+    problem: Problem
+    plan: Plan
+    evaluate: PopulationEvaluator
+    images: Mapping[str, int]
+    identity: dict[str, Any]
+
+    @property
+    def budget(self) -> int:
+        """Evaluations after which no further generation begins."""
+        return self.settings.population * self.settings.generations
+
+
+def make_task(settings: Settings) -> Task:
+    """Read and check all that the settings name.
+
+    Raises:
+        ValueError: an unusable checkpoint, table or seed, bounds that nothing keeps, data that is missing.
+    """
+    checkpoint = read_supernet(settings.checkpoint)
+    table = _table(settings, checkpoint)
+    # Bounds are checked before the data is read, which may take long.
+    bounds = settings.latency_below, settings.params_above
+    problem = Problem(table, count(checkpoint.space), checkpoint.num_classes, "top1", *bounds)
+    seeds = read_seeds(settings.seed_from, checkpoint.space, settings.population // 2, settings.seed)
+    evaluate = PopulationEvaluator.of_checkpoint(
+        checkpoint,
+        settings.recalibration_batches,
+        torch_device(settings.device),
+        settings.cache or settings.output,
+    )
+    images = {name: _images(getattr(evaluate.evaluate, name)) for name in ("recalibration", "validation")}
+    problem = replace(problem, quality=_quality(settings, images["validation"]))
+    return Task(
+        settings,
+        checkpoint,
+        problem,
+        make_plan(settings, problem, _with_feasible(seeds, problem)),
+        evaluate,
+        images,
+        {
+            **settings.identity(),
+            "checkpoint": checkpoint.sha256,
+            "table": table.sha256,
+            "evaluator": evaluate.key,
+            "quality": problem.quality,
+            "seeds": hashlib.sha256(seeds.genomes.tobytes()).hexdigest(),
+        },
+    )
+
+
+def start_course(task: Task, state: Mapping[str, Any] | None) -> Course:
+    """The course from the beginning, or from where a state was taken; the algorithm continues there too.
+
+    Raises:
+        ValueError: the state is of another algorithm or other settings.
+    """
+    course = Course(task.problem)
+    if state is not None:
+        course.load_state_dict(state["course"])
+        course.recall(task.evaluate(course.genomes()))
+        task.plan.algorithm.load_state_dict(state["algorithm"])
+    return course
+
+
+def _table(settings: Settings, checkpoint: SupernetCheckpoint) -> LatencyTable:
+    if settings.table is not None:
+        return load_table(settings.table, checkpoint.space)
+    if isinstance(checkpoint, SearchCheckpoint):
+        return load_table(checkpoint.table_source, checkpoint.space)
+    raise ValueError(
+        "A one-shot supernet was trained without a latency table: name one with --table ('dnas latency "
+        "list' shows those that are shipped)."
+    )
+
+
+def _quality(settings: Settings, images: int) -> Quality:
+    if settings.quality != "auto":
+        return settings.quality
+    return "top1" if images >= IMAGES_TO_RANK_BY_ACCURACY else "loss"
+
+
+def _images(batches: Any) -> int:
+    return sum(len(labels) for _, labels in batches)
+
+
+def _with_feasible(seeds: Seeds, problem: Problem) -> Seeds:
+    """With bounds one genome that keeps them is known beforehand: no search for it is needed."""
+    feasible = problem.feasible()
+    if feasible is None:
+        return seeds
+    return seeds._replace(genomes=np.vstack([seeds.genomes, feasible[None]]))

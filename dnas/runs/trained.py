@@ -1,0 +1,86 @@
+"""A network with the weights that ``dnas fit`` trained, out of its checkpoint."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dnas.nn.network import Network
+from dnas.runs.checkpoint import CheckpointError
+from dnas.runs.checkpoint_file import load_content
+from dnas.runs.normalisation import Normalisation
+from dnas.space.architecture import Architecture
+
+_PREFIX = "network."
+_FACTS = ("num_classes", "in_channels", "stem_stride")
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A trained network, in evaluation mode, and where it is from.
+
+    resolution: side in pixels of the images it was trained on; None if the data did not say.
+    normalisation: of these images, for pixels in [0, 1]; None if the data did not say.
+    sha256: of the checkpoint.
+    """
+
+    network: Network
+    resolution: int | None
+    normalisation: Normalisation | None
+    sha256: str
+
+
+def read_network(path: str | Path) -> TrainedNetwork:
+    """Read the checkpoint that ``dnas fit`` wrote for ``lightning_modules.classifier.Classifier``.
+
+    Raises:
+        CheckpointError: no such file, damaged, or written by something else.
+    """
+    path = Path(path)
+    content = load_content(path, "'dnas fit --config digits/train.yaml' writes one into its run folder.")
+    if "architecture" not in content:
+        raise CheckpointError(
+            f"{path} is a checkpoint, but not of a trained network: it names no architecture. Give one that "
+            "'dnas fit' wrote for lightning_modules.classifier.Classifier."
+        )
+    try:
+        arch = Architecture.from_dict(content["architecture"])
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    given = content.get("hyper_parameters", {})
+    num_classes, in_channels, stem_stride = (given.get(name) for name in _FACTS)
+    network = Network(arch, num_classes, in_channels=in_channels, stem_stride=stem_stride)
+    try:
+        network.load_state_dict(_weights(content))
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: its weights are not those of its architecture. {error}") from error
+    data = content.get("datamodule_hyper_parameters", {})
+    return TrainedNetwork(
+        network.eval(),
+        data.get("resolution"),
+        _normalisation(path, content, network.in_channels),
+        hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
+
+
+def _weights(content: Mapping[str, Any]) -> dict[str, Any]:
+    weights = content.get("state_dict", {}).items()
+    return {name.removeprefix(_PREFIX): value for name, value in weights if name.startswith(_PREFIX)}
+
+
+def _normalisation(path: Path, content: Mapping[str, Any], channels: int) -> Normalisation | None:
+    data = content.get("normalisation")
+    if data is None:
+        return None
+    try:
+        found = Normalisation(*(tuple(map(float, data[part])) for part in Normalisation._fields))
+    except (KeyError, TypeError, ValueError):
+        found = Normalisation((), ())
+    if not len(found.mean) == len(found.std) == channels:
+        raise CheckpointError(
+            f"{path}: normalisation must be a mean and a std for each channel, got {data!r}."
+        )
+    return found

@@ -1,0 +1,1 @@
+"""Evolution and its baselines: ask-and-tell searches over genomes of categories."""

@@ -1,0 +1,228 @@
+"""NSGA-II with weighted crowding over genomes (Deb et al. 2002; MoGA, arXiv 1908.01314), as ask and tell."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dnas.search.evolution.algorithm import FloatArray, IntArray, check_told
+from dnas.search.evolution.front import Front
+from dnas.search.evolution.mutation import Mutation, Mutator
+from dnas.search.evolution.pareto import weight_ratios
+from dnas.search.evolution.resume import check_settings, generator_state, restore_generator
+from dnas.search.evolution.seen import Seen, distinct
+from dnas.search.evolution.selection import Population, tournament, uniform_crossover
+
+# Rounds of variation before what is missing of a generation is drawn uniformly from the unseen genomes.
+_ROUNDS = 10
+
+
+class NSGA2:
+    """Weighted NSGA-II: `ask` for genomes, evaluate them, `tell` their values; an `Algorithm`.
+
+    Each generation's parents win binary tournaments by rank, then weighted crowding; children come from
+    uniform crossover and mutation; the best of parents and children survive. No genome is asked for twice in
+    the whole search. Where variation finds nothing new, unseen genomes are drawn uniformly, until the space
+    is exhausted. Bounds are kept by Deb's rules: feasible before infeasible, these by violation.
+
+    NaN and infinite values: see `pareto`. Everything random comes from the generator.
+
+    Args:
+        choices: Number of choices of each layer.
+        maximize: For each objective, whether higher is better.
+        weights: For each objective, its weight in crowding; only ratios count, ranks know no weights. Equal
+            weights (None) are the standard NSGA-II. A weight of 0 leaves an objective to the ranks alone.
+        population: Number of survivors, and of genomes asked for at a time. MoGA: 70 (our assumption).
+        generator: Explicit, and used up: give each search its own.
+        crossover: Probability of a child to have genes of two parents, else, before mutation, it has those
+            of one; 0.9 is Deb's, and our assumption about MoGA.
+        mutation: How children are mutated.
+        prior: (L, C) of the prior mutation, for example softmax(alpha); None: uniform. See `Mutator`.
+        initial: (n, L) genomes to begin with, say of another search: of repeated ones the first alone, of
+            too many the first ``population``; of too few the rest is drawn uniformly.
+
+    Raises:
+        ValueError: names everything wrong.
+    """
+
+    def __init__(
+        self,
+        *,
+        choices: Sequence[int],
+        maximize: Sequence[bool],
+        weights: Sequence[float] | None = None,
+        population: int = 70,
+        generator: np.random.Generator,
+        crossover: float = 0.9,
+        mutation: Mutation | None = None,
+        prior: npt.ArrayLike | None = None,
+        initial: npt.ArrayLike | None = None,
+    ) -> None:
+        self._seen = Seen(choices)
+        self.choices, self.maximize = self._seen.choices, tuple(map(bool, maximize))
+        objectives = len(self.maximize)
+        weights = (1.0,) * objectives if weights is None else weights
+        mutation = mutation or Mutation()
+        problems = [
+            *_problems(objectives, population, crossover, generator),
+            *(_problem(weight_ratios, weights, objectives) if objectives else ()),
+            *_problem(Mutator, self.choices, mutation, prior),
+            *(f"initial: {text}" for text in _problem(distinct, initial, self.choices)),
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        ratios = weight_ratios(weights, objectives)
+        self.weights = tuple((ratios / ratios.sum()).tolist())
+        self._size, self._crossover, self._generator = population, float(crossover), generator
+        self._mutator = Mutator(self.choices, mutation, prior)
+        self._initial = distinct(initial, self.choices)[:population]
+        self._settings = {
+            "algorithm": "nsga2",
+            "choices": list(self.choices),
+            "maximize": list(self.maximize),
+            "weights": list(self.weights),
+            "population": population,
+            "crossover": self._crossover,
+            "mutation": dataclasses.asdict(mutation),
+            "prior": self._mutator.prior.tolist(),
+        }
+        self._population = Population.empty(len(choices), objectives)
+        self._front = Front(len(choices), self.maximize)
+        self._asked: IntArray | None = None
+
+    @property
+    def population(self) -> Population:
+        """The survivors of the last generation, best first; empty before the first `tell`."""
+        return self._population
+
+    def front(self) -> tuple[IntArray, FloatArray]:
+        """Return genomes, (n, L), and values, (n, M), of the feasible ones that nothing ever told dominates.
+
+        Best first by the first objective, equal ones by the next ones, then by genome.
+        """
+        return self._front.members()
+
+    def ask(self) -> IntArray:
+        """Return the genomes to evaluate next, (population, L), distinct and never asked for before.
+
+        Fewer when fewer are left, (0, L) when none are; the same again until they are told.
+        """
+        if self._asked is None:
+            self._asked = self._next()
+        return self._asked.copy()
+
+    def tell(self, genomes: IntArray, values: FloatArray, violations: FloatArray | None = None) -> None:
+        """Take values, (n, M), and violations, (n,), of the genomes that `ask` returned; see `Algorithm`.
+
+        Raises:
+            ValueError: as `algorithm.check_told`.
+        """
+        values, violations = check_told(self._asked, genomes, values, violations, len(self.maximize))
+        if not len(values):
+            return
+        old = self._population
+        genomes = np.asarray(genomes, dtype=np.int64)
+        everyone = Population.assess(
+            np.concatenate([old.genomes, genomes]),
+            np.concatenate([old.values, values]),
+            np.concatenate([old.violations, violations]),
+            self.maximize,
+            self.weights,
+            enough=self._size,
+        )
+        # Whatever is new on the front so far is first among parents and children too.
+        first = (everyone.rank[len(old.rank) :] == 0) & (violations == 0)
+        self._front.add(genomes[first], values[first])
+        self._population = everyone.best(self._size)
+        self._mutator.learn(self._population.genomes)
+        self._asked = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything as plain JSON data, the state of the generator included."""
+        return {
+            "settings": self._settings,
+            "generator": generator_state(self._generator),
+            "seen": self._seen.state_dict(),
+            "initial": self._initial.tolist(),
+            "asked": None if self._asked is None else self._asked.tolist(),
+            "population": self._population.state_dict(),
+            "front": self._front.state_dict(),
+            "distribution": self._mutator.distribution.tolist(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue where the state was taken; the generator's state is set too.
+
+        Raises:
+            ValueError: the state is of other settings, or of another kind of generator.
+        """
+        check_settings(self._settings, state)
+        restore_generator(self._generator, state["generator"])
+        layers, objectives = len(self.choices), len(self.maximize)
+        self._seen.load_state_dict(state["seen"])
+        self._initial = _genomes(state["initial"], layers)
+        self._asked = None if state["asked"] is None else _genomes(state["asked"], layers)
+        self._population = Population.from_state_dict(state["population"], layers, objectives)
+        self._front.load_state_dict(state["front"])
+        self._mutator.distribution[:] = state["distribution"]
+
+    def _next(self) -> IntArray:
+        """Return what to ask for next, noted as seen."""
+        if len(self._population.genomes):
+            found = self._children()
+        else:
+            found = self._initial[self._seen.add(self._initial)]
+        if len(found) == self._size:
+            return found
+        rest = self._seen.draw_unseen(self._size - len(found), self._generator)
+        return np.concatenate([found, rest[self._seen.add(rest)]])
+
+    def _children(self) -> IntArray:
+        """Return new children, up to the size of the population, noted as seen."""
+        found = np.empty((0, len(self.choices)), dtype=np.int64)
+        for _ in range(_ROUNDS):
+            missing = self._size - len(found)
+            if not missing or self._seen.exhausted:
+                break
+            # Twice as many, as some will be known: that is cheaper than another round.
+            children = self._vary(2 * missing)
+            found = np.concatenate([found, children[self._seen.add(children, limit=missing)]])
+        return found
+
+    def _vary(self, number: int) -> IntArray:
+        """Return children, (number, L), of parents that won their tournaments; any may be known already."""
+        first, second = self._population.genomes[tournament(self._population, (2, number), self._generator)]
+        children = uniform_crossover(first, second, self._crossover, self._generator)
+        return self._mutator.mutate(children, self._generator)
+
+
+def _genomes(plain: list[list[int]], layers: int) -> IntArray:
+    return np.array(plain, dtype=np.int64).reshape(-1, layers)
+
+
+def _problems(
+    objectives: int, population: int, crossover: float, generator: np.random.Generator
+) -> list[str]:
+    problems = []
+    if not objectives:
+        problems.append("maximize must have an entry for each objective, it has none")
+    if not isinstance(population, int) or population < 1:
+        problems.append(f"population must be a whole number, 1 or more, got {population}")
+    if not 0 <= crossover <= 1:
+        problems.append(f"crossover is a probability in [0, 1], got {crossover}")
+    if not isinstance(generator, np.random.Generator):
+        problems.append(f"generator must be a numpy.random.Generator, got {type(generator).__name__}")
+    return problems
+
+
+def _problem(check: Callable[..., object], *arguments: Any) -> list[str]:
+    """Return the message of the ValueError that the check raises, if it does."""
+    try:
+        check(*arguments)
+    except ValueError as error:
+        return [str(error)]
+    return []

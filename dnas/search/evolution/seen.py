@@ -1,0 +1,173 @@
+"""Everything that a search ever asked for: none twice, unseen ones drawn uniformly, exhaustion exact."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dnas.search.evolution.algorithm import BoolArray, IntArray
+
+# Unseen genomes are listed, instead of drawn and rejected, where fewer than one in this many is unseen. So
+# the list is never much longer than what was already seen.
+_RARE = 10
+
+
+class Seen:
+    """A growing set of genomes, (n, L) integers with genome[l] in range(choices[l]).
+
+    A genome is kept as its number in the mixed radix of ``choices``, the first layer counting most, so that
+    numbers sort as genomes do. Spaces may be larger than 2^63.
+
+    Args:
+        choices: number of choices of each layer, at least 1 each.
+
+    Raises:
+        ValueError: no layers, or a layer without choices.
+    """
+
+    def __init__(self, choices: Sequence[int]) -> None:
+        self.choices = checked_choices(choices)
+        self.size = math.prod(self.choices)
+        weights = list(itertools.accumulate(self.choices[:0:-1], operator.mul, initial=1))[::-1]
+        # Python's integers, which are slower, only where 64 bits do not hold every number.
+        self._weights = np.array(weights, dtype=np.int64 if self.size < 2**63 else object)
+        self._counts = np.array(self.choices)
+        self._numbers: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @property
+    def left(self) -> int:
+        """How many genomes were never seen; an int of any size."""
+        return self.size - len(self._numbers)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every genome of the space was seen."""
+        return not self.left
+
+    def add(self, genomes: npt.ArrayLike, limit: int | None = None) -> BoolArray:
+        """Note the (n, L) genomes; return which were new, (n,). Of equal rows the first alone is new.
+
+        With a limit only so many new ones are noted, the first ones; the others count as not new.
+
+        Raises:
+            ValueError: another shape, not integers, or out of range.
+        """
+        numbers = self._numbered(genomes)
+        seen = self._numbers
+        rows: list[int] = []
+        for row, number in enumerate(numbers):
+            if len(rows) == limit:
+                break
+            if number not in seen:
+                seen.add(number)
+                rows.append(row)
+        new = np.zeros(len(numbers), dtype=bool)
+        new[rows] = True
+        return new
+
+    def contains(self, genomes: npt.ArrayLike) -> BoolArray:
+        """Return which of the (n, L) genomes were seen, (n,).
+
+        Raises:
+            ValueError: another shape, not integers, or out of range.
+        """
+        return np.array([number in self._numbers for number in self._numbered(genomes)], dtype=bool)
+
+    def draw_unseen(self, number: int, generator: np.random.Generator) -> IntArray:
+        """Draw unseen genomes, (number, L), distinct and uniformly; all that are left if those are fewer.
+
+        They are not added.
+        """
+        number = min(number, self.left)
+        # What is drawn here is no longer free for the next one.
+        if (self.left - number) * _RARE < self.size:
+            return self._chosen_of_all_unseen(number, generator)
+        found: dict[int, IntArray] = {}
+        while len(found) < number:
+            draws = generator.integers(self._counts, size=(number - len(found), len(self.choices)))
+            for key, genome in zip(self._numbered(draws), draws, strict=True):
+                if key not in self._numbers:
+                    found.setdefault(key, genome)
+        return np.array(list(found.values()), dtype=np.int64).reshape(number, len(self.choices))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return plain data that JSON keeps exactly: the choices and the sorted numbers of what was seen."""
+        return {"choices": list(self.choices), "seen": sorted(self._numbers)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what another one has seen.
+
+        Raises:
+            ValueError: the state of other choices, or numbers out of range.
+        """
+        if tuple(state["choices"]) != self.choices:
+            raise ValueError(f"the state has choices {tuple(state['choices'])}, expected {self.choices}")
+        numbers = set(state["seen"])
+        if not all(number in range(self.size) for number in numbers):
+            raise ValueError(f"the state has genome numbers outside 0 ... {self.size - 1}")
+        self._numbers = numbers
+
+    def _numbered(self, genomes: npt.ArrayLike) -> list[int]:
+        array = genome_array(genomes, self._counts)
+        return (array.astype(self._weights.dtype, copy=False) @ self._weights).tolist()
+
+    def _chosen_of_all_unseen(self, number: int, generator: np.random.Generator) -> IntArray:
+        """Draw from the list of all unseen genomes; only for spaces that are nearly exhausted."""
+        unseen = np.delete(np.arange(self.size), sorted(self._numbers))
+        chosen = generator.choice(unseen, size=number, replace=False)
+        return (chosen[:, None] // self._weights % self._counts).astype(np.int64)
+
+
+def checked_choices(choices: Sequence[int]) -> tuple[int, ...]:
+    """Return the number of choices of each layer as plain integers.
+
+    Raises:
+        ValueError: no layers, or a layer without choices.
+    """
+    checked = tuple(operator.index(count) for count in choices)
+    if not checked or min(checked) < 1:
+        raise ValueError(
+            f"choices must give the number of choices, at least 1, of one layer or more; got {choices}"
+        )
+    return checked
+
+
+def distinct(genomes: npt.ArrayLike | None, choices: Sequence[int]) -> IntArray:
+    """Return the (n, L) genomes in their order, of equal ones the first alone; (0, L) for None.
+
+    Raises:
+        ValueError: another shape, not integers, or out of range.
+    """
+    array = genome_array(np.empty((0, len(choices)), int) if genomes is None else genomes, choices)
+    return array[Seen(choices).add(array)]
+
+
+def genome_array(genomes: npt.ArrayLike, choices: Sequence[int] | IntArray) -> IntArray:
+    """Return genomes as (n, L) int64.
+
+    Raises:
+        ValueError: another shape, not integers, or an index outside range(choices[l]).
+    """
+    counts = np.asarray(choices)
+    array = np.asarray(genomes)
+    if array.ndim != 2 or array.shape[1] != len(counts) or array.dtype.kind not in "iu":
+        raise ValueError(
+            f"genomes must be an (n, {len(counts)}) array of integers, got {array.shape} of {array.dtype}"
+        )
+    wrong = (array < 0) | (array >= counts)
+    if wrong.any():
+        outside = np.argwhere(wrong).tolist()
+        raise ValueError(
+            f"genomes must stay in range of the layers' choices {tuple(counts.tolist())}; they do not at "
+            f"(row, layer) {outside[:10]}{' ...' if len(outside) > 10 else ''}"
+        )
+    return array.astype(np.int64, copy=False)

@@ -1,0 +1,1 @@
+"""The differentiable search: masks, relaxation, objective, schedules, and what alpha says in the end."""

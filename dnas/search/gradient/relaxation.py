@@ -1,0 +1,100 @@
+"""The continuous relaxation of a search space: logits alpha, and what a mask drawn from them costs.
+
+FBNet (arXiv 1812.03443): one mask per step, used by the forward pass and by the cost alike.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dnas.costs import Costs, expected
+from dnas.search.gradient.masks import MaskStrategy, Sample, argmax, entropy, generator_at, probabilities
+from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
+
+
+class LatencyCosts(Protocol):
+    """What the search needs of a latency table: milliseconds of every choice and of the fixed part."""
+
+    @property
+    def ms(self) -> np.ndarray: ...
+    @property
+    def fixed_ms(self) -> float: ...
+
+
+class Expected(NamedTuple):
+    """Expected costs of a mask, scalars differentiable in it."""
+
+    latency_ms: Tensor
+    params: Tensor
+    madds: Tensor
+
+
+class Relaxation(nn.Module):
+    """Alpha, an (L, C) parameter held in float32, with the costs of every choice beside it.
+
+    Args:
+        space: layers and choices; alpha starts at zero, all choices equally likely.
+        costs: exact parameters and multiply-adds of ``space``.
+        table: latency of ``space``.
+        seed: with the index of a draw, decides its noise: equal on every process, nothing to save.
+    """
+
+    def __init__(self, space: SearchSpace, costs: Costs, table: LatencyCosts, seed: int = 0) -> None:
+        super().__init__()
+        self.space, self.seed = space, seed
+        self.alpha = nn.Parameter(torch.zeros(len(space), space.max_choices))
+        self.fixed = (table.fixed_ms, costs.fixed_params, costs.fixed_madds)
+        for name, values in (("latency", table.ms), ("params", costs.params), ("madds", costs.madds)):
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
+        # On the CPU, where masks are drawn: asking a device for it would stop the device.
+        self.valid = torch.from_numpy(space.valid)
+
+    def draw(self, strategy: MaskStrategy, tau: float, index: int, phase: int = 0) -> tuple[Sample, ...]:
+        """Draw the masks of one step; the same (seed, phase, index) gives the same noise on every process."""
+        generator = generator_at(self.seed, phase, index)
+        return strategy.draw(self.alpha, tau=tau, generator=generator, valid=self.valid)
+
+    def expected(self, mask: Tensor) -> Expected:
+        """Expected latency in ms, parameters and multiply-adds of an (L, C) mask."""
+        tables = map(self.get_buffer, ("latency", "params", "madds"))
+        return Expected(
+            *(expected(values, fixed, mask) for values, fixed in zip(tables, self.fixed, strict=True))
+        )
+
+    def probabilities(self) -> Tensor:
+        """(L, C) softmax of alpha, 0 where a layer has no such choice."""
+        return probabilities(self.alpha, self.valid)
+
+    def layer_entropy(self) -> Tensor:
+        """(L,) entropy of every layer's choice in nats."""
+        return entropy(self.alpha, self.valid)
+
+    def best(self) -> Architecture:
+        """The architecture of highest probability: argmax of alpha in every layer, the first of equals."""
+        return Architecture(self.space, tuple(argmax(self.alpha, self.valid).tolist()))
+
+    @torch.no_grad()
+    def describe(self) -> dict[str, float]:
+        """Metrics of the present alpha: expected costs under softmax(alpha), costs of its argmax, entropy."""
+        mean = self.expected(self.probabilities())
+        best = self.expected(
+            torch.nn.functional.one_hot(argmax(self.alpha, self.valid), self.space.max_choices).float()
+        )
+        metrics = {f"expected_{name}": value.item() for name, value in mean._asdict().items()}
+        metrics |= {f"argmax_{name}": value.item() for name, value in best._asdict().items()}
+        return {**metrics, "entropy": self.layer_entropy().mean().item(), **self._skip_share()}
+
+    def _skip_share(self) -> dict[str, float]:
+        """Probability of skipping, averaged over the layers that can: collapse to skips shows here."""
+        is_skip = [[choice.skip for choice in layer.choices] for layer in self.space.layers]
+        shares = [
+            row[: len(skips)][torch.tensor(skips)].sum().item()
+            for row, skips in zip(self.probabilities().cpu(), is_skip, strict=True)
+            if any(skips)
+        ]
+        return {"skip_share": sum(shares) / len(shares)} if shares else {}

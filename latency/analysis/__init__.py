@@ -1,0 +1,1 @@
+"""What tables say: of one device (profile), and of several (compare)."""

@@ -1,0 +1,1 @@
+"""Four ways to make a table: assembled, calibrated, imported, measured."""

@@ -1,0 +1,78 @@
+"""Latencies of whole networks from a user's CSV file: the columns ``architecture`` and ``latency_ms``."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+from dnas.blocks.ops import Op
+from dnas.space import SearchSpace, zoo
+from latency.commands.architectures import resolve
+from latency.sources.calibrated import published
+from latency.sources.calibrated.documents import read_text
+from latency.sources.calibrated.fit import TimedNetwork
+from latency.table.errors import TableError
+
+COLUMNS = ("architecture", "latency_ms")
+
+
+def read_measurements(path: Path, space: SearchSpace) -> list[TimedNetwork]:
+    """The networks of the file, each named as ``resolve`` takes it, or one of ``latency/data/published``.
+
+    Further columns, and lines that begin with ``#``, are left alone.
+
+    Raises:
+        TableError: no such file or columns, or every line that cannot be used and why.
+    """
+    lines = [(number, line) for number, line in enumerate(read_text(path).splitlines(), 1) if _is_row(line)]
+    columns = _cells(lines[0][1]) if lines else []
+    if not set(COLUMNS) <= set(columns):
+        found = ",".join(columns) or "an empty file"
+        raise TableError(f"{path}: expected the columns {','.join(COLUMNS)} (milliseconds), found {found}.")
+    networks: list[TimedNetwork] = []
+    problems = []
+    for number, line in lines[1:]:
+        try:
+            networks.append(_network(columns, _cells(line), number, space))
+        except (ValueError, csv.Error) as error:
+            problems.append(f"line {number}: {error}")
+    problems += _twice(networks)
+    if problems:
+        raise TableError(f"{len(problems)} problem(s) in {path}:\n  " + "\n  ".join(problems))
+    return networks
+
+
+def _is_row(line: str) -> bool:
+    return bool(line.strip()) and not line.startswith("#")
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in next(csv.reader([line]))]
+
+
+def _network(columns: list[str], cells: list[str], number: int, space: SearchSpace) -> TimedNetwork:
+    if len(cells) != len(columns):
+        raise TableError(f"expected {len(columns)} values, found {len(cells)}")
+    row = dict(zip(columns, cells, strict=True))
+    text = row["architecture"]
+    short = text in {*published.names(), *zoo.names()} or text.endswith(".json")
+    return TimedNetwork(text if short else f"line {number}", _ops(text, space), float(row["latency_ms"]))
+
+
+def _ops(text: str, space: SearchSpace) -> tuple[Op, ...]:
+    if text in published.names():
+        return published.load(text).ops
+    return published.network_ops(resolve(text, space))
+
+
+def _twice(networks: Iterable[TimedNetwork]) -> list[str]:
+    """A repeated network would be predicted by itself when it is left out."""
+    names: dict[tuple[Op, ...], list[str]] = {}
+    for network in networks:
+        names.setdefault(network.ops, []).append(network.name)
+    return [
+        f"{', '.join(same)}: the same network; give one latency of each"
+        for same in names.values()
+        if len(same) > 1
+    ]

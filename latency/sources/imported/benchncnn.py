@@ -1,0 +1,64 @@
+"""Output of ncnn's ``benchncnn``: ``name  min = 1.23  max = 1.50  avg = 1.30``, milliseconds, names are
+keys.
+
+``loop_count`` is the number of runs, ``gpu_device = -1`` the CPU; lines before these two hold for all
+models after them. No standard deviation is printed, and two decimals only: below 0.1 ms rounding alone is
+up to 5 %.
+
+Checked against ``benchmark/benchncnn.cpp`` of Tencent/ncnn and outputs that public READMEs quote. Given a
+file (``param=...``) the tool prints that as the name; folder and ``.param`` are left off.
+"""
+
+from __future__ import annotations
+
+import re
+
+from latency.sources.imported.keys import file_key
+from latency.sources.imported.reading import ImportResult, Reading, Unread, amount
+
+UNIT: str | None = "ms"
+WHOLE_INFERENCES = True
+KIND = "measured"
+STATISTIC = "mean of the runs of benchncnn"
+
+RESULT = re.compile(r"\s*(?P<name>\S+)\s+min = +(?P<min>\S+)\s+max = +(?P<max>\S+)\s+avg = +(?P<avg>\S+)\s*")
+SETTING = re.compile(r"\s*(?P<name>loop_count|gpu_device) = (?P<value>-?\d+)\s*")
+
+
+def read(text: str, source: str, unit: str | None) -> ImportResult:
+    """A reading per line; what only resembles one is listed."""
+    settings: dict[str, int] = {}
+    readings, unread = [], []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if setting := SETTING.fullmatch(line):
+            settings[setting["name"]] = int(setting["value"])
+        elif "avg =" in line or "min =" in line:
+            try:
+                readings.append(_reading(line, source, number, settings))
+            except ValueError as error:
+                unread.append(Unread(source, number, str(error)))
+    if not readings and not unread:
+        unread.append(
+            Unread(source, 0, "no line 'name  min = ...  max = ...  avg = ...': no output of benchncnn")
+        )
+    return ImportResult(tuple(readings), tuple(unread))
+
+
+def _reading(line: str, source: str, number: int, settings: dict[str, int]) -> Reading:
+    match = RESULT.fullmatch(line)
+    if match is None:
+        raise ValueError(
+            f"{line.strip()!r} is cut or of another version: expected 'name  min = ...  max = ...  avg = ...'"
+        )
+    low, high, mean = (amount(match[name], name) for name in ("min", "max", "avg"))
+    if not low <= mean <= high:
+        raise ValueError(f"avg {mean} is not between min {low} and max {high}")
+    device = settings.get("gpu_device")
+    return Reading(
+        file_key(match["name"]),
+        mean,
+        source,
+        number,
+        n=settings.get("loop_count"),
+        cpu=None if device is None else device < 0,
+    )

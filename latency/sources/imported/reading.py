@@ -1,0 +1,105 @@
+"""What a reader of somebody else's file hands over: readings, and everything that it could not read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+MS_PER_UNIT = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One latency as a file states it.
+
+    Attributes:
+        key: whose latency it is; :func:`latency.sources.imported.keys.parse_key` reads it.
+        ms, std, p90: mean (or whatever the file holds), standard deviation and 90th percentile, milliseconds.
+        source, line: where it was read, lines from 1.
+        n: number of runs, None when the file does not say.
+        cpu: whether the run was on the CPU; None when the file does not say.
+        kernels: (label, milliseconds) of every kernel, where the format has them; their sum is ``ms``.
+    """
+
+    key: str
+    ms: float
+    source: str
+    line: int
+    n: int | None = None
+    std: float | None = None
+    p90: float | None = None
+    cpu: bool | None = None
+    kernels: tuple[tuple[str, float], ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.key} ({self.source}:{self.line})"
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A line that was not understood, or a whole file (line 0), and why."""
+
+    source: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        place = f"{self.source}:{self.line}" if self.line else self.source
+        return f"{place}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """Everything that was read from one file or several."""
+
+    readings: tuple[Reading, ...] = ()
+    unread: tuple[Unread, ...] = ()
+
+
+class Importer(Protocol):
+    """One format: a module with these names.
+
+    ``UNIT`` is the unit that the format states, None where its files state none (the user must);
+    ``WHOLE_INFERENCES`` whether a reading holds the overhead of one inference; ``KIND`` and ``STATISTIC``
+    what the table says of its entries.
+    """
+
+    UNIT: str | None
+    WHOLE_INFERENCES: bool
+    KIND: str
+    STATISTIC: str
+
+    def read(self, text: str, source: str, unit: str | None) -> ImportResult:
+        """Everything in a file's text; ``unit`` is what the user says that the file's unit is."""
+
+
+def merge(results: Iterable[ImportResult]) -> ImportResult:
+    """The results of several files as one."""
+    results = tuple(results)
+    return ImportResult(
+        tuple(reading for result in results for reading in result.readings),
+        tuple(unread for result in results for unread in result.unread),
+    )
+
+
+def ms_per_unit(stated: str | None, given: str | None) -> float:
+    """Milliseconds in the unit that a file states, or else the user; ``ValueError`` for none or two."""
+    if stated and given and stated != given:
+        raise ValueError(f"the latencies are in {stated}, not in {given}: leave out --unit")
+    unit = stated or given
+    if unit is None:
+        raise ValueError("the file does not state the unit of its latencies: give --unit us, ms or s")
+    return MS_PER_UNIT[unit]
+
+
+def amount(text: str, what: str = "the latency") -> float:
+    """A finite number of at least 0; raises ``ValueError`` saying what is wrong."""
+    try:
+        value = float(text.replace("_", "?"))  # Python would read 1_000 as a thousand
+    except ValueError:
+        raise ValueError(f"{what} {text!r} is not a number") from None
+    if not math.isfinite(value) or value < 0:
+        raise ValueError(f"{what} {text} is not a finite number of at least 0")
+    return value

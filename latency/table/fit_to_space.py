@@ -1,0 +1,102 @@
+"""Does a table speak of exactly the networks of a search space? Everything that differs is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dnas.blocks.ops import Op, head_ops, stem_ops
+from dnas.space import SearchSpace
+from latency.table.entry import Geometry
+from latency.table.table_file import TableFile
+
+Key = tuple[str, str]
+
+
+def space_problems(file: TableFile, space: SearchSpace) -> list[str]:
+    """Everything in which a table differs from ``space``; an empty list when it fits.
+
+    When the space or the resolution is another one, every entry differs: only that one cause is named.
+    """
+    header = file.header
+    reduced = space.reduced_from is not None and header.get("space") == space.reduced_from
+    if header.get("space") != space.name and not reduced:
+        return [f"space: the table is for {header.get('space')!r}, the search uses {space.name!r}"]
+    if header.get("resolution") != space.resolution:
+        return [_other_resolution(header.get("resolution"), space.resolution)]
+    expected = {
+        (layer.name, choice.name): Geometry.of(layer, choice)
+        for layer in space.layers
+        for choice in layer.choices
+    }
+    found = {(entry.layer, entry.choice): entry.geometry for entry in file.entries}
+    return [
+        *_fixed_problems(header.get("fixed"), space),
+        *_listed(
+            "missing entries", [key for key in expected if key not in found and key not in file.refused]
+        ),
+        *_listed(
+            "entries that the space does not have",
+            # What a reduced space has dropped is in the table of the full one, by design.
+            [key for key in found if key not in expected and not reduced],
+        ),
+        *_geometry_problems(expected, found),
+    ]
+
+
+def operation_text(op: Op) -> str:
+    """One operation in words, as the header describes stem and head: ``conv 3x3/2 3>16 at 224, hswish``."""
+    kernel = f" {op.kernel}x{op.kernel}/{op.stride}" if op.type in {"conv", "depthwise"} else ""
+    groups = f" in {op.groups} groups" if op.type == "conv" and op.groups > 1 else ""
+    return f"{op.type}{kernel} {op.in_channels}>{op.out_channels}{groups} at {op.input_size}, {op.activation}"
+
+
+def fixed_operations(space: SearchSpace) -> dict[str, list[str]]:
+    """Stem and head of a space in words."""
+    return {"stem": [*map(operation_text, stem_ops(space))], "head": [*map(operation_text, head_ops(space))]}
+
+
+def _other_resolution(table: Any, space: int) -> str:
+    return (
+        f"resolution: the table is for {table} px, the space is {space} px. To search on smaller images for "
+        f"a network deployed at {table} px, keep the space's resolution at {table} and give the training "
+        "resolution to the data module"
+    )
+
+
+def _fixed_problems(fixed: Any, space: SearchSpace) -> list[str]:
+    if not isinstance(fixed, Mapping):
+        return []  # the header's schema has already refused it
+    problems = []
+    for part, expected in fixed_operations(space).items():
+        given = fixed.get(part)
+        found = given if isinstance(given, list) else []
+        absent = [text for text in expected if text not in found]
+        extra = [text for text in found if text not in expected]
+        if found != expected:
+            problems.append(
+                f"fixed.{part}: only in the space: {'; '.join(absent) or '-'}; only in the table: "
+                f"{'; '.join(map(str, extra)) or '-'} (a space describes the deployed network: keep its "
+                "stem, head and number of classes there, and give a training set's classes to the network)"
+            )
+    return problems
+
+
+def _geometry_problems(expected: Mapping[Key, Geometry], found: Mapping[Key, Geometry]) -> list[str]:
+    """Choices of a layer that differ in the same way share one line."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for (layer, choice), geometry in expected.items():
+        differences = found[layer, choice].differences(geometry) if (layer, choice) in found else []
+        if differences:
+            groups.setdefault((layer, "; ".join(differences)), []).append(choice)
+    return [f"geometry of {layer} {', '.join(names)}: {what}" for (layer, what), names in groups.items()]
+
+
+def _listed(title: str, keys: Iterable[Key]) -> list[str]:
+    layers: dict[str, list[str]] = {}
+    for layer, choice in keys:
+        layers.setdefault(layer, []).append(choice)
+    if not layers:
+        return []
+    text = "; ".join(f"{layer} {' '.join(names)}" for layer, names in layers.items())
+    return [f"{title} ({sum(map(len, layers.values()))}): {text}"]

@@ -1,0 +1,1 @@
+"""The ``dnas`` command: Lightning's subcommands, the demo, configs and run folders."""

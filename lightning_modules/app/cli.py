@@ -1,0 +1,65 @@
+"""The ``dnas`` command: hands each subcommand to its module."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from dnas.support.command import one_message
+
+USAGE = """usage: dnas COMMAND [options]
+
+  demo      the whole way on handwritten digits: search, derive, retrain (minutes, no download)
+  fit       search, train a supernet or a network, as a config says:  dnas fit --config digits/search.yaml
+  validate  one-shot accuracy of a checkpoint on its validation split
+  test      the same on the test split
+  derive    architectures from a search checkpoint, with bounds on latency and size
+  refine    architectures on the front of accuracy, latency and size, by evolution in a trained supernet
+  compare   searches side by side under one table and one evaluator: report.html, figures, tables
+  export    a trained network as an ONNX file, compared with PyTorch
+  fidelity  does a supernet rank architectures as training them alone does?
+  latency   latency tables: list, show, build, measure, import, check, profile, compare
+  memory    memory of a training step, by plan of checkpointing, and the largest batch that fits
+  configs   list the shipped configs, print or copy them
+
+'dnas COMMAND --help' explains each. Every option of a config can be overridden: --trainer.max_epochs 5"""
+
+# Imported when called for, so that no command waits for what it does not use.
+LIGHTNING = ("fit", "validate", "test")
+MODULES = {
+    "demo": "lightning_modules.app.demo",
+    "derive": "dnas.derive.command",
+    "refine": "dnas.refine.command",
+    "compare": "dnas.compare.command",
+    "export": "dnas.export.command",
+    "fidelity": "dnas.fidelity.command",
+    "latency": "latency.__main__",
+    "memory": "dnas.memory.command",
+    "configs": "lightning_modules.app.configs_command",
+}
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point of ``dnas`` and of ``python -m lightning_modules.app.cli``."""
+    argv = sys.argv[1:] if argv is None else argv
+    if not argv or argv[0] in ("-h", "--help"):
+        print(USAGE)
+        return
+    command, rest = argv[0], argv[1:]
+    if command not in (*LIGHTNING, *MODULES):
+        known = ", ".join((*LIGHTNING, *MODULES))
+        raise SystemExit(f"dnas: unknown command {command!r}, expected one of {known}.\n\n{USAGE}")
+    with one_message(f"dnas {command}"):
+        if command in LIGHTNING:
+            import_module("lightning_modules.app.lightning_command").run_lightning(argv)
+        elif status := _status(import_module(MODULES[command]).main(rest)):
+            raise SystemExit(status)
+
+
+def _status(result: object) -> int:
+    """Modules return an exit status, or what they made for callers from Python."""
+    return result if isinstance(result, int) else 0
+
+
+if __name__ == "__main__":
+    main()

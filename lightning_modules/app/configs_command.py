@@ -1,0 +1,95 @@
+"""``dnas configs``: list, show and copy the configuration files that ship with the library."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from lightning_modules.app.resources import config_root, shipped_config, shipped_configs
+
+__all__ = ["copy_configs", "describe", "main"]
+
+
+def describe(path: Path) -> str:
+    """One-line description of a config: its first comment line, empty if it does not begin with one."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    first = next((line.strip() for line in lines if line.strip()), "")
+    return first.lstrip("#").strip() if first.startswith("#") else ""
+
+
+def copy_configs(names: Sequence[str], folder: Path, force: bool = False) -> list[Path]:
+    """Copy shipped configs to ``folder``, keeping their relative names; returns the paths written.
+
+    The relative name stays (``digits/search.yaml``) because an existing file wins over a shipped one: the
+    command that used the shipped config then uses the copy.
+
+    Raises:
+        FileNotFoundError: a name is not shipped.
+        FileExistsError: copies would overwrite files and ``force`` is off; names all of them.
+    """
+    sources = [shipped_config(name) for name in names]
+    targets = [folder / source.relative_to(config_root()) for source in sources]
+    existing = [str(target) for target in targets if target.exists()]
+    if existing and not force:
+        raise FileExistsError(
+            f"already there: {', '.join(existing)}; nothing was copied. "
+            "--force overwrites, --to DIR copies elsewhere"
+        )
+    for source, target in zip(sources, targets, strict=True):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    return targets
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Arguments of the command."""
+    parser = argparse.ArgumentParser(
+        prog="dnas configs",
+        description="List, show and copy the configs that ship with dnas. Every listed name can be given to "
+        "`dnas fit --config NAME` in any folder; a file of your own with that name comes first.",
+    )
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--show", metavar="NAME", help="print one config")
+    action.add_argument("--copy", metavar="NAME", nargs="+", help="copy configs, to edit them")
+    parser.add_argument("--to", metavar="DIR", type=Path, help="where --copy writes (default: here)")
+    parser.add_argument("--force", action="store_true", help="let --copy overwrite existing files")
+    return parser
+
+
+def _list(console: Console) -> None:
+    """Print all shipped configs with their descriptions."""
+    table = Table("config", "what it does", box=None, pad_edge=False)
+    table.columns[0].no_wrap = True
+    for name in shipped_configs():
+        table.add_row(name, describe(shipped_config(name)))
+    console.print(table)
+    console.print("\nuse:  dnas fit --config NAME      edit:  dnas configs --copy NAME", highlight=False)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``dnas configs`` with ``argv`` (default: the process's arguments); returns the exit code."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.copy is None and (arguments.to is not None or arguments.force):
+        parser.error("--to and --force belong to --copy NAME")
+    try:
+        if arguments.show is not None:
+            sys.stdout.write(shipped_config(arguments.show).read_text(encoding="utf-8"))
+        elif arguments.copy is not None:
+            for path in copy_configs(arguments.copy, arguments.to or Path(), arguments.force):
+                print(f"wrote {path}")
+        else:
+            _list(Console())
+    except OSError as error:
+        parser.error(str(error))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

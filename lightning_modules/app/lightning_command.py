@@ -1,0 +1,117 @@
+"""LightningCLI as ``dnas fit``, ``validate`` and ``test``: a folder per run, mistakes told in one message."""
+
+from __future__ import annotations
+
+from argparse import ArgumentError
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from jsonargparse import Namespace
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.cli import (
+    ArgsType,
+    LightningArgumentParser,
+    LightningCLI,
+    SaveConfigCallback,
+)
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+
+from lightning_modules.app.parse_errors import said_by_constructor, without_wrapping
+from lightning_modules.app.quiet import without_noise
+from lightning_modules.app.resources import resolve_config_arguments
+from lightning_modules.app.run_folder import make_run_folder
+
+
+class SaveConfig(SaveConfigCallback):
+    """Keeps the config of a run without its folder: taken again, it makes a run with a folder of its own."""
+
+    def __init__(
+        self, parser: LightningArgumentParser, config: Namespace, *arguments: Any, **options: Any
+    ) -> None:
+        config = config.clone()
+        config["run_folder"] = None
+        super().__init__(parser, config, *arguments, **options)
+
+
+class DnasCLI(LightningCLI):
+    """LightningCLI with a folder per run, loggers in it, and data facts passed on to the model."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument(
+            "--run_folder", type=str | None, default=None, help="where this run writes; must be empty"
+        )
+        for fact in ("num_classes", "in_channels"):
+            parser.link_arguments(f"data.{fact}", f"model.init_args.{fact}", apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        try:
+            super().parse_arguments(parser, args)
+        except ArgumentError as error:
+            raise ValueError(without_wrapping(str(error))) from error
+
+    def _parse_ckpt_path(self) -> None:
+        """Do not let a checkpoint's hyper-parameters override the command line, as LightningCLI does.
+
+        The command line says what to run; the module refuses a checkpoint that does not fit.
+        """
+
+    def instantiate_classes(self) -> None:
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            raise said_by_constructor(error) from error
+
+    def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        asked = self._get(self.config_init, "trainer.default_root_dir")
+        folder = make_run_folder(self._get(self.config_init, "run_folder") or asked, self._run_name())
+        kwargs["default_root_dir"] = str(folder)
+        if self._get(self.config_init, "trainer.logger") in (None, True):
+            kwargs["logger"] = [kind(folder, name="", version="") for kind in (CSVLogger, TensorBoardLogger)]
+        callbacks = list(self._get(self.config_init, "trainer.callbacks") or [])
+        if not any(isinstance(callback, ModelCheckpoint) for callback in callbacks):
+            # One of its own for the last epoch: 'last.ckpt' is what deriving and resuming want.
+            callbacks.append(
+                ModelCheckpoint(folder / "checkpoints", filename="last", enable_version_counter=False)
+            )
+        return super().instantiate_trainer(**kwargs, callbacks=callbacks)
+
+    def _run_name(self) -> str:
+        configs = self._get(self.config, "config") or []
+        path = Path(str(configs[-1])) if configs else Path(str(self.subcommand))
+        return "-".join(part for part in (path.parent.name, path.stem) if part not in ("", "configs"))
+
+    def before_fit(self) -> None:
+        table = getattr(self.model, "table", None)
+        if table is None or not self.trainer.is_global_zero:
+            return
+        print(f"Latency: {table.describe()}")
+        trained_at = getattr(self.datamodule, "resolution", table.space.resolution)
+        if trained_at != table.space.resolution:
+            print(
+                f"Latency is that of the deployed network at {table.space.resolution} px; "
+                f"training sees images of {trained_at} px."
+            )
+
+    def after_fit(self) -> None:
+        checkpoint = self.trainer.checkpoint_callback
+        if self.trainer.is_global_zero and checkpoint is not None:
+            print(f"Run folder: {self.trainer.default_root_dir}\nCheckpoint: {checkpoint.best_model_path}")  # type: ignore[attr-defined]
+
+
+def run_lightning(argv: list[str], **options: Any) -> DnasCLI:
+    """Run one LightningCLI subcommand (fit, validate, test)."""
+    with without_noise():
+        return DnasCLI(
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            model_class=pl.LightningModule,
+            datamodule_class=pl.LightningDataModule,
+            auto_configure_optimizers=False,
+            save_config_callback=SaveConfig,
+            save_config_kwargs={"overwrite": True},
+            seed_everything_default=0,
+            parser_kwargs={"prog": "dnas", "exit_on_error": False},
+            args=resolve_config_arguments(argv),
+            **options,
+        )

@@ -1,0 +1,90 @@
+"""The list of operations is that of the block: small tables by hand."""
+
+from __future__ import annotations
+
+from dnas.blocks.ops import (
+    Op,
+    block_ops,
+    fixed_ops,
+    head_ops,
+    inverted_residual_ops,
+    squeeze_excite_ops,
+    stem_ops,
+)
+from dnas.space import Choice, FixedOp, Layer, SearchSpace
+
+
+def layer(stride: int = 1, out: int = 4) -> Layer:
+    return Layer(0, 4, out, stride, 6, "hswish", ())
+
+
+def kinds(ops: tuple[Op, ...]) -> list[str]:
+    return [op.type for op in ops]
+
+
+def test_op_by_hand() -> None:
+    op = Op("conv", 4, 6, 5, kernel=3, stride=2, groups=2, bias=True, norm=True)
+    assert op.weights == 6 * 2 * 9 and op.params == 108 + 6 + 12
+    assert op.madds == 108 * 9, "a 5 x 5 map of stride 2 has 3 x 3 outputs"
+    pool = Op("pool", 8, 8, 7)
+    assert pool.params == pool.madds == 0 and not pool.has_weights
+
+
+def test_block_with_squeeze_excite_and_residual() -> None:
+    ops = block_ops(layer(), Choice("x", expansion=2, kernel=5, se=0.25))
+    assert kinds(ops) == ["conv", "depthwise", "pool", "conv", "conv", "sigmoid", "multiply", "conv", "add"]
+    expand, depthwise, _, reduce, grow, _, _, project, _ = ops
+    assert (expand.in_channels, expand.out_channels, expand.activation) == (4, 8, "hswish")
+    assert (depthwise.groups, depthwise.kernel, depthwise.weights) == (8, 5, 200)
+    assert (reduce.out_channels, reduce.bias, reduce.input_size, reduce.activation) == (2, True, 1, "hswish")
+    assert (grow.in_channels, grow.out_channels, grow.activation) == (2, 8, "none")
+    assert (project.activation, project.norm) == ("none", True)
+
+
+def test_no_residual_where_the_shape_changes_and_stride_is_depthwise() -> None:
+    for changed in (layer(stride=2), layer(out=6)):
+        assert "add" not in kinds(block_ops(changed, Choice("x", kernel=3)))
+    expand, depthwise, project = block_ops(layer(stride=2), Choice("x", kernel=3))
+    assert [(op.input_size, op.stride) for op in (expand, depthwise, project)] == [(6, 1), (6, 2), (3, 1)]
+
+
+def test_groups_shuffle_between_the_pointwise_convolutions() -> None:
+    ops = block_ops(layer(), Choice("x", expansion=2, kernel=3, groups=2))
+    assert kinds(ops) == ["conv", "shuffle", "depthwise", "conv", "add"]
+    assert [op.groups for op in ops] == [2, 1, 8, 2, 1]
+
+
+def test_skip() -> None:
+    skip = Choice("skip", skip=True)
+    assert block_ops(layer(), skip) == ()
+    (conv,) = block_ops(layer(stride=2, out=6), skip)
+    assert (conv.type, conv.kernel, conv.stride, conv.activation, conv.params) == ("conv", 1, 2, "hswish", 36)
+
+
+def test_first_block_of_mobilenet_has_no_expansion() -> None:
+    ops = inverted_residual_ops(
+        in_channels=4,
+        hidden=4,
+        out_channels=4,
+        kernel=3,
+        stride=1,
+        input_size=6,
+        activation="hswish",
+        squeezed=2,
+        expand=False,
+        se_activation="relu",
+    )
+    assert kinds(ops)[:2] == ["depthwise", "pool"] and ops[2].activation == "relu"
+    assert squeeze_excite_ops(4, 2, 6, "relu") == ops[1:6]
+
+
+def test_stem_and_head() -> None:
+    space = SearchSpace.load("moga")
+    assert kinds(stem_ops(space)) == ["conv", "depthwise", "conv"]
+    assert [op.activation for op in stem_ops(space)] == ["hswish", "relu", "none"]
+    assert kinds(head_ops(space)) == ["conv", "pool", "conv", "linear"], (
+        "dropout is no operation at deployment"
+    )
+    assert [op.norm for op in head_ops(space)] == [True, False, False, False]
+    assert head_ops(space)[-1].params == 1280 * 1000 + 1000
+    assert fixed_ops(FixedOp("dropout", 4, 4, 1, rate=0.2)) == ()

@@ -1,0 +1,101 @@
+"""Costing, fronts and normalised hypervolumes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+
+from dnas.compare.fronts import front, make_box, make_points, volume
+from dnas.compare.model import Box, Point
+from dnas.compare.source import Found
+from dnas.costs import Costs
+from dnas.runs.evaluator import Evaluation
+from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
+from latency import LatencyTable
+
+Make = Callable[..., Point]
+BOX = Box((0.0, 1.0), (10.0, 0.0), (0.0, 1000.0))
+
+
+def test_points_are_costed_by_the_table(
+    tiny_space: SearchSpace, tiny_table: LatencyTable, tiny_costs: Costs
+) -> None:
+    slow, fast = tiny_table.dearest(), tiny_table.cheapest()
+    broken = Architecture(tiny_space, (1, 1, 1))
+    found = [Found(fast, name="first"), Found(broken), Found(fast, name="again"), Found(slow, None, 7)]
+    evaluations = {
+        slow: Evaluation(0.5, 0.9, 1.0, 180),
+        fast: Evaluation(0.25, 0.5, 2.0, 180),
+        broken: Evaluation(0.1, 0.5, math.nan, 180),
+    }
+    first, second = make_points(found, evaluations, tiny_table, tiny_costs)
+    assert (first.choices, first.name, first.generation) == (fast.names, "first", None)
+    assert (second.choices, second.generation, second.name) == (slow.names, 7, "")
+    assert (second.top1, second.top5, second.loss) == (0.5, 0.9, 1.0)
+    assert second.latency_ms == tiny_table.latency_ms(slow)
+    assert (second.latency_low_ms, second.latency_high_ms) == tiny_table.latency_interval(slow)
+    assert (second.params, second.madds) == (tiny_costs.params_of(slow), tiny_costs.madds_of(slow))
+
+
+def test_front_of_three_objectives(make_point: Make) -> None:
+    points = [
+        make_point(1, 0.5, 100),
+        make_point(2, 0.5, 100),  # slower than the first, nothing better
+        make_point(2, 0.5, 200),  # slower, with more parameters
+        make_point(3, 0.4, 150),  # worse than the third in all
+        make_point(3, 0.9, 50),
+    ]
+    assert front(points, "top1") == (points[0], points[2], points[4])
+    assert front([], "top1") == ()
+
+
+def test_front_by_loss(make_point: Make) -> None:
+    better, worse = make_point(1, 0.1, loss=0.5), make_point(1, 0.9, loss=0.6)
+    assert front([worse, better], "loss") == (better,)
+    assert front([worse, better], "top1") == (worse,)
+
+
+def test_equal_points_are_all_kept(make_point: Make) -> None:
+    twins = [make_point(1, 0.5), make_point(1, 0.5, choices=("E2K5", "E1K3", "E1K3"))]
+    assert front(twins, "top1") == tuple(twins)
+
+
+def test_volume_by_hand(make_point: Make) -> None:
+    """Shares of the box: (0.5, 0.8, 0.1) and (0.9, 0.5, 0.1), so the union in the plane is 0.4 + 0.2."""
+    points = [make_point(2, 0.5, 100), make_point(5, 0.9, 100)]
+    assert volume(points, "top1", BOX, plane=True) == pytest.approx(0.5 * 0.8 + 0.4 * 0.5)
+    assert volume(points, "top1", BOX) == pytest.approx((0.5 * 0.8 + 0.4 * 0.5) * 0.1)
+
+
+def test_volume_of_losses_counts_down_to_zero(make_point: Make) -> None:
+    box = Box((2.0, 0.0), BOX.latency_ms, BOX.params)
+    point = make_point(5, 0.0, 500, loss=0.5)
+    assert volume([point], "loss", box) == pytest.approx(0.75 * 0.5 * 0.5)
+    assert volume([make_point(5, 0.9, 500, loss=2.5)], "loss", box) == 0.0, "worse than guessing"
+
+
+def test_volume_of_nothing_and_of_everything(make_point: Make) -> None:
+    assert volume([], "top1", BOX) == volume([], "top1", BOX, plane=True) == 0.0
+    assert volume([make_point(0, 1.0, 1000)], "top1", BOX) == 1.0
+
+
+def test_an_objective_that_nothing_changes(make_point: Make) -> None:
+    box = Box((0.0, 1.0), (3.0, 3.0), (100.0, 100.0))
+    assert volume([make_point(3, 0.6, 100)], "top1", box) == pytest.approx(0.6)
+
+
+def test_box_holds_every_architecture(
+    tiny_space: SearchSpace, tiny_table: LatencyTable, tiny_costs: Costs
+) -> None:
+    genomes = [(a, b, c) for a in range(4) for b in range(3) for c in range(4)]
+    every = [Architecture(tiny_space, genome) for genome in genomes]
+    box = make_box(tiny_table, tiny_costs, math.log(10))
+    params = [tiny_costs.params_of(each) for each in every]
+    latencies = [tiny_table.latency_ms(each) for each in every]
+    assert box.params == (min(params), max(params))
+    assert box.latency_ms == (max(latencies), min(latencies))
+    assert box.quality == (math.log(10), 0.0)
+    assert make_box(tiny_table, tiny_costs, None).quality == (0.0, 1.0)

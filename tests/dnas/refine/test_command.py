@@ -1,0 +1,107 @@
+"""The command itself: what it prints and refuses, alone and as several processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dnas.refine.command import build_parser, main
+from dnas.refine.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[3]
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def arguments(one_shot_checkpoint: Path, tiny_table_file: Path) -> list[str]:
+    options = {"--checkpoint": one_shot_checkpoint, "--table": tiny_table_file, "--population": 5}
+    small = {"--generations": 2, "--recalibration-batches": 1}
+    return [f"{name}={value}" for name, value in (options | small).items()]
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    leaks = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "DNAS_TRACEBACK")
+    environment = {name: value for name, value in os.environ.items() if name not in leaks}
+    environment |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "COLUMNS": "120"}
+    return subprocess.run(
+        [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_it_prints_the_front_and_what_it_cost(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = main([*arguments, "--output", str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert f"nsga2: front of {len(outcome.rows)}, of 10 evaluated" in printed
+    assert f"{outcome.rows[0]['loss']:.4f}" in printed and "calibrated ms" in printed
+    assert "Ranked by loss on 180 validation images" in printed and "s each" in printed
+    assert f"Wrote {tmp_path / 'front.json'}" in printed.replace("\n", "")
+    assert "Continued" not in printed
+    main([*arguments, "--output", str(tmp_path)])
+    assert "Continued from generation 2" in capsys.readouterr().out
+
+
+def test_two_processes_find_the_same_as_one(arguments: list[str], tmp_path: Path) -> None:
+    one = run("-m", "dnas.refine", *arguments, "--output", str(tmp_path / "one"))
+    assert one.returncode == 0, one.stderr
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+    two = run(*torchrun, "-m", "dnas.refine", *arguments, "--output", str(tmp_path / "two"))
+    assert two.returncode == 0, two.stderr
+    for name in ("front.json", "evaluated.csv", "hypervolume.csv"):
+        assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
+    shares = [len(path.read_text().split("\n\n")) for path in tmp_path.glob("two/evaluations-*.jsonl")]
+    assert len(shares) == 2 and sum(shares) == 10
+    assert two.stdout.count("Wrote") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--latency-below", "0.01"], "latency at most 0.01 ms"),
+        (["--population", "0", "--generations", "0"], "--population must be 1 or more, got 0; --generations"),
+        (["--weights", "1", "-1", "0"], "--weights must be three numbers, 0 or more and not all 0"),
+        (["--target-ms", "5"], "--target-ms is for mnasnet and netadapt"),
+        (["--algorithm", "mnasnet"], "mnasnet needs the latency that its reward aims at: --target-ms"),
+        (["--algorithm", "netadapt"], "netadapt needs a network to begin with: --seed-from"),
+        (["--latency-below", "nan"], "--latency-below must be a number above 0, got nan"),
+        (["--device", "tpu"], "--device must be one of auto, cpu, cuda, got tpu"),
+        (["--table", "nosuch"], "nosuch"),
+        (["--checkpoint", "none.ckpt"], "No checkpoint none.ckpt"),
+        (["--seed-from", "moga_a"], "is of the space moga"),
+    ],
+)
+def test_mistakes_end_with_one_message(
+    options: list[str], told: str, arguments: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([*arguments, "--output", str(tmp_path / "out"), *options])
+    assert told in str(caught.value) and str(caught.value).startswith("dnas refine: ")
+
+
+def test_an_output_that_is_a_file(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(SystemExit, match="is a file: give a folder"):
+        main([*arguments, "--output", str(tmp_path / "file")])
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_every_algorithm_is_explained() -> None:
+    from dnas.refine.settings import ALGORITHM_NAMES
+
+    told = build_parser().format_help()
+    assert all(f"\n  {name} " in told for name in ALGORITHM_NAMES)
+
+
+def test_defaults_are_those_of_the_settings() -> None:
+    options = vars(build_parser().parse_args(["--checkpoint", "a", "--output", "b"]))
+    plain: Any = Settings(Path("a"), Path("b"))
+    assert {name: tuple(v) if isinstance(v, list) else v for name, v in options.items()} == {
+        name: tuple(v) if isinstance(v, list) else v for name, v in vars(plain).items()
+    }

@@ -1,0 +1,366 @@
+"""Weighted NSGA-II as a whole: nothing twice, nothing left out, resumed as if undisturbed, no mere chance."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dnas.search.evolution.hypervolume import hypervolume
+from dnas.search.evolution.mutation import Mutation
+from dnas.search.evolution.nsga2 import NSGA2
+from dnas.search.evolution.pareto import non_dominated
+from dnas.search.evolution.random_search import RandomSearch
+from dnas.search.evolution.selection import Population
+
+CHOICES = (4, 1, 3, 5, 2, 4, 3, 4)
+MAXIMIZE = (True, False, True)
+
+
+def search(seed: int = 0, **settings: Any) -> NSGA2:
+    defaults: dict[str, Any] = {
+        "choices": CHOICES,
+        "maximize": MAXIMIZE,
+        "weights": (2, 2, 1),
+        "population": 16,
+    }
+    return NSGA2(**defaults | settings, generator=np.random.default_rng(seed))
+
+
+def conflicting(genomes: np.ndarray) -> np.ndarray:
+    """Top-1, milliseconds and parameters, (n, 3), as sums over layers; more of one costs another."""
+    table = np.random.default_rng(7).random((3, len(genomes.T), 16))
+    table[0] = 0.6 * table[1] + 0.4 * table[0]
+    table[2] = 0.3 * table[1] + 0.7 * table[2]
+    return table[:, np.arange(len(genomes.T)), genomes].sum(axis=-1).T
+
+
+def late(genomes: np.ndarray) -> np.ndarray:
+    """By how many milliseconds the genomes are above a limit that a fifth of them keeps."""
+    return np.maximum(0, conflicting(genomes)[:, 1] - 2.9)
+
+
+def evaluated(genomes: np.ndarray, violations: Callable | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Values and violations; every other genome is left without values if it is infeasible."""
+    broken = violations(genomes) if violations else np.zeros(len(genomes))
+    unknown = (broken > 0) & (np.arange(len(genomes)) % 2 == 0)
+    return np.where(unknown[:, None], np.nan, conflicting(genomes)), broken
+
+
+def run(one: NSGA2, generations: int, violations: Callable | None = None) -> list[np.ndarray]:
+    """All genomes asked for."""
+    asked = []
+    for _ in range(generations):
+        asked.append(one.ask())
+        one.tell(asked[-1], *evaluated(asked[-1], violations))
+    return asked
+
+
+def through_json(one: NSGA2) -> dict[str, Any]:
+    return json.loads(json.dumps(one.state_dict(), allow_nan=False))
+
+
+def same(one: list[np.ndarray], other: list[np.ndarray]) -> bool:
+    return len(one) == len(other) and all(map(np.array_equal, one, other))
+
+
+def test_every_genome_is_new_and_in_range() -> None:
+    asked = np.concatenate(run(search(), 40))
+    assert asked.shape == (640, 8) and asked.dtype == np.int64
+    assert len(np.unique(asked, axis=0)) == 640
+    assert (asked >= 0).all() and (asked < np.array(CHOICES)).all()
+
+
+def test_ask_repeats_itself_until_told() -> None:
+    one = search()
+    for _ in range(3):
+        genomes = one.ask()
+        before = genomes.copy()
+        genomes[:] = 0
+        assert (one.ask() == before).all()
+        one.tell(before, conflicting(before))
+    with pytest.raises(ValueError, match="tell came without ask"):
+        one.tell(before, conflicting(before))
+
+
+def test_what_was_not_asked_is_refused_and_changes_nothing() -> None:
+    one, other = search(), search()
+    genomes = one.ask()
+    with pytest.raises(ValueError, match="same order; values must have shape"):
+        one.tell(genomes[::-1], np.ones((16, 2)))
+    assert same(run(one, 3), run(other, 3))
+
+
+def test_genomes_stay_integers_however_they_are_told() -> None:
+    one = search()
+    genomes = one.ask()
+    one.tell(genomes.astype(float).tolist(), conflicting(genomes).tolist())
+    assert one.population.genomes.dtype == one.front()[0].dtype == one.ask().dtype == np.int64
+
+
+def test_the_same_seed_gives_the_same_run() -> None:
+    assert same(run(search(3), 10), run(search(3), 10))
+    assert not same(run(search(3), 10), run(search(4), 10))
+
+
+@pytest.mark.parametrize("weights", [(1, 1, 1), (0.1, 0.1, 0.1), (7, 7, 7), (1 / 3, 1 / 3, 1 / 3)])
+def test_equal_weights_are_the_standard_search_bit_by_bit(weights: tuple[float, ...]) -> None:
+    assert same(run(search(weights=weights), 10), run(search(weights=None), 10))
+
+
+def test_only_the_ratios_of_weights_count() -> None:
+    standard = run(search(weights=(2, 2, 1)), 10)
+    assert same(run(search(weights=(0.4, 0.4, 0.2)), 10), standard)
+    assert not same(run(search(weights=(1, 2, 2)), 10), standard)
+
+
+@pytest.mark.parametrize("violations", [None, late])
+def test_the_front_is_that_of_everything_told(violations: Callable | None) -> None:
+    one = search()
+    asked = np.concatenate(run(one, 15, violations))
+    feasible = asked if violations is None else asked[violations(asked) == 0]
+    expected = feasible[non_dominated(conflicting(feasible), MAXIMIZE)]
+    genomes, values = one.front()
+    assert sorted(genomes.tolist()) == sorted(expected.tolist())
+    assert (values == conflicting(genomes)).all()
+    assert (np.diff(values[:, 0]) <= 0).all()
+
+
+@pytest.mark.parametrize("violations", [None, late])
+def test_the_best_of_parents_and_children_survive(violations: Callable | None) -> None:
+    one = search()
+    assert len(one.population.genomes) == 0
+    for _ in range(8):
+        before = one.population
+        (asked,) = run(one, 1, violations)
+        values, broken = evaluated(asked, violations)
+        expected = Population.assess(
+            np.concatenate([before.genomes, asked]),
+            np.concatenate([before.values, values]),
+            np.concatenate([before.violations, broken]),
+            MAXIMIZE,
+            (2, 2, 1),
+        ).best(16)
+        for found, wanted in zip(one.population, expected, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_bound_is_approached_and_then_kept() -> None:
+    one = search()
+    start = one.ask()
+    assert (late(start) > 0).mean() > 0.5
+    run(one, 10, late)
+    assert (one.population.violations == 0).all()
+    # Nobody keeps this one: the smallest violations survive, and there is no front.
+    one = search()
+    asked = np.concatenate(run(one, 10, lambda genomes: 1 + conflicting(genomes)[:, 1]))
+    smallest = np.sort(1 + conflicting(asked)[:, 1])[:16]
+    np.testing.assert_array_equal(one.population.violations, smallest)
+    assert len(one.front()[0]) == 0
+
+
+def test_values_that_are_nan_never_win() -> None:
+    one = search()
+    for _ in range(6):
+        genomes = one.ask()
+        values = conflicting(genomes)
+        failed = genomes[:, 0] == 0
+        values[failed, :2] = np.nan, -np.inf
+        one.tell(genomes, values)
+    assert (one.population.genomes[:, 0] != 0).all() and (one.front()[0][:, 0] != 0).all()
+    one = search()
+    for _ in range(3):
+        one.tell(one.ask(), np.full((16, 3), np.nan))
+    assert len(one.front()[0]) == 0 and len(one.population.genomes) == 16
+
+
+@pytest.mark.parametrize("violations", [None, late])
+@pytest.mark.parametrize("pending", [False, True])
+def test_resumed_at_every_generation_it_goes_on_undisturbed(
+    violations: Callable | None, pending: bool
+) -> None:
+    prior = np.random.default_rng(0).random((8, 5))
+    prior[1, 1:] = np.nan  # a layer with one choice
+    settings = {"initial": np.zeros((2, 8), dtype=int), "prior": prior}
+    undisturbed = search(**settings)
+    expected = run(undisturbed, 12, violations)
+    disturbed, asked = search(**settings), []
+    for generation in range(12):
+        if pending:
+            disturbed.ask()
+        # Of the new search's own, only the settings count: neither its seed nor what it began with.
+        again = search(seed=100 + generation, prior=prior)
+        again.load_state_dict(through_json(disturbed))
+        disturbed = again
+        asked += run(disturbed, 1, violations)
+    assert same(asked, expected)
+    assert through_json(disturbed) == through_json(undisturbed)
+    for one, other in zip(disturbed.front(), undisturbed.front(), strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
+def test_a_state_can_be_loaded_over_another() -> None:
+    one, other = search(1), search(2)
+    run(one, 3)
+    run(other, 5)
+    other.load_state_dict(through_json(one))
+    assert same(run(other, 5), run(one, 5))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"choices": (4, 1, 3, 5, 2, 4, 3, 3)}, "choices was"),
+        ({"maximize": (True, True, True)}, "maximize was"),
+        ({"weights": (1, 1, 1)}, "weights was"),
+        ({"population": 17}, "population was 16 and is now 17"),
+        ({"crossover": 0.8}, "crossover was 0.9 and is now 0.8"),
+        ({"mutation": Mutation.only_random()}, "mutation was"),
+        ({"prior": np.ones((8, 5)) - 0.5 * np.eye(8, 5)}, "prior was"),
+        ({"population": 17, "crossover": 0.8}, "population was .* crossover was"),
+    ],
+)
+def test_a_state_of_other_settings_is_refused(settings: dict[str, Any], message: str) -> None:
+    one, other = search(), search(**settings)
+    run(one, 2)
+    before = through_json(other)
+    with pytest.raises(ValueError, match=f"other settings: {message}"):
+        other.load_state_dict(through_json(one))
+    assert through_json(other) == before
+
+
+@pytest.mark.parametrize("choices", [(1,), (7,), (1, 1, 1), (2, 3, 1, 2), (3, 3, 3, 3)])
+@pytest.mark.parametrize("population", [1, 5, 200])
+def test_a_small_space_is_exhausted(choices: tuple[int, ...], population: int) -> None:
+    one = search(choices=choices, population=population)
+    asked = []
+    while len(genomes := one.ask()):
+        asked.append(genomes)
+        one.tell(genomes, conflicting(genomes))
+    size = math.prod(choices)
+    assert [len(genomes) for genomes in asked[:-1]] == [population] * ((size - 1) // population)
+    everything = np.concatenate(asked)
+    assert sorted(map(tuple, everything.tolist())) == list(itertools.product(*map(range, choices)))
+    assert one.ask().shape == (0, len(choices))
+    end = through_json(one)
+    one.tell(one.ask(), np.empty((0, 3)))
+    assert one.ask().shape == (0, len(choices)) and through_json(one) == end
+    expected = everything[non_dominated(conflicting(everything), MAXIMIZE)]
+    assert sorted(one.front()[0].tolist()) == sorted(expected.tolist())
+
+
+def test_children_mix_their_parents() -> None:
+    zeros_and_ones = np.random.default_rng(0).integers(2, size=(8, 14))
+    settings: dict[str, Any] = {"choices": (9,) * 14, "population": 8, "initial": zeros_and_ones}
+    asked = run(search(**settings, crossover=1, mutation=Mutation(probability=0)), 10)
+    assert np.concatenate(asked).max() == 1
+
+
+def test_the_survivors_are_learned_from() -> None:
+    one = search(mutation=Mutation(learning_rate=1))
+    run(one, 3)
+    counts = [np.bincount(column, minlength=5) for column in one.population.genomes.T]
+    assert through_json(one)["distribution"] == (np.array(counts) / 16).tolist()
+
+
+def test_without_variation_unseen_genomes_are_drawn() -> None:
+    asked = np.concatenate(run(search(crossover=0, mutation=Mutation(probability=0)), 10))
+    assert len(np.unique(asked, axis=0)) == 160
+
+
+def test_it_begins_with_the_initial_genomes() -> None:
+    given = np.array([[3, 0, 2, 4, 1, 3, 2, 3], [0] * 8, [3, 0, 2, 4, 1, 3, 2, 3], [1, 0, 1, 1, 1, 1, 1, 1]])
+    first = search(initial=given).ask()
+    assert first[:3].tolist() == given[[0, 1, 3]].tolist()
+    assert len(np.unique(first, axis=0)) == len(first) == 16
+    assert search(initial=given, population=2).ask().tolist() == given[:2].tolist()
+    assert search(initial=given[:0]).ask().tolist() == search().ask().tolist()
+
+
+def test_what_it_began_with_is_not_asked_for_again() -> None:
+    for seed in range(20):
+        small = search(seed, choices=(2, 2, 2), population=3, initial=[[0, 0, 0], [1, 1, 1]])
+        asked = np.concatenate(run(small, 5))
+        assert len(asked) == len(np.unique(asked, axis=0)) == 8
+
+
+def test_a_prior_guides_the_children() -> None:
+    prior = np.ones((8, 5))
+    prior[3] = [0, 0, 0, 0, 1]
+    mutation = Mutation(random=0, reinforced=0, prior=1, gene_rate=0.5)
+    guided, blind = (
+        np.concatenate(run(search(mutation=mutation, prior=each), 5)[1:]) for each in (prior, None)
+    )
+    assert (guided[:, 3] == 4).mean() > 1.5 * (blind[:, 3] == 4).mean()
+
+
+def test_all_that_is_wrong_in_one_message() -> None:
+    with pytest.raises(ValueError) as error:
+        NSGA2(
+            choices=CHOICES,
+            maximize=MAXIMIZE,
+            weights=(1, -1, 1),
+            population=0,
+            generator=7,
+            crossover=1.5,
+            prior=np.ones((2, 2)),
+            initial=[[9] * 8],
+        )
+    for part in (
+        "weights must be 3 finite numbers",
+        "population must be a whole number, 1 or more, got 0",
+        "generator must be a numpy.random.Generator, got int",
+        "crossover is a probability in [0, 1], got 1.5",
+        "prior must have shape (layers, most choices), (8, 5)",
+        "initial: genomes must stay in range",
+    ):
+        assert part in str(error.value)
+    with pytest.raises(ValueError, match="maximize must have an entry"):
+        search(maximize=(), weights=None)
+    with pytest.raises(ValueError, match="choices"):
+        search(choices=())
+    with pytest.raises(ValueError, match="whole number"):
+        search(population=2.5)
+
+
+def leading_ones(genomes: np.ndarray) -> np.ndarray:
+    """LOTZ (Laumanns et al. 2004): the front is all genomes of ones up to some layer, then zeros."""
+    ones = np.cumprod(genomes, axis=1).sum(axis=1)
+    zeros = np.cumprod(1 - genomes[:, ::-1], axis=1).sum(axis=1)
+    return np.stack([ones, zeros], axis=1).astype(float)
+
+
+def test_a_known_front_is_found() -> None:
+    one = NSGA2(choices=(2,) * 12, maximize=(True, True), population=30, generator=np.random.default_rng(0))
+    for _ in range(40):  # 1,200 of 4,096
+        genomes = one.ask()
+        one.tell(genomes, leading_ones(genomes))
+    assert one.front()[1].tolist() == [[12 - k, k] for k in range(13)]
+
+
+@pytest.mark.parametrize("mutation", [Mutation(), Mutation.only_random()])
+def test_it_beats_random_search_at_equal_evaluations(mutation: Mutation) -> None:
+    choices = (12,) * 14
+    reference, volumes = conflicting(np.zeros((1, 14), dtype=int)) * 0 + [[0, 14, 0]], []
+    for seed in range(3):
+        generator = np.random.default_rng(seed)
+        weighted = NSGA2(
+            choices=choices,
+            maximize=MAXIMIZE,
+            weights=(2, 2, 1),
+            population=30,
+            generator=np.random.default_rng(seed),
+            mutation=mutation,
+        )
+        run(weighted, 30)
+        blind = RandomSearch(choices, 900, generator).ask()
+        volumes.append(
+            [hypervolume(v, reference[0], MAXIMIZE) for v in (weighted.front()[1], conflicting(blind))]
+        )
+    ours, theirs = np.transpose(volumes)
+    assert ours.min() > 1.15 * theirs.max()

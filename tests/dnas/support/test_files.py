@@ -1,0 +1,42 @@
+"""A file is written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from dnas.support.files import append_line, write_text
+
+
+def test_writes_and_replaces(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "file.txt"
+    assert write_text(path, "a\nü\n") == path
+    assert path.read_bytes() == "a\nü\n".encode(), "UTF-8 and plain line ends, on every system"
+    write_text(str(path), "b")
+    assert path.read_text(encoding="utf-8") == "b" and list(path.parent.iterdir()) == [path]
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = write_text(tmp_path / "file.txt", "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(path, "new \ud800")
+    assert path.read_text(encoding="utf-8") == "old" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+def test_permissions_are_those_of_an_ordinary_file(tmp_path: Path) -> None:
+    ordinary = tmp_path / "ordinary"
+    ordinary.write_text("x", encoding="utf-8")
+    written = write_text(tmp_path / "written", "x")
+    assert stat.S_IMODE(written.stat().st_mode) == stat.S_IMODE(ordinary.stat().st_mode)
+
+
+def test_lines_are_added_whole_after_a_torn_one(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "lines"
+    assert append_line(path, "one") == path
+    path.write_bytes(path.read_bytes() + b"tor")
+    append_line(path, "two")
+    assert [line for line in path.read_text().splitlines() if line] == ["one", "tor", "two"]

@@ -1,0 +1,231 @@
+"""Tables assembled for a small space, compared with what they were made of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dnas.blocks.ops import block_ops
+from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
+from latency import LatencyTable, TableError, load_table
+from latency.sources.assembled.assembly import Assembly
+from latency.sources.assembled.block_error import block_error, widening
+from latency.sources.assembled.build import TableBuilder
+from latency.sources.assembled.calibration import Calibration
+from latency.sources.assembled.kernel_model import Prediction
+from latency.sources.assembled.shape import KernelShape
+from latency.sources.assembled.support import shapes_of
+from latency.sources.assembled.validation import Figures
+from latency.table.entry import Entry
+from latency.table.table_file import read_file
+
+LIKE_MOBILENET_V2 = "E3K3 E3K3 E3K3 E3K3"
+
+
+@pytest.fixture(scope="module")
+def path(assembly: Assembly, small: SearchSpace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return TableBuilder(assembly).build(small, tmp_path_factory.mktemp("tables") / "small.csv")
+
+
+@pytest.fixture(scope="module")
+def table(path: Path, small: SearchSpace) -> LatencyTable:
+    return load_table(path, small)
+
+
+@pytest.fixture(scope="module")
+def entries(path: Path) -> dict[tuple[str, str], Entry]:
+    return {(entry.layer, entry.choice): entry for entry in read_file(path).entries}
+
+
+def predictions(
+    assembly: Assembly, small: SearchSpace, layer: int, choice: str
+) -> list[tuple[KernelShape, Prediction]]:
+    block = next(option for option in small.layers[layer].choices if option.name == choice)
+    shapes = shapes_of(block_ops(small.layers[layer], block), assembly.dataset.runtime)
+    return list(zip(shapes, assembly.model.predict(shapes), strict=True))
+
+
+def test_a_network_of_measured_kernels_is_the_sum_of_its_rows_calibrated_once(
+    table: LatencyTable, small: SearchSpace, assembly: Assembly
+) -> None:
+    """mobilenetv2_w1 begins with these blocks: their rows, stem and head, times slope, plus offset."""
+    architecture = Architecture.parse(LIKE_MOBILENET_V2, small)
+    shapes = [
+        KernelShape("conv", 32, 3, 16, 3, 2),
+        *(shape for layer in range(4) for shape, _ in predictions(assembly, small, layer, "E3K3")),
+        KernelShape("pointwise", 8, 40, 96),
+        KernelShape("pool", 8, 96, 96),
+        KernelShape("linear", 1, 96, 10),
+    ]
+    total_ms = sum(time.us for time in assembly.model.predict(shapes)) / 1e3
+    assert table.latency_ms(architecture) == pytest.approx(1.5 + 1.1 * total_ms, abs=1e-3)
+    assert table.overhead_ms == 1.5
+    assert sum(table.kernel_shares(architecture).values()) == pytest.approx(table.latency_ms(architecture))
+
+
+def test_parts_add_up_to_the_milliseconds(entries: dict[tuple[str, str], Entry]) -> None:
+    for entry in entries.values():
+        assert sum(entry.parts.values()) == pytest.approx(entry.ms, abs=3e-4)
+    assert list(entries["L1", "E3K3SE"].parts) == ["pointwise", "depthwise", "pool", "linear", "multiply"]
+    assert list(entries["L1", "E3K3G"].parts) == ["grouped", "copy", "depthwise"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "choice", "source"),
+    [
+        (0, "E3K3", "assembled"),
+        (0, "E3K3SE", "predicted"),  # the multiplication was never measured
+        (0, "E4K7", "predicted"),
+        (0, "E3K3G", "predicted"),
+        (0, "skip", "assembled"),  # nothing runs
+        (1, "skip", "predicted"),
+    ],
+)
+def test_an_entry_is_assembled_when_all_of_its_kernels_were_measured(
+    layer: int,
+    choice: str,
+    source: str,
+    entries: dict[tuple[str, str], Entry],
+    assembly: Assembly,
+    small: SearchSpace,
+) -> None:
+    entry = entries[f"L{layer + 1}", choice]
+    parts = predictions(assembly, small, layer, choice)
+    assert entry.source == source
+    assert (entry.source == "assembled") == all(time.measured for _, time in parts)
+    assert entry.ms == pytest.approx(sum(time.us for _, time in parts) / 1e3, abs=1e-4)
+    shapes, times = [shape for shape, _ in parts], [time for _, time in parts]
+    error = block_error(shapes, times, widening(assembly.held_out_kernels))
+    assert entry.relative_error == pytest.approx(error, abs=1e-4)
+
+
+def test_the_addition_is_fused_into_the_projection(assembly: Assembly, small: SearchSpace) -> None:
+    projections = [predictions(assembly, small, layer, "E3K3")[-1][0] for layer in range(4)]
+    assert [shape.adds for shape in projections] == [True, False, True, False]
+
+
+def test_the_header_tells_how_far_to_trust_it(table: LatencyTable, assembly: Assembly) -> None:
+    facts = table.provenance
+    assert facts["kind"] == table.kind == "assembled" and not table.is_measured
+    assert (facts["device"], facts["gpu"]) == ("Google Pixel 4", "Adreno 640")
+    assert facts["name"] == "adreno640_tflite2.10_64px"
+    assert facts["error"]["network_mean"] == round(assembly.end_to_end.mape, 3)
+    assert "families left out" in facts["error"]["statement"]
+    calibration = facts["calibration"]
+    assert (calibration["offset_ms"], calibration["slope"], calibration["networks"]) == (1.5, 1.1, 8)
+    assert calibration["kendall_tau"] == 1.0
+    figures = {figure["what"]: figure for figure in facts["validation"]["figures"]}
+    assert list(figures) == [
+        "pointwise kernels",
+        "depthwise kernels",
+        "conv kernels",
+        "linear kernels",
+        "pool kernels",
+        "whole networks",
+    ]
+    assert figures["whole networks"]["n"] == 8
+    assert figures["pointwise kernels"]["n"] == assembly.of_kind("pointwise").n  # type: ignore[union-attr]
+
+
+def test_weak_spots_are_those_of_this_space(
+    table: LatencyTable, assembly: Assembly, small: SearchSpace, tmp_path: Path
+) -> None:
+    spots = table.provenance["validation"]["weak_spots"]
+    assert spots[0].startswith("4 of 18 blocks consist of measured kernels alone")  # two skips run nothing
+    widened = [
+        f"{kind} kernels" for kind, factor in widening(assembly.held_out_kernels).items() if factor > 1.2
+    ]
+    assert [spot.split(":")[0] for spot in spots[1:-1]] == [*widened, "multiply", "shuffle"]
+    assert f"relative error {assembly.model.extrapolation_error:.0%}" in spots[-1]
+    definition = small.to_dict()
+    definition["choices"] = {"E3K3": definition["choices"]["E3K3"]}
+    plain = SearchSpace.from_dict(definition)
+    built = load_table(TableBuilder(assembly).build(plain, tmp_path / "plain.csv"), plain)
+    assert built.provenance["validation"]["weak_spots"] == [
+        "4 of 4 blocks consist of measured kernels alone, the rest are predicted"
+    ]
+    assert built.coverage().entries == {"assembled": 4}
+
+
+def test_coverage_counts_entries_and_milliseconds(table: LatencyTable) -> None:
+    coverage = table.coverage()
+    assert coverage.entries == {"predicted": 14, "assembled": 6}
+    assert sum(coverage.share.values()) == pytest.approx(1)
+
+
+def test_the_same_measurements_give_the_same_file(
+    path: Path, assembly: Assembly, small: SearchSpace, tmp_path: Path
+) -> None:
+    again = TableBuilder(assembly).build(small, tmp_path / "again.csv")
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_tables_of_224_pixels_have_the_plain_name(assembly: Assembly, small: SearchSpace) -> None:
+    builder = TableBuilder(assembly)
+    assert builder.name(small) == "adreno640_tflite2.10_64px"
+    assert builder.name(small.adapt(resolution=224)) == "adreno640_tflite2.10"
+
+
+def test_an_unsupported_space_writes_nothing(assembly: Assembly, small: SearchSpace, tmp_path: Path) -> None:
+    with pytest.raises(TableError, match=r"do not support \d+ kernel\(s\) of the space small at 8 px"):
+        TableBuilder(assembly).build(small.adapt(resolution=8), tmp_path / "t.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_activations_that_the_runtimes_data_does_not_know_are_refused(
+    assembly: Assembly, small: SearchSpace, tmp_path: Path
+) -> None:
+    definition = small.to_dict()
+    definition["layers"][0]["activation"] = "swish"
+    with pytest.raises(TableError, match=r"tflite_2.10 does not say which kernels run swish"):
+        TableBuilder(assembly).build(SearchSpace.from_dict(definition), tmp_path / "t.csv")
+
+
+def test_figures_without_a_rank_correlation_leave_it_out(
+    assembly: Assembly, small: SearchSpace, tmp_path: Path
+) -> None:
+    """One held-out kernel of a kind has no rank; the table must still load."""
+    pools = [held for held in assembly.held_out_kernels if held.shape.kind == "pool"]
+    others = [held for held in assembly.held_out_kernels if held.shape.kind != "pool"]
+    sparse = replace(assembly, held_out_kernels=(*others, pools[0]))
+    table = load_table(TableBuilder(sparse).build(small, tmp_path / "t.csv"), small)
+    figures = {figure["what"]: figure for figure in table.provenance["validation"]["figures"]}
+    assert figures["pool kernels"]["n"] == 1 and "kendall_tau" not in figures["pool kernels"]
+    assert "kendall_tau" in figures["pointwise kernels"]
+
+
+def test_the_loader_applies_another_calibration_as_it_stands(
+    assembly: Assembly, small: SearchSpace, tmp_path: Path, table: LatencyTable
+) -> None:
+    doubled = replace(assembly, calibration=Calibration(3.0, 2.2), fitted=Figures(0.0, 0.0, float("nan"), 8))
+    other = load_table(TableBuilder(doubled).build(small, tmp_path / "t.csv"), small)
+    np.testing.assert_allclose(other.ms, 2 * table.ms)
+    assert other.fixed_ms == pytest.approx(2 * table.fixed_ms)
+
+
+def test_a_second_build_replaces_the_whole_file(
+    assembly: Assembly, small: SearchSpace, path: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "t.csv"
+    target.write_text("half a fi")
+    TableBuilder(assembly).build(small, target)
+    assert target.read_bytes() == path.read_bytes()
+    assert [file.name for file in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_errors_that_were_too_small_for_families_left_out_are_widened(
+    assembly: Assembly, entries: dict[tuple[str, str], Entry], small: SearchSpace, tmp_path: Path
+) -> None:
+    """As if every kernel of a family left out had taken twice what the model said."""
+    wrong = tuple(replace(held, measured_us=2 * held.modelled_us) for held in assembly.held_out_kernels)
+    written = TableBuilder(replace(assembly, held_out_kernels=wrong)).build(small, tmp_path / "wrong.csv")
+    wider = {(entry.layer, entry.choice): entry for entry in read_file(written).entries}
+    predicted = [key for key, entry in entries.items() if entry.source == "predicted"]
+    grown = [key for key in predicted if wider[key].relative_error > 1.5 * entries[key].relative_error]
+    assert grown
+    for key in entries.keys() - set(predicted):
+        assert wider[key].relative_error == entries[key].relative_error

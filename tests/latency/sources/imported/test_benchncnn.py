@@ -1,0 +1,49 @@
+"""Output of benchncnn."""
+
+from __future__ import annotations
+
+import pytest
+
+from latency.sources.imported.benchncnn import read
+
+TEXT = """loop_count = 8
+num_threads = 2
+powersave = 0
+gpu_device = {device}
+cooling_down = 0
+            L1_small  min =    1.20  max =    1.50  avg =    1.30
+models/L1_large.param  min =   10.00  max =   10.02  avg =   10.01
+"""
+
+
+@pytest.mark.parametrize(("device", "cpu"), [(0, False), (-1, True)])
+def test_names_milliseconds_and_device(device: int, cpu: bool) -> None:
+    result = read(TEXT.format(device=device), "out.txt", None)
+    assert [
+        (reading.key, reading.ms, reading.n, reading.cpu, reading.line) for reading in result.readings
+    ] == [
+        ("L1_small", 1.3, 8, cpu, 6),
+        ("L1_large", 10.01, 8, cpu, 7),
+    ]
+    assert result.unread == ()
+
+
+def test_an_old_version_does_not_tell_the_device() -> None:
+    (reading,) = read("L1_small  min = 1.20  max = 1.50  avg = 1.30", "x", None).readings
+    assert (reading.n, reading.cpu, reading.std) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("L1_small  min = 1.20  max = 1.50  avg =", "is cut or of another version"),
+        ("L1_small  min = 1.20  max =", "is cut"),
+        ("L1_small  min = 1.20  max = 1.50  avg = nan", "nan is not a finite number"),
+        ("L1_small  min = 1.20  max = 1.50  avg = 1.60", "avg 1.6 is not between min 1.2 and max 1.5"),
+        ("fopen L1_small.param failed", "no output of benchncnn"),
+    ],
+)
+def test_what_is_refused(line: str, message: str) -> None:
+    result = read(line, "x", None)
+    assert result.readings == ()
+    assert message in str(result.unread[0])

@@ -1,0 +1,143 @@
+"""The command as a user runs it, on blocks that are really timed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from dnas.space import SearchSpace
+from latency.sources.measured.work_dir import WorkDir
+from latency.table import load_table
+
+Run = Callable[..., int]
+
+
+def visits(tmp_path: Path) -> list[str]:
+    return (tmp_path / "table.csv.measuring" / "visits.jsonl").read_text().splitlines()
+
+
+def test_a_table_that_loads(
+    run_measure: Run, tmp_path: Path, tiny: SearchSpace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_measure("--device", "my computer", "--notes", "at home") == 0
+    table = load_table(tmp_path / "table.csv", tiny)
+    assert table.is_measured and table.name == "table" and (table.ms[tiny.valid][[0, 1, 3, 4]] > 0).all()
+    facts = table.provenance
+    assert facts["device"] == "my computer" and facts["runtime"] == "PyTorch"
+    assert facts["notes"].startswith("at home; ") and "lower decile" in facts["statistic"]
+    assert "2 random networks measured whole" in facts["error"]["statement"]
+    out = capsys.readouterr().out
+    assert "network_00" in out and "network_01" not in out and "plain sum:" in out
+    assert f"wrote {tmp_path / 'table.csv'}: 5 entries" in out
+
+
+def test_a_second_run_measures_nothing_again(run_measure: Run, tmp_path: Path) -> None:
+    assert run_measure() == 0
+    before, table = visits(tmp_path), (tmp_path / "table.csv").read_bytes()
+    assert run_measure() == 0
+    assert visits(tmp_path) == before and (tmp_path / "table.csv").read_bytes() == table
+    assert run_measure("--rounds", "3") == 0
+    assert visits(tmp_path)[: len(before)] == before and len(visits(tmp_path)) > len(before)
+
+
+def test_a_killed_run_loses_no_visit(run_measure: Run, tmp_path: Path) -> None:
+    assert run_measure() == 0
+    kept = visits(tmp_path)[:8]
+    log = tmp_path / "table.csv.measuring" / "visits.jsonl"
+    log.write_text("\n".join(kept) + '\n{"round": 1, "jo')
+    assert run_measure() == 0
+    lines = visits(tmp_path)
+    assert lines[:8] == kept
+    keys = [(line["round"], line["job"]) for line in map(json.loads, lines) if line["round"] is not None]
+    assert len(keys) == len({*keys})
+
+
+def test_another_configuration_is_refused(
+    run_measure: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_measure() == 0
+    before = visits(tmp_path)
+    assert run_measure("--threads", "2", "--runs", "3") == 1
+    error = capsys.readouterr().err
+    assert "holds another measurement" in error
+    assert "threads: 1 there, 2 now" in error and "runs: 2 there, 3 now" in error
+    assert visits(tmp_path) == before
+
+
+def test_a_folder_in_use_is_refused(
+    run_measure: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with WorkDir(tmp_path / "work", {}):
+        assert run_measure("--work-dir", str(tmp_path / "work")) == 1
+    assert "is in use by another process" in capsys.readouterr().err
+
+
+def test_without_networks(run_measure: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_measure("--networks", "0") == 0
+    assert "no whole network was measured" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+def test_ctrl_c_ends_with_one_message(space_file: Path, tmp_path: Path) -> None:
+    output = tmp_path / "table.csv"
+    options = [
+        "--space",
+        str(space_file),
+        "--backend",
+        "torch-cpu",
+        "--output",
+        str(output),
+        "--rounds",
+        "5000",
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "latency", "measure", *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell starts background jobs with SIGINT ignored, and children inherit that.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+    )
+    log = tmp_path / "table.csv.measuring" / "visits.jsonl"
+    while not log.exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 1 and not output.exists()
+    assert error.startswith("error: Interrupted; ") and error.count("\n") == 1
+    assert f"visits are kept in {output}.measuring. The same command resumes." in error
+
+
+@pytest.mark.parametrize(
+    ("options", "messages"),
+    [
+        (
+            ("--rounds", "1", "--threads", "0", "--visit-ms", "nan"),
+            (
+                "--rounds must be at least 2, got 1",
+                "--threads must be at least 1",
+                "--visit-ms must be a number",
+            ),
+        ),
+        (("--output", "table.txt"), ("--output must name a .csv file, got table.txt",)),
+        (("--space", "mogi"), ("Unknown search space 'mogi'",)),
+        (("--tolerance", "-1"), ("--tolerance must be a number above 0",)),
+    ],
+)
+def test_mistakes_end_in_one_message(
+    run_measure: Run, options: tuple[str, ...], messages: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_measure(*options) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and "Traceback" not in error
+    for message in messages:
+        assert message in error

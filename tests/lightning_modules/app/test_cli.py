@@ -1,0 +1,237 @@
+"""The ``dnas`` command as a user meets it: files, overrides, two doors, mistakes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from dnas.report.history import read_history
+from lightning_modules.app.cli import LIGHTNING, MODULES, main
+from lightning_modules.app.lightning_command import DnasCLI, run_lightning
+
+RunCli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def fit(tiny_flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., DnasCLI]:
+    """``dnas fit`` of the tiny space in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DNAS_RUN_FOLDER", "")
+
+    def run(*more: str) -> DnasCLI:
+        with torch.random.fork_rng(devices=[]):
+            return run_lightning([*tiny_flags, *more])
+
+    return run
+
+
+def test_the_run_folder_holds_everything(
+    fit: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit("--run_folder=here")
+    files = {path.relative_to(tmp_path / "here").as_posix() for path in (tmp_path / "here").rglob("*.*")}
+    assert files >= {
+        "config.yaml",
+        "metrics.csv",
+        "checkpoints/last.ckpt",
+        "figures/alpha.png",
+        "figures/curves.png",
+    }
+    assert any("events.out.tfevents" in name for name in files)
+    assert read_history(tmp_path / "here")["expected_latency_ms"].shape == (2,)
+    told = capsys.readouterr().out
+    assert "Run folder: here" in told and "Checkpoint: " in told
+    assert told.count("Latency: adreno630_mace_calibrated") == 1
+    assert "deployed network at 32 px; training sees images of 8 px" in told
+
+
+def test_the_resolution_is_told_only_where_it_differs(fit: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    fit("--data.resolution=32", "--trainer.max_epochs=1", "--trainer.limit_train_batches=1")
+    told = capsys.readouterr().out
+    assert "Latency: " in told and "training sees" not in told
+
+
+def test_flags_override_the_config(fit: Any) -> None:
+    cli = fit(
+        "--model.warmup_epochs=0",
+        "--model.init_args.tau=2.5",
+        "--data.init_args.batch_size=4",
+        # Unsetting an option of the config takes the whole mapping: jsonargparse reads no null below a class.
+        "--model.objective={class_path: dnas.search.gradient.objective.Objective,"
+        " init_args: {form: fbnet, weight_per_ms: null}}",
+        "--model.objective.init_args.b=0.5",
+        "--model.alpha_masks=dnas.search.gradient.masks.SoftGumbel",
+        "--trainer.max_epochs=1",
+    )
+    search = cli.model
+    assert search.monitor.history[0]["tau"] == 2.5
+    assert search.relaxation.alpha.abs().max() > 0
+    assert type(search.objective.latency_form).__name__ == "FBNetLatency"
+    assert type(search.alpha_masks).__name__ == "SoftGumbel"
+    assert cli.datamodule.batch_size == 4
+    kept = yaml.safe_load(Path(cli.trainer.default_root_dir, "config.yaml").read_text())
+    assert kept["model"]["init_args"]["tau"] == 2.5
+
+
+def test_facts_of_the_data_reach_the_model(fit: Any) -> None:
+    cli = fit("--data.in_channels=1", "--trainer.max_epochs=1")
+    assert cli.model.supernet.stem[0].conv.in_channels == 1
+    assert cli.model.num_classes == 10
+
+
+def test_a_second_run_gets_another_folder(fit: Any, tmp_path: Path) -> None:
+    folders = {Path(fit("--trainer.max_epochs=1").trainer.default_root_dir) for _ in range(2)}
+    assert len(folders) == 2
+    assert {folder.parent for folder in folders} == {Path("runs/digits-search")}
+    assert all((tmp_path / folder / "checkpoints" / "last.ckpt").is_file() for folder in folders)
+
+
+def test_a_checkpoint_callback_of_the_user_replaces_ours(fit: Any) -> None:
+    cli = fit(
+        "--trainer.callbacks+=pytorch_lightning.callbacks.ModelCheckpoint",
+        "--trainer.callbacks.filename=mine",
+        "--trainer.max_epochs=1",
+    )
+    (checkpoint,) = (each for each in cli.trainer.callbacks if isinstance(each, ModelCheckpoint))
+    assert Path(checkpoint.best_model_path).name == "mine.ckpt"
+
+
+def test_validate_and_test_read_a_checkpoint(fit: Any, tiny_flags: list[str]) -> None:
+    last = Path(fit("--run_folder=one", "--trainer.max_epochs=1").trainer.default_root_dir)
+    flags = [flag for flag in tiny_flags[1:] if "max_epochs" not in flag]
+    for command, metric in (("validate", "val_top1"), ("test", "test_top1")):
+        cli = run_lightning([command, *flags, f"--ckpt_path={last / 'checkpoints' / 'last.ckpt'}"])
+        assert 0.0 <= cli.trainer.callback_metrics[metric].item() <= 1.0
+
+
+def test_a_checkpoint_does_not_override_the_command_line(fit: Any, tiny_flags: list[str]) -> None:
+    """LightningCLI would take the hyper-parameters of the checkpoint, silently."""
+    folder = fit("--run_folder=one", "--trainer.max_epochs=1").trainer.default_root_dir
+    last = f"--ckpt_path={folder}/checkpoints/last.ckpt"
+    assert fit(last, "--model.init_args.tau=3.0").model.monitor.history[-1]["tau"] == 3.0
+    with pytest.raises(SystemExit, match=r"Cannot resume .*another tiny, this search has moga"):
+        main([*tiny_flags, last, "--model.space=moga", "--model.table=adreno630_mace_calibrated"])
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--model.space=nosuch"], "Unknown search space 'nosuch'. Give one of fbnet, moga"),
+        (["--model.table=nosuch"], "Unknown latency table 'nosuch'"),
+        (["--model.sharing=some"], "Unknown sharing 'some': expected one of independent, entangled"),
+        (["--model.warmup_epochs=-1"], "warmup_epochs must be at least 0, got -1"),
+        (["--model.objective.init_args.target_ms=5"], "target_ms=5.0 does not belong to form"),
+        (["--model.objective.init_args.form=absolute"], "target_ms is missing"),
+        (["--model.alpha_masks=dnas.search.gradient.masks.UniformPath"], "does not depend on alpha"),
+        (["--model.tau=-2"], "tau must stay above 0, got -2.0"),
+        (["--model.tau=warm"], 'Parser key "tau"'),
+        (["--model.nosuch=1"], "Option 'nosuch' is not accepted"),
+        (["--data.batch_size=-3"], "batch_size must be an integer >= 1, got -3"),
+        (["--data.batch_size=many"], "Expected a typing.Literal['auto']\n  Given value: many"),
+        (["--nosuch=1"], "unrecognized arguments: --nosuch=1"),
+        (["--config=nosuch.yaml"], "no config 'nosuch.yaml'"),
+        (["--trainer.gradient_clip_val=1"], "use model.clip_weights"),
+        (["--trainer.max_epochs=-1"], "set trainer.max_epochs to a number above 0"),
+        (["--ckpt_path=nosuch.ckpt"], "nosuch.ckpt"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_a_mistake_ends_in_one_message(
+    flags: list[str], message: str, tiny_flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DNAS_RUN_FOLDER", "")
+    monkeypatch.delenv("DNAS_TRACEBACK", raising=False)
+    with pytest.raises(SystemExit) as caught:
+        main([*tiny_flags, *flags])
+    told = str(caught.value)
+    assert told.startswith("dnas fit: ") and message in told
+    assert len(told.splitlines()) <= 8
+    for wrapping in ("Union", "Namespace(", "NoneType", "NestedArg"):
+        assert wrapping not in told
+
+
+def test_a_run_folder_in_use_is_refused(tiny_flags: list[str], tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DNAS_RUN_FOLDER", "")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("precious")
+    with pytest.raises(SystemExit, match="mine is not empty"):
+        main([*tiny_flags, "--run_folder=mine"])
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+
+
+def test_the_config_of_a_run_is_good_for_another(fit: Any, tmp_path: Path) -> None:
+    fit("--run_folder=mine", "--trainer.max_epochs=1")
+    before = {path: path.read_bytes() for path in (tmp_path / "mine").rglob("*.*")}
+    flags = ["--config=mine/config.yaml", "--ckpt_path=mine/checkpoints/last.ckpt"]
+    with torch.random.fork_rng(devices=[]):
+        tested = run_lightning(["test", *flags])
+        resumed = run_lightning(["fit", *flags, "--trainer.max_epochs=2"])
+    folders = {Path(each.trainer.default_root_dir) for each in (tested, resumed)}
+    assert len(folders) == 2 and {each.parent.name for each in folders} == {"mine-config"}
+    assert resumed.trainer.current_epoch == 2
+    assert before == {path: path.read_bytes() for path in (tmp_path / "mine").rglob("*.*")}
+
+
+@pytest.mark.parametrize("argv", [[], ["-h"], ["--help"]])
+def test_help_names_every_command(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    main(argv)
+    told = capsys.readouterr().out
+    for command in (*LIGHTNING, *MODULES):
+        assert f"\n  {command} " in told
+
+
+@pytest.mark.parametrize("command", [*LIGHTNING, *MODULES])
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code in (0, None)
+    assert "usage: " in capsys.readouterr().out
+
+
+def test_an_unknown_command_names_the_known(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match=r"unknown command 'serach', expected one of fit, validate"):
+        main(["serach"])
+
+
+def test_a_first_look_is_clean_and_runs_started_together_do_not_meet(
+    tiny_flags: list[str], environment: dict[str, str], tmp_path: Path
+) -> None:
+    doors = [
+        ["-m", "lightning_modules.app.cli"],
+        ["-c", "from lightning_modules.app.cli import main; main()"],
+    ]
+    running = [
+        subprocess.Popen(
+            [sys.executable, *door, *tiny_flags, "--trainer.max_epochs=1"],
+            cwd=tmp_path,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for door in doors
+    ]
+    told = ["".join(process.communicate(timeout=300)) for process in running]
+    assert [process.returncode for process in running] == [0, 0], told
+    assert len(list((tmp_path / "runs" / "digits-search").iterdir())) == 2
+    for text in told:
+        for noise in (
+            "litlogger",
+            "args parameter",
+            "LeafSpec",
+            "many workers",
+            "logging interval",
+            "Warning",
+        ):
+            assert noise not in text

@@ -1,0 +1,78 @@
+"""Every shipped config trains as it stands, with a small space and small images in place of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from dnas import Architecture, SearchSpace
+from lightning_modules.app.lightning_command import run_lightning
+from lightning_modules.app.resources import shipped_config, shipped_configs
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two classes, sixteen training and four validation images each."""
+    folder = tmp_path_factory.mktemp("images")
+    for label, name in enumerate(("ant", "bee")):
+        for part, count in (("train", 16), ("val", 4)):
+            (folder / part / name).mkdir(parents=True)
+            for number in range(count):
+                Image.new("RGB", (20, 12), (200 * label, 15 * number, 0)).save(
+                    folder / part / name / f"{number}.png"
+                )
+    return folder
+
+
+@pytest.mark.parametrize("name", shipped_configs())
+def test_config_trains(
+    name: str,
+    images: Path,
+    tiny_space: SearchSpace,
+    tiny_space_file: Path,
+    tiny_table_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    model = yaml.safe_load(shipped_config(name).read_text())["model"]["init_args"]
+    if "architecture" in model:
+        file = Architecture(tiny_space, (3, 2, 3)).save(tmp_path / "architecture.json")
+        flags = [f"--model.architecture={file}"]
+    else:
+        # Strictly fair: as many choices in every layer, which the small space has not.
+        fair = "masks" in model and model["masks"]["class_path"].endswith("StrictlyFair")
+        flags = ["--model.recalibration_batches=1", f"--model.space={'moga' if fair else tiny_space_file}"]
+        flags += [f"--model.table={tiny_table_file}"] if "table" in model else []
+        flags += ["--model.warmup_epochs=0"] if "warmup_epochs" in model else []
+    if not name.startswith("digits/"):
+        flags += [
+            "--data=lightning_modules.data.ImageFolder",
+            f"--data.root={images}",
+            "--data.num_workers=0",
+        ]
+        flags += ["--data.class_subset=2"] if name.startswith("imagenet/") else []
+    with torch.random.fork_rng(devices=[]):
+        cli = run_lightning(
+            [
+                "fit",
+                f"--config={name}",
+                *flags,
+                "--data.resolution=8",
+                "--data.batch_size=4",
+                "--trainer.accelerator=cpu",
+                "--trainer.devices=1",
+                "--trainer.max_epochs=1",
+                "--trainer.limit_train_batches=1",
+                "--trainer.limit_val_batches=1",
+                "--trainer.enable_progress_bar=false",
+                "--trainer.enable_model_summary=false",
+                "--run_folder=run",
+            ]
+        )
+    assert cli.trainer.global_step >= 1
+    assert Path("run/checkpoints/last.ckpt").is_file()
