@@ -7,7 +7,7 @@ import argparse
 from rich.console import Console
 
 from latency.commands import render
-from latency.table.table_file import read_shipped, shipped_files
+from latency.table.table_file import read_shipped_header, shipped_files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,4 +16,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> None:
     """Print name, kind, spaces, device and error of every shipped table."""
-    console.print(render.list_of_tables(read_shipped(name, space) for name, space in shipped_files()))
+    console.print(render.list_of_tables(read_shipped_header(name, space) for name, space in shipped_files()))

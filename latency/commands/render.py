@@ -11,19 +11,18 @@ from rich.table import Table
 
 from dnas.space.architecture import Architecture
 from latency.table import LatencyTable
-from latency.table.table_file import TableFile
 
 
-def list_of_tables(files: Iterable[TableFile]) -> Table:
+def list_of_tables(headers: Iterable[Mapping[str, Any]]) -> Table:
     """One row per name: nature, spaces, device, and the mean error of whole networks."""
     grid = Table("table", "kind", "spaces", "device", "error", box=None, pad_edge=False)
     grid.columns[0].no_wrap = True
     grid.columns[4].justify = "right"
     spaces: dict[str, list[str]] = {}
     heads = {}
-    for file in files:
-        heads[file.header["name"]] = file.header
-        spaces.setdefault(file.header["name"], []).append(file.header["space"])
+    for head in headers:
+        heads[head["name"]] = head
+        spaces.setdefault(head["name"], []).append(head["space"])
     for name, head in heads.items():
         error = head["error"].get("network_mean")
         text = "" if error is None else f"{error:.1%}"

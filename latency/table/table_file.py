@@ -57,6 +57,11 @@ def read_shipped(name: str, space: str) -> TableFile:
     return parse(_decode(shipped.read(f"{FOLDER}/{space}", name, SUFFIX), name), name)
 
 
+def read_shipped_header(name: str, space: str) -> dict[str, Any]:
+    """The header alone of a shipped table, without a look at its rows; raises as :func:`read_shipped`."""
+    return _header(_decode(shipped.read(f"{FOLDER}/{space}", name, SUFFIX), name).splitlines(), name)
+
+
 def read_file(name_or_path: str | Path, *spaces: str) -> TableFile:
     """Read a shipped table by name, for the first of ``spaces`` that it ships for, or a file by its path.
 
@@ -81,8 +86,7 @@ def read_file(name_or_path: str | Path, *spaces: str) -> TableFile:
 def parse(text: str, source: str) -> TableFile:
     """Read the text of a table; ``source`` names it in messages. Raises as :func:`read_file` does."""
     lines = text.splitlines()
-    start = _body_start(lines)
-    header = parse_header([line[1:].removeprefix(" ") for line in lines[:start]], source)
+    start, header = _body_start(lines), _header(lines, source)
     problems = [*header_problems(header), *_digest_problems(header, text)]
     columns = tuple(lines[start].split(",")) if start < len(lines) else ()
     if columns not in (COLUMNS, REQUIRED_COLUMNS):
@@ -177,6 +181,10 @@ def _decode(content: bytes, source: str) -> str:
 
 def _body_start(lines: list[str]) -> int:
     return next((index for index, line in enumerate(lines) if not line.startswith("#")), len(lines))
+
+
+def _header(lines: list[str], source: str) -> dict[str, Any]:
+    return parse_header([line[1:].removeprefix(" ") for line in lines[: _body_start(lines)]], source)
 
 
 def _digest_problems(header: Mapping[str, Any], text: str) -> list[str]:
