@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 
+from dnas import __version__
 from dnas.support.command import one_message
 
 USAGE = """usage: dnas COMMAND [options]
@@ -21,6 +23,8 @@ USAGE = """usage: dnas COMMAND [options]
   latency   latency tables: list, show, build, measure, import, check, profile, compare
   memory    memory of a training step, by plan of checkpointing, and the largest batch that fits
   configs   list the shipped configs, print or copy them
+
+  --version  the version of dnas
 
 'dnas COMMAND --help' explains each. Every option of a config can be overridden: --trainer.max_epochs 5"""
 
@@ -45,15 +49,24 @@ def main(argv: list[str] | None = None) -> None:
     if not argv or argv[0] in ("-h", "--help"):
         print(USAGE)
         return
+    if argv[0] == "--version":
+        print(f"dnas {__version__}")
+        return
     command, rest = argv[0], argv[1:]
     if command not in (*LIGHTNING, *MODULES):
-        known = ", ".join((*LIGHTNING, *MODULES))
-        raise SystemExit(f"dnas: unknown command {command!r}, expected one of {known}.\n\n{USAGE}")
+        raise SystemExit(_unknown(command))
     with one_message(f"dnas {command}"):
         if command in LIGHTNING:
             import_module("lightning_modules.app.lightning_command").run_lightning(argv)
         elif status := _status(import_module(MODULES[command]).main(rest)):
             raise SystemExit(status)
+
+
+def _unknown(command: str) -> str:
+    known = (*LIGHTNING, *MODULES)
+    close = get_close_matches(command, known, n=1)
+    hint = f": did you mean {close[0]}?" if close else "."
+    return f"dnas: unknown command {command!r}, expected one of {', '.join(known)}{hint}"
 
 
 def _status(result: object) -> int:

@@ -13,6 +13,7 @@ import torch
 import yaml
 from pytorch_lightning.callbacks import ModelCheckpoint
 
+import dnas
 from dnas.report.history import read_history
 from lightning_modules.app.cli import LIGHTNING, MODULES, main
 from lightning_modules.app.lightning_command import DnasCLI, run_lightning
@@ -201,6 +202,25 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
 def test_an_unknown_command_names_the_known(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match=r"unknown command 'serach', expected one of fit, validate"):
         main(["serach"])
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("exprot", "export"), ("Fit", "fit"), ("refined", "refine")])
+def test_an_unknown_command_ends_in_one_sentence_with_a_suggestion(typed: str, meant: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([typed])
+    told = str(caught.value)
+    assert told.endswith(f", configs: did you mean {meant}?")
+    assert len(told.splitlines()) == 1
+
+
+def test_nothing_like_a_command_gets_no_suggestion() -> None:
+    with pytest.raises(SystemExit, match=r"unknown command '--verson', expected one of .*, configs\.$"):
+        main(["--verson"])
+
+
+def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--version"])
+    assert capsys.readouterr().out == f"dnas {dnas.__version__}\n"
 
 
 def test_a_first_look_is_clean_and_runs_started_together_do_not_meet(
