@@ -11,15 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from dnas.blocks.ops import block_ops, head_ops, stem_ops
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture, index_array
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Several = Iterable[Architecture] | np.ndarray
 Architectures = Architecture | Several
@@ -78,11 +79,11 @@ class Costs:
 
     def expected_params(self, mask: Tensor) -> Tensor:
         """Expected parameters under an (L, C) mask; differentiable."""
-        return expected(torch.from_numpy(self.params), self.fixed_params, mask)
+        return _expected_count(self.params, self.fixed_params, mask)
 
     def expected_madds(self, mask: Tensor) -> Tensor:
         """Expected multiply-adds under an (L, C) mask; differentiable."""
-        return expected(torch.from_numpy(self.madds), self.fixed_madds, mask)
+        return _expected_count(self.madds, self.fixed_madds, mask)
 
 
 def count(space: SearchSpace) -> Costs:
@@ -96,6 +97,12 @@ def count(space: SearchSpace) -> Costs:
             madds[layer.index, column] = sum(op.madds for op in ops)
     fixed = (*stem_ops(space), *head_ops(space))
     return Costs(space, params, madds, sum(op.params for op in fixed), sum(op.madds for op in fixed))
+
+
+def _expected_count(values: np.ndarray, fixed: int, mask: Tensor) -> Tensor:
+    import torch  # here, because counting an architecture should not wait for it
+
+    return expected(torch.from_numpy(values), fixed, mask)
 
 
 def _of(values: np.ndarray, fixed: int, architectures: Architectures, space: SearchSpace) -> int | np.ndarray:

@@ -13,11 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from dnas.costs import expected, gather
 from dnas.space import SearchSpace
@@ -27,6 +25,9 @@ from latency.table.entry import Entry
 from latency.table.errors import TableError, raise_all
 from latency.table.fit_to_space import space_problems
 from latency.table.table_file import TableFile, read_file, shipped_tables
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["LatencyTable", "load_table", "shipped_tables"]
 
@@ -130,6 +131,8 @@ class LatencyTable:
 
     def expected_ms(self, mask: Tensor) -> Tensor:
         """Expected milliseconds under an (L, C) mask; differentiable (FBNet, arXiv 1812.03443, eq. 9)."""
+        import torch  # here, because reading a table should not wait for it
+
         return expected(torch.tensor(self.ms), self.fixed_ms, mask)
 
     def breakdown(self, architecture: Architecture) -> list[Part]:
