@@ -22,8 +22,8 @@ def write_configs(root: Path) -> None:
 
 def load(package: Path) -> ModuleType:
     """The module as it would be imported from ``package``: where it lies decides what it finds."""
-    package.mkdir(parents=True, exist_ok=True)
-    source = shutil.copy(resources.__file__, package / "resources.py")
+    (package / "app").mkdir(parents=True, exist_ok=True)
+    source = shutil.copy(resources.__file__, package / "app" / "resources.py")
     spec = importlib.util.spec_from_file_location("copied_resources", source)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
