@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from dnas.blocks.ops import block_ops, head_ops, stem_ops
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture, index_array
 
@@ -92,10 +91,10 @@ def count(space: SearchSpace) -> Costs:
     madds = np.zeros_like(params)
     for layer in space.layers:
         for column, choice in enumerate(layer.choices):
-            ops = block_ops(layer, choice)
+            ops = choice.ops(layer)
             params[layer.index, column] = sum(op.params for op in ops)
             madds[layer.index, column] = sum(op.madds for op in ops)
-    fixed = (*stem_ops(space), *head_ops(space))
+    fixed = (*space.stem_ops, *space.head_ops)
     return Costs(space, params, madds, sum(op.params for op in fixed), sum(op.madds for op in fixed))
 
 

@@ -1,22 +1,20 @@
-"""What a block, stem or head consists of, operation by operation, without building it.
+"""The vocabulary of operations: what a block, stem or head consists of, without building it.
 
-One description serves the exact counts here (:mod:`dnas.costs`) and the decomposition into a runtime's
-kernels in the latency package, so that both always speak of the network that :mod:`dnas.nn` builds.
+One description serves the exact counts (:mod:`dnas.costs`) and the decomposition into a runtime's kernels in
+the latency package, so that both always speak of the network that :mod:`dnas.nn` builds.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dnas.space import Choice, FixedOp, Layer, SearchSpace, output_size
-
 
 @dataclass(frozen=True)
 class Op:
     """One operation on a square map.
 
-    ``type`` is ``conv`` (any convolution but depthwise), ``depthwise``, ``linear``, ``pool`` (global
-    average), ``multiply`` (squeeze-excite scaling), ``add`` (residual), ``shuffle`` or ``sigmoid`` (the
+    ``type`` is ``conv`` (any but depthwise), ``depthwise``, ``linear``, ``pool`` (global average),
+    ``multiply`` (squeeze-excite scaling), ``add`` (residual), ``concat``, ``shuffle`` or ``sigmoid`` (the
     hard-sigmoid gate).
     """
 
@@ -36,6 +34,11 @@ class Op:
         return self.type in {"conv", "depthwise", "linear"}
 
     @property
+    def output_size(self) -> int:
+        """Side of the output map in pixels."""
+        return 1 if self.type == "pool" else output_size(self.input_size, self.stride)
+
+    @property
     def weights(self) -> int:
         """Weights of the kernel, without bias and batch normalisation."""
         per_output = self.in_channels // self.groups * self.kernel**2
@@ -52,62 +55,51 @@ class Op:
         return self.weights * output_size(self.input_size, self.stride) ** 2
 
 
-def block_ops(layer: Layer, choice: Choice) -> tuple[Op, ...]:
-    """The operations of one choice of a searchable layer."""
-    if choice.skip:
-        return (
-            () if layer.keeps_shape else (_conv(layer, layer.in_channels, layer.out_channels, layer.stride),)
-        )
-    return inverted_residual_ops(
-        in_channels=layer.in_channels,
-        hidden=layer.hidden_channels(choice),
-        out_channels=layer.out_channels,
-        kernel=choice.kernel,
-        stride=layer.stride,
-        input_size=layer.input_size,
-        activation=layer.activation,
-        squeezed=layer.squeezed_channels(choice),
-        groups=choice.groups,
-    )
+def output_size(input_size: int, stride: int) -> int:
+    """Side of a map after a convolution with padding kernel // 2."""
+    return (input_size - 1) // stride + 1
 
 
-def inverted_residual_ops(
-    *,
+def conv_op(
     in_channels: int,
-    hidden: int,
     out_channels: int,
-    kernel: int,
-    stride: int,
     input_size: int,
-    activation: str,
-    squeezed: int = 0,
+    *,
+    kernel: int = 1,
+    stride: int = 1,
     groups: int = 1,
-    expand: bool = True,
-    se_activation: str | None = None,
-) -> tuple[Op, ...]:
-    """Expand 1x1, depthwise, optional squeeze-excite, project 1x1, residual when the shape is kept.
-
-    Args:
-        expand: False leaves out the first convolution (the first block of MobileNetV2 and V3).
-        se_activation: activation inside the squeeze-excite; the block's own when None.
-    """
-    size = output_size(input_size, stride)
-    ops: list[Op] = []
-    if expand:
-        ops.append(
-            Op("conv", in_channels, hidden, input_size, groups=groups, norm=True, activation=activation)
-        )
-    if groups > 1:
-        ops.append(Op("shuffle", hidden, hidden, input_size))
-    ops.append(
-        Op("depthwise", hidden, hidden, input_size, kernel, stride, hidden, norm=True, activation=activation)
+    activation: str = "none",
+    norm: bool = True,
+) -> Op:
+    """A convolution without bias, padded by kernel // 2, with batch normalisation and activation."""
+    return Op(
+        "depthwise" if 1 < groups == in_channels == out_channels else "conv",
+        in_channels,
+        out_channels,
+        input_size,
+        kernel,
+        stride,
+        groups,
+        norm=norm,
+        activation=activation,
     )
-    if squeezed:
-        ops += squeeze_excite_ops(hidden, squeezed, size, se_activation or activation)
-    ops.append(Op("conv", hidden, out_channels, size, groups=groups, norm=True))
-    if stride == 1 and in_channels == out_channels:
-        ops.append(Op("add", out_channels, out_channels, size))
-    return tuple(ops)
+
+
+def depthwise_op(
+    channels: int, input_size: int, *, kernel: int, stride: int = 1, activation: str = "none"
+) -> Op:
+    """A depthwise convolution with batch normalisation and activation."""
+    return Op(
+        "depthwise",
+        channels,
+        channels,
+        input_size,
+        kernel,
+        stride,
+        channels,
+        norm=True,
+        activation=activation,
+    )
 
 
 def squeeze_excite_ops(channels: int, squeezed: int, size: int, activation: str) -> tuple[Op, ...]:
@@ -118,53 +110,4 @@ def squeeze_excite_ops(channels: int, squeezed: int, size: int, activation: str)
         Op("conv", squeezed, channels, 1, bias=True),
         Op("sigmoid", channels, channels, 1),
         Op("multiply", channels, channels, size),
-    )
-
-
-def fixed_ops(op: FixedOp) -> tuple[Op, ...]:
-    """The operations of one entry of a stem or head."""
-    if op.type == "pool":
-        return (Op("pool", op.in_channels, op.out_channels, op.input_size),)
-    if op.type == "dropout":
-        return ()
-    if op.type == "separable":
-        c = op.in_channels
-        depthwise = Op(
-            "depthwise", c, c, op.input_size, op.kernel, op.stride, c, norm=True, activation=op.activation
-        )
-        return depthwise, Op("conv", c, op.out_channels, op.output_size, norm=True)
-    return (
-        Op(
-            "conv",
-            op.in_channels,
-            op.out_channels,
-            op.input_size,
-            op.kernel,
-            op.stride,
-            norm=op.norm,
-            activation=op.activation,
-        ),
-    )
-
-
-def stem_ops(space: SearchSpace) -> tuple[Op, ...]:
-    """All operations before the first searchable layer."""
-    return tuple(op for entry in space.stem for op in fixed_ops(entry))
-
-
-def head_ops(space: SearchSpace) -> tuple[Op, ...]:
-    """All operations after the last searchable layer, the classifier with bias included."""
-    classifier = Op("linear", space.head[-1].out_channels, space.num_classes, 1, bias=True)
-    return (*(op for entry in space.head for op in fixed_ops(entry)), classifier)
-
-
-def _conv(layer: Layer, in_channels: int, out_channels: int, stride: int) -> Op:
-    return Op(
-        "conv",
-        in_channels,
-        out_channels,
-        layer.input_size,
-        stride=stride,
-        norm=True,
-        activation=layer.activation,
     )

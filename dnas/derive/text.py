@@ -13,8 +13,9 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from dnas.blocks.base import listed_options
 from dnas.costs import Costs
-from dnas.space import Choice, Layer
+from dnas.space import Choice, Layer, SearchSpace
 from dnas.space.architecture import Architecture
 
 NONE = "–"
@@ -43,7 +44,8 @@ def architecture_table(
     latency = _checked_latency(architecture, costs, latency_ms_per_layer, fixed_latency_ms, latency_kind)
     title = title if title is not None else f"Architecture of the space {architecture.space.name}"
     table = _new_table(title if latency is None else f"{title}, {latency_kind} latency")
-    headings = ["layer", "choice", "kernel", "exp", "SE", "in→out", "stride"]
+    options = _option_headings(architecture.space)
+    headings = ["layer", "choice", *options, "in→out", "stride"]
     headings += ["ms", "share %"] if latency is not None else []
     _add_columns(table, [*headings, "params", "madds M"], left={"layer", "choice"})
     rows = np.arange(len(architecture.space)), np.array(architecture.indices)
@@ -52,17 +54,19 @@ def architecture_table(
         np.append(costs.madds[rows], costs.fixed_madds),
     )
     described = [
-        _described(layer, choice)
+        _described(layer, choice, options)
         for layer, choice in zip(architecture.space.layers, architecture.choices, strict=True)
     ]
-    described.append(["stem,", "head", *[""] * 5])
+    described.append(["stem,", "head", *[""] * (len(options) + 2)])
     for index, cells in enumerate(described):
         spent = [] if latency is None else _latency_cells(latency[index], latency.sum())
         table.add_row(
             *cells, *spent, *_count_cells(params[index], madds[index]), end_section=index == len(rows[0])
         )
     spent = [] if latency is None else _latency_cells(latency.sum(), latency.sum())
-    table.add_row("total", *[""] * 6, *spent, *_count_cells(params.sum(), madds.sum()), style="bold")
+    table.add_row(
+        "total", *[""] * (len(options) + 3), *spent, *_count_cells(params.sum(), madds.sum()), style="bold"
+    )
     return table
 
 
@@ -164,13 +168,16 @@ def _add_columns(table: Table, headings: Sequence[str], left: set[str]) -> None:
         table.add_column(Text(heading), justify="left" if heading in left else "right", no_wrap=True)
 
 
-def _described(layer: Layer, choice: Choice) -> list[str | Text]:
+def _option_headings(space: SearchSpace) -> list[str]:
+    """Columns of the options that the block types of a space list."""
+    choices = [choice for layer in space.layers for choice in layer.choices]
+    return list(dict.fromkeys(heading for choice in choices for heading in listed_options(choice.options)))
+
+
+def _described(layer: Layer, choice: Choice, options: Sequence[str]) -> list[str | Text]:
     shape = f"{layer.in_channels}→{layer.out_channels}"
-    block = (
-        [NONE] * 3
-        if choice.skip
-        else [str(choice.kernel), f"{choice.expansion:g}", "yes" if choice.se else NONE]
-    )
+    listed = listed_options(choice.options)
+    block = [listed.get(heading) or NONE for heading in options]
     # Text, not str: rich would read a choice's name with brackets as markup.
     return [layer.name, Text(choice.name), *block, shape, str(layer.stride)]
 

@@ -1,11 +1,10 @@
-"""What networks are made of: inverted residuals with squeeze-excite (MobileNetV3, arXiv 1905.02244), grouped
-and shuffled ones and skips (FBNet, arXiv 1812.03443), and the pieces of stem and head.
-"""
+"""The pieces that blocks are made of: convolutions, squeeze-excite, and parts one after the other."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +14,6 @@ from torchvision.ops import StochasticDepth
 
 from dnas.layers.activations import activation
 from dnas.layers.depthwise import DepthwiseConv2d
-from dnas.space import Choice, FixedOp, Layer
 
 
 def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None, groups: int = 1) -> Tensor:
@@ -125,56 +123,51 @@ class SqueezeExcite(nn.Module):
         return self.gate(F.linear(means, *(part.to(means.dtype) for part in parts)))
 
 
-class InvertedResidual(nn.Module):
-    """Expand 1x1, depthwise, optional squeeze-excite, project 1x1; residual when the shape is kept.
+class Block(nn.Module):
+    """Named parts one after the other, and what is added to their output: the input, or its ``shortcut``.
 
-    With groups above 1 both 1x1 convolutions are grouped and a channel shuffle follows the first (FBNet
-    fig. 3). ``drop`` comes before the residual is added (:func:`add_drop_paths`).
+    ``drop`` comes before the addition (:func:`add_drop_paths`), ``last`` after it.
+
+    Args:
+        parts: name -> module, in order; the names are those of attributes and of the state dict.
+        residual: whether the input is added.
+        shortcut: what changes the input's shape first, if it must.
+        last: the name of an activation of the sum.
     """
 
     def __init__(
         self,
-        in_channels: int,
-        out_channels: int,
+        parts: Mapping[str, nn.Module],
         *,
-        hidden: int,
-        kernel: int = 3,
-        stride: int = 1,
-        squeezed: int = 0,
-        groups: int = 1,
-        activation_name: str = "relu",
+        residual: bool = False,
+        shortcut: nn.Module | None = None,
+        last: str = "none",
     ) -> None:
         super().__init__()
-        act = activation_name
-        self.expand = ConvBNAct(in_channels, hidden, groups=groups, activation_name=act)
-        self.shuffle = nn.ChannelShuffle(groups) if groups > 1 else nn.Identity()
-        self.depthwise = ConvBNAct(
-            hidden, hidden, kernel=kernel, stride=stride, groups=hidden, activation_name=act
-        )
-        self.se = SqueezeExcite(hidden, squeezed, act) if squeezed else nn.Identity()
-        self.project = ConvBNAct(hidden, out_channels, groups=groups)
+        for name, part in parts.items():
+            self.add_module(name, part)
+        self.parts, self.residual = tuple(parts), residual
         self.drop: nn.Module = nn.Identity()
-        self.residual = stride == 1 and in_channels == out_channels
+        self.shortcut, self.last = shortcut or nn.Identity(), activation(last)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Which parts there are is decided when a block is made."""
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.project(self.se(self.depthwise(self.shuffle(self.expand(x)))))
-        return x + self.drop(y) if self.residual else y
+        y = x
+        for name in self.parts:
+            y = getattr(self, name)(y)
+        return self.last(self.shortcut(x) + self.drop(y) if self.residual else y)
 
 
-def build_block(layer: Layer, choice: Choice) -> nn.Module:
-    """The module of one choice of a searchable layer."""
-    if choice.skip:
-        return build_skip(layer)
-    return InvertedResidual(
-        layer.in_channels,
-        layer.out_channels,
-        hidden=layer.hidden_channels(choice),
-        kernel=choice.kernel,
-        stride=layer.stride,
-        squeezed=layer.squeezed_channels(choice),
-        groups=choice.groups,
-        activation_name=layer.activation,
-    )
+def centre_cut(whole: Tensor, shape: Sequence[int]) -> Tensor:
+    """The part of a larger tensor that a slice uses: first channels, centre of the kernel."""
+    channels = [slice(0, size) for size in shape[:2]]
+    margins = [(large - small) // 2 for large, small in zip(whole.shape[2:], shape[2:], strict=True)]
+    centre = [slice(margin, margin + size) for margin, size in zip(margins, shape[2:], strict=True)]
+    return whole[(*channels, *centre)]
 
 
 def add_drop_paths(blocks: Iterable[nn.Module], rate: float) -> None:
@@ -186,36 +179,8 @@ def add_drop_paths(blocks: Iterable[nn.Module], rate: float) -> None:
     """
     blocks = list(blocks)
     for position, block in enumerate(blocks, 1):
-        if isinstance(block, InvertedResidual) and block.residual:
+        if isinstance(block, Block) and block.residual:
             block.drop = StochasticDepth(rate * position / len(blocks), "row")
-
-
-def build_skip(layer: Layer) -> nn.Module:
-    """Identity, or a strided 1x1 convolution where the shape changes."""
-    if layer.keeps_shape:
-        return nn.Identity()
-    return ConvBNAct(
-        layer.in_channels, layer.out_channels, stride=layer.stride, activation_name=layer.activation
-    )
-
-
-def build_fixed(op: FixedOp) -> nn.Module:
-    """The module of one entry of a stem or head."""
-    if op.type == "pool":
-        return nn.AdaptiveAvgPool2d(1)
-    if op.type == "dropout":
-        return nn.Dropout(op.rate)
-    separable = op.type == "separable"
-    conv = ConvBNAct(
-        op.in_channels,
-        op.in_channels if separable else op.out_channels,
-        kernel=op.kernel,
-        stride=op.stride,
-        groups=op.in_channels if separable else 1,
-        activation_name=op.activation,
-        norm=op.norm,
-    )
-    return nn.Sequential(conv, ConvBNAct(op.in_channels, op.out_channels)) if separable else conv
 
 
 @torch.no_grad()

@@ -69,11 +69,10 @@ def heaviest(
 
 
 def _by_weight(layer: Layer) -> list[int]:
-    """Choices from the heaviest on: most hidden channels, then squeeze-excite, shuffling, large kernels."""
+    """Choices from the heaviest on: most values in the maps of their operations, then most parameters."""
 
-    def weight(index: int) -> tuple[int, int, int, int]:
-        choice = layer.choices[index]
-        hidden, squeezed = layer.hidden_channels(choice), layer.squeezed_channels(choice)
-        return hidden, squeezed, choice.groups, choice.kernel
+    def weight(index: int) -> tuple[int, int]:
+        ops = layer.choices[index].ops(layer)
+        return sum(op.out_channels * op.output_size**2 for op in ops), sum(op.params for op in ops)
 
     return sorted(range(len(layer.choices)), key=weight, reverse=True)

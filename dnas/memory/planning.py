@@ -151,9 +151,10 @@ def upper_bound(setting: Setting, batch: int) -> int:
 
 
 def _map_values(layer: Layer, choices: range | tuple[int, ...]) -> int:
-    pixels = layer.input_size**2 + layer.output_size**2
-    hidden = sum(layer.hidden_channels(layer.choices[choice]) for choice in choices)
-    return pixels * (hidden + len(choices) * (layer.in_channels + layer.out_channels))
+    ends = layer.in_channels * layer.input_size**2 + layer.out_channels * layer.output_size**2
+    ops = [op for choice in choices for op in layer.choices[choice].ops(layer)]
+    values = sum(op.in_channels * op.input_size**2 + op.out_channels * op.output_size**2 for op in ops)
+    return values + len(choices) * ends
 
 
 def _rounded(batch: int) -> int:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from torch import Tensor, nn
 
-from dnas.layers.layers import add_drop_paths, build_block, build_fixed, init_weights
-from dnas.space import SearchSpace
+from dnas.layers.layers import ConvBNAct, add_drop_paths, init_weights
+from dnas.space import FixedOp, SearchSpace
 from dnas.space.architecture import Architecture
 
 
@@ -57,7 +57,7 @@ class Network(Frame):
         super().__init__(space)
         self.arch = arch
         blocks = zip(space.layers, arch.choices, strict=True)
-        self.blocks = nn.Sequential(*(build_block(layer, choice) for layer, choice in blocks))
+        self.blocks = nn.Sequential(*(choice.build(layer) for layer, choice in blocks))
         if drop_path:
             add_drop_paths(self.blocks, drop_path)
         self.apply(init_weights)
@@ -75,3 +75,22 @@ class Network(Frame):
 
     def forward(self, images: Tensor) -> Tensor:
         return self.finish(self.blocks(self.stem(images)))
+
+
+def build_fixed(op: FixedOp) -> nn.Module:
+    """The module of one entry of a stem or head."""
+    if op.type == "pool":
+        return nn.AdaptiveAvgPool2d(1)
+    if op.type == "dropout":
+        return nn.Dropout(op.rate)
+    separable = op.type == "separable"
+    conv = ConvBNAct(
+        op.in_channels,
+        op.in_channels if separable else op.out_channels,
+        kernel=op.kernel,
+        stride=op.stride,
+        groups=op.in_channels if separable else 1,
+        activation_name=op.activation,
+        norm=op.norm,
+    )
+    return nn.Sequential(conv, ConvBNAct(op.in_channels, op.out_channels)) if separable else conv

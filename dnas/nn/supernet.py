@@ -6,6 +6,7 @@ How the mask was drawn (soft Gumbel, two paths, one path, ...) is not the supern
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -55,6 +56,8 @@ class Supernet(Frame):
             raise ValueError(f"Unknown checkpointing {checkpointing!r}: expected one of {', '.join(PLANS)}.")
         if sharing not in SHARINGS:
             raise ValueError(f"Unknown sharing {sharing!r}: expected one of {', '.join(SHARINGS)}.")
+        if sharing == "entangled":
+            _warn_of_own_weights(space)
         self.adaptation = {"num_classes": num_classes, "in_channels": in_channels, "stem_stride": stem_stride}
         adapted = space.adapt(**self.adaptation)
         super().__init__(adapted)
@@ -168,3 +171,14 @@ class Supernet(Frame):
         parts = zip(self.mixed_blocks(), arch.indices, strict=True)
         network = Network.of_parts(arch, self, (block.extract(choice) for block, choice in parts))
         return network.train(self.training)
+
+
+def _warn_of_own_weights(space: SearchSpace) -> None:
+    types = {choice.type for layer in space.layers for choice in layer.choices if not choice.skip}
+    names = sorted(block.name for block in types if block.slices() is None)
+    if names:
+        warnings.warn(
+            f"Blocks of type {', '.join(names)} are no slices of a larger one: under entangled sharing each "
+            "keeps weights of its own.",
+            stacklevel=3,
+        )

@@ -1,7 +1,7 @@
 """An architecture as a picture, after the figure of MoGA (arXiv 1908.01314): one box per layer.
 
-Width is the expansion, colour the kernel, a black outline squeeze-excite, hatching grouped convolutions; a
-skip is a thin line. Dashed lines stand where the resolution changes.
+A block type says of which boxes it is drawn (:class:`dnas.blocks.Glyph`): width is the expansion, colour the
+kernel; a skip is a thin line. Dashed lines stand where the resolution changes.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
+from dnas.blocks import Glyph
 from dnas.report import style
-from dnas.report.kernel_colours import kernel_colours
+from dnas.report.glyphs import Key
 from dnas.space import Choice, Layer, SearchSpace
 from dnas.space.architecture import Architecture
 
@@ -40,34 +41,27 @@ def architecture_drawing(
     own = axes is None
     figure = style.new_figure(1.5 + ROW_IN * (len(space) + 2), 6.0) if axes is None else style.figure_of(axes)
     axes = figure.add_subplot() if axes is None else axes
-    pens = _pens(space)
+    pens = _Pens(Key.of(space))
     _prepare(axes, pens, len(space), title)
     for layer, choice in zip(space.layers, architecture.choices, strict=True):
         _draw_layer(axes, layer, choice, pens)
     _draw_ends(axes, space)
     if legend:
-        _legend(axes, space, pens, 4 if own else 2)
+        _legend(axes, pens.key, 4 if own else 2)
     return figure
 
 
 @dataclass(frozen=True)
 class _Pens:
-    """What all architectures of a space share, so that their drawings can be compared."""
+    key: Key
 
-    colours: dict[int, str]
-    widest: float
-    channels_x: float
+    @property
+    def channels_x(self) -> float:
+        return NAME_X + LETTER * (self.key.letters + 1)
 
     @property
     def right_x(self) -> float:
         return self.channels_x + CHANNELS
-
-
-def _pens(space: SearchSpace) -> _Pens:
-    choices = [choice for layer in space.layers for choice in layer.choices]
-    widest = max((choice.expansion for choice in choices if not choice.skip), default=1.0)
-    letters = max(len(choice.name) + (5 if choice.skip else 1) for choice in choices)
-    return _Pens(kernel_colours(space), widest, NAME_X + LETTER * letters)
 
 
 def _prepare(axes: Axes, pens: _Pens, layers: int, title: str | None) -> None:
@@ -89,14 +83,16 @@ def _draw_layer(axes: Axes, layer: Layer, choice: Choice, pens: _Pens) -> None:
     y = layer.index
     _write(axes, LAYER_X, y, layer.name, colour=style.GREY)
     axes.plot([0, 0], [y - 0.5, y + 0.5], color=style.GREY, linewidth=1.0, zorder=1)
-    if not choice.skip:
-        axes.add_patch(_box(choice, pens, y))
+    glyphs = choice.type.glyphs(choice.options)
+    for index, glyph in enumerate(glyphs):
+        axes.add_patch(_box(glyph, pens.key, y + BOX_HEIGHT * (index / len(glyphs) - 0.5), len(glyphs)))
+    if glyphs:
+        kernels = _write(axes, 0, y, " ".join(str(glyph.kernel) for glyph in glyphs), align="center")
         # The number stays readable on a hatched box.
-        plain = {"facecolor": pens.colours[choice.kernel], "edgecolor": "none", "pad": 0.6}
-        _write(axes, 0, y, str(choice.kernel), align="center").set_bbox(plain)
-    # Where the shape changes, a skip is a 1x1 convolution.
-    name = choice.name if layer.keeps_shape or not choice.skip else f"{choice.name} 1×1"
-    _write(axes, NAME_X, y, name)
+        if len(glyphs) == 1:
+            colour = pens.key.colours[glyphs[0].kernel]
+            kernels.set_bbox({"facecolor": colour, "edgecolor": "none", "pad": 0.6})
+    _write(axes, NAME_X, y, choice.type.label(layer, choice.name))
     _write(axes, pens.channels_x, y, f"{layer.in_channels} → {layer.out_channels}", colour=style.GREY)
     if layer.stride > 1:
         _mark_stride(axes, layer, pens)
@@ -111,17 +107,16 @@ def _mark_stride(axes: Axes, layer: Layer, pens: _Pens) -> None:
     )
 
 
-def _box(choice: Choice, pens: _Pens, y: float) -> Rectangle:
-    width = choice.expansion / pens.widest
-    se = choice.se > 0
+def _box(glyph: Glyph, key: Key, top: float, boxes: int) -> Rectangle:
+    width = glyph.width / key.widest
     return Rectangle(
-        (-width / 2, y - BOX_HEIGHT / 2),
+        (-width / 2, top),
         width,
-        BOX_HEIGHT,
-        facecolor=pens.colours[choice.kernel],
-        edgecolor="black" if se else "white",
-        linewidth=2.0 if se else 0.6,
-        hatch="////" if choice.groups > 1 else None,
+        BOX_HEIGHT / boxes,
+        facecolor=key.colours[glyph.kernel],
+        edgecolor="black" if glyph.outline else "white",
+        linewidth=2.0 if glyph.outline else 0.6,
+        hatch="////" if glyph.hatch else None,
         zorder=2,
     )
 
@@ -142,25 +137,23 @@ def _draw_ends(axes: Axes, space: SearchSpace) -> None:
         axes.plot([0, 0], [start, start + 0.25], color=style.GREY, linewidth=1.0, zorder=1)
 
 
-def _legend(axes: Axes, space: SearchSpace, pens: _Pens, columns: int) -> None:
-    choices = [choice for layer in space.layers for choice in layer.choices]
+def _legend(axes: Axes, key: Key, columns: int) -> None:
     entries: list[tuple[Artist, str]] = [
         (Rectangle((0, 0), 1, 1, facecolor=colour, edgecolor="white"), f"kernel {kernel}×{kernel}")
-        for kernel, colour in pens.colours.items()
+        for kernel, colour in key.colours.items()
     ]
-    if any(choice.se > 0 for choice in choices):
-        entries.append(
-            (Rectangle((0, 0), 1, 1, facecolor="white", edgecolor="black", linewidth=2), "squeeze-excite")
-        )
-    if any(choice.groups > 1 for choice in choices):
+    if key.outline:
+        outlined = Rectangle((0, 0), 1, 1, facecolor="white", edgecolor="black", linewidth=2)
+        entries.append((outlined, key.outline))
+    if key.hatch:
         hatched = Rectangle((0, 0), 1, 1, facecolor="white", edgecolor=style.GREY, hatch="////")
-        entries.append((hatched, "grouped convolutions"))
-    if any(choice.skip for choice in choices):
+        entries.append((hatched, key.hatch))
+    if key.skip:
         entries.append((Line2D([], [], color=style.GREY, linewidth=1), "skip"))
     axes.legend(
         [artist for artist, _ in entries],
         [label for _, label in entries],
-        title=f"box width: expansion (widest: {pens.widest:g})",
+        title=f"box width: expansion (widest: {key.widest:g})",
         title_fontsize=style.SMALL_PT,
         loc="upper center",
         bbox_to_anchor=(0.5, 0.0),

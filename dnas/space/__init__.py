@@ -1,6 +1,8 @@
 """Search spaces and architectures as data."""
 
-from dnas.space.space import Choice, FixedOp, Layer, SearchSpace, output_size, shipped_spaces
+from dnas.blocks.ops import output_size
+from dnas.space.layers import Choice, FixedOp, Layer
+from dnas.space.space import SearchSpace, shipped_spaces
 from dnas.space.space_file import SpaceError
 
 __all__ = ["Choice", "FixedOp", "Layer", "SearchSpace", "SpaceError", "output_size", "shipped_spaces"]

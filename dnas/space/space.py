@@ -19,74 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from dnas.space.space_file import SpaceError, check, hidden_channels, parse
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One candidate block: an inverted residual (expansion, kernel, SE ratio, groups), or a skip."""
-
-    name: str
-    expansion: float = 1.0
-    kernel: int = 1
-    se: float = 0.0
-    groups: int = 1
-    skip: bool = False
-
-
-@dataclass(frozen=True)
-class Layer:
-    """One searchable position: shapes that every choice must keep, and the choices allowed there."""
-
-    index: int
-    in_channels: int
-    out_channels: int
-    stride: int
-    input_size: int
-    activation: str
-    choices: tuple[Choice, ...]
-
-    @property
-    def name(self) -> str:
-        """Field convention: L1 is the first searchable layer."""
-        return f"L{self.index + 1}"
-
-    @property
-    def output_size(self) -> int:
-        """Side of the output map in pixels (padding is kernel // 2)."""
-        return output_size(self.input_size, self.stride)
-
-    @property
-    def keeps_shape(self) -> bool:
-        """Whether a residual connection is possible: stride 1 and equal channels."""
-        return self.stride == 1 and self.in_channels == self.out_channels
-
-    def hidden_channels(self, choice: Choice) -> int:
-        """Channels between expansion and projection (0 for a skip)."""
-        return 0 if choice.skip else hidden_channels(self.in_channels, choice.expansion)
-
-    def squeezed_channels(self, choice: Choice) -> int:
-        """Channels between the two squeeze-excite layers (0 without squeeze-excite)."""
-        return int(self.hidden_channels(choice) * choice.se)
-
-
-@dataclass(frozen=True)
-class FixedOp:
-    """One operation of the stem or head: ``conv``, ``separable``, ``pool`` or ``dropout``."""
-
-    type: str
-    in_channels: int
-    out_channels: int
-    input_size: int
-    kernel: int = 1
-    stride: int = 1
-    activation: str = "none"
-    norm: bool = True
-    rate: float = 0.0
-
-    @property
-    def output_size(self) -> int:
-        return 1 if self.type == "pool" else output_size(self.input_size, self.stride)
+from dnas.blocks.ops import Op
+from dnas.space.layers import Choice, FixedOp, Layer, assemble
+from dnas.space.space_file import SpaceError, check, parse
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +90,17 @@ class SearchSpace:
             definition["stem"][0]["stride"] = stem_stride
         return SearchSpace.from_dict(definition)
 
+    @property
+    def stem_ops(self) -> tuple[Op, ...]:
+        """All operations before the first searchable layer."""
+        return tuple(op for entry in self.stem for op in entry.ops)
+
+    @property
+    def head_ops(self) -> tuple[Op, ...]:
+        """All operations after the last searchable layer, the classifier with bias included."""
+        classifier = Op("linear", self.head[-1].out_channels, self.num_classes, 1, bias=True)
+        return (*(op for entry in self.head for op in entry.ops), classifier)
+
     def choices(self, layer: int) -> tuple[Choice, ...]:
         """The choices allowed in ``layer`` (0-based), in the order of the columns of every cost table."""
         return self.layers[layer].choices
@@ -209,42 +155,16 @@ def shipped_spaces() -> list[str]:
     return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
 
 
-def output_size(input_size: int, stride: int) -> int:
-    """Side of a map after a convolution with padding kernel // 2."""
-    return (input_size - 1) // stride + 1
-
-
 def _build(definition: dict[str, Any]) -> SearchSpace:
-    channels, size = definition.get("in_channels", 3), definition["resolution"]
-    stem = _fixed(definition["stem"], channels, size)
-    channels, size = stem[-1].out_channels, stem[-1].output_size
-    every = {name: Choice(name, **options) for name, options in definition["choices"].items()}
-    layers: list[Layer] = []
-    for index, entry in enumerate(definition["layers"]):
-        names = entry.get("choices", list(every))
-        choices = tuple(every[name] for name in names)
-        layers.append(
-            Layer(index, channels, entry["out"], entry["stride"], size, entry["activation"], choices)
-        )
-        channels, size = entry["out"], layers[-1].output_size
+    stem, layers, head = assemble(definition)
     return SearchSpace(
         name=definition["name"],
         resolution=definition["resolution"],
         in_channels=definition.get("in_channels", 3),
         num_classes=definition["num_classes"],
         stem=stem,
-        layers=tuple(layers),
-        head=_fixed(definition["head"], channels, size),
+        layers=layers,
+        head=head,
         reduced_from=definition.get("reduced_from"),
         definition=definition,
     )
-
-
-def _fixed(entries: list[dict[str, Any]], channels: int, size: int) -> tuple[FixedOp, ...]:
-    ops: list[FixedOp] = []
-    for entry in entries:
-        options = {key: value for key, value in entry.items() if key != "out"}
-        out = entry.get("out", channels)
-        ops.append(FixedOp(in_channels=channels, out_channels=out, input_size=size, **options))
-        channels, size = out, ops[-1].output_size
-    return tuple(ops)

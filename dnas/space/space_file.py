@@ -1,7 +1,8 @@
 """Reading a search space from YAML: every mistake in the file is reported at once, with its place.
 
-The schema is the JSON Schema beside the shipped spaces (``dnas/space/spaces/schema.json``); what a schema
-cannot say (names that must exist, channels that groups must divide) is checked here.
+The schema is the JSON Schema beside the shipped spaces (``dnas/space/spaces/schema.json``), in version 2
+of the format with that of each block type's options; what a schema cannot say (names that must exist,
+channels that groups must divide) is checked here, or by the block type.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
@@ -17,6 +18,12 @@ import yaml
 from jsonschema import Draft202012Validator, TypeChecker
 from jsonschema.validators import extend
 
+from dnas import blocks
+from dnas.blocks.base import options_schema
+from dnas.space.layers import assemble
+
+# Choices of version 1 are inverted residuals and skips; version 2 adds the type of a block.
+FORMATS = ("dnas-space/1", "dnas-space/2")
 Place = tuple[str | int, ...]
 
 
@@ -39,7 +46,7 @@ def parse(content: str | bytes, source: str) -> dict[str, Any]:
         raise SpaceError(f"{source} is not valid YAML: {error}") from error
     if node is None or not isinstance(document, dict):
         raise SpaceError(
-            f"{source} is not a search space: expected a YAML mapping with 'format: dnas-space/1'."
+            f"{source} is not a search space: expected a YAML mapping with 'format: {FORMATS[-1]}'."
         )
     lines: dict[Place, int] = {}
     problems = [f"{source}:{line}: {what}" for line, what in _walk(node, (), lines)]
@@ -51,7 +58,7 @@ def parse(content: str | bytes, source: str) -> dict[str, Any]:
 def check(document: Mapping[str, Any]) -> None:
     """Check a space given as plain data (as embedded in an architecture file or a checkpoint)."""
     if not isinstance(document, Mapping):
-        raise SpaceError(f"A search space is a mapping with 'format: dnas-space/1', got {document!r}.")
+        raise SpaceError(f"A search space is a mapping with 'format: {FORMATS[-1]}', got {document!r}.")
     source = str(document.get("name", "given as data"))
     raise_all([f"{source}: {what}" for _, what in find_problems(document)], source)
 
@@ -68,17 +75,46 @@ def raise_all(problems: list[str], source: str) -> None:
 
 def find_problems(document: Mapping[str, Any]) -> list[tuple[Place, str]]:
     """All problems as (place, message); an empty list means that the space can be built."""
-    errors = sorted(_validator().iter_errors(document), key=lambda error: list(map(str, error.absolute_path)))
-    problems = [(tuple(error.absolute_path), _say(error)) for error in errors]
-    return problems or [*_unknown_choices(document), *_bad_groups(document)]
+    problems = _schema_problems(_schema(str(document.get("format"))), document)
+    if not problems and document["format"] != FORMATS[0]:
+        problems = [each for item in document["choices"].items() for each in _option_problems(*item)]
+    return problems or [*_unknown_choices(document), *_misplaced(document)]
+
+
+def _schema_problems(schema: Any, instance: Any, root: Place = ()) -> list[tuple[Place, str]]:
+    """What JSON Schema finds; here 8.0 is no integer (no convolution takes it), and NaN is no number."""
+    errors = _validator()(schema).iter_errors(instance)
+    found = [((*root, *error.absolute_path), error) for error in errors]
+    return [
+        (place, _say(place, error)) for place, error in sorted(found, key=lambda each: [*map(str, each[0])])
+    ]
 
 
 @lru_cache(maxsize=1)
 def _validator() -> Any:
-    """JSON Schema, but 8.0 is no integer (no convolution takes it), and NaN and infinity are no numbers."""
-    schema = resources.files("dnas.space").joinpath("spaces/schema.json").read_text(encoding="utf-8")
     types = Draft202012Validator.TYPE_CHECKER.redefine_many({"integer": _is_integer, "number": _is_number})
-    return extend(Draft202012Validator, type_checker=types)(json.loads(schema))
+    return extend(Draft202012Validator, type_checker=types)
+
+
+@cache
+def _schema(version: str) -> Any:
+    text = resources.files("dnas.space").joinpath("spaces/schema.json").read_text(encoding="utf-8")
+    schema = json.loads(text)
+    if version != FORMATS[0]:
+        schema["$defs"]["choice"] = {"type": "object"}  # its type says what it may hold
+    return schema
+
+
+def _option_problems(name: str, given: Mapping[str, Any]) -> list[tuple[Place, str]]:
+    """What is wrong with the type of a choice, or with its options."""
+    place, type_name = ("choices", name), given.get("type", "inverted_residual")
+    if type_name not in blocks.names():
+        known = ", ".join(blocks.names())
+        return [
+            ((*place, "type"), f"{_dotted((*place, 'type'))}: no block type {type_name!r}; known are {known}")
+        ]
+    options = {key: value for key, value in given.items() if key != "type"}
+    return _schema_problems(options_schema(blocks.get(type_name).Options), options, place)
 
 
 def _is_integer(checker: TypeChecker, value: object) -> bool:
@@ -89,8 +125,8 @@ def _is_number(checker: TypeChecker, value: object) -> bool:
     return _is_integer(checker, value) or (isinstance(value, float) and math.isfinite(value))
 
 
-def _say(error: Any) -> str:
-    place = _dotted(error.absolute_path)
+def _say(where: Place, error: Any) -> str:
+    place = _dotted(where)
     if error.validator == "oneOf":
         return f"{place}: {error.instance!r} must give 'expansion' and 'kernel', or 'skip: true' alone"
     if error.validator == "not":
@@ -110,25 +146,13 @@ def _unknown_choices(document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]
             yield place, f"{_dotted(place)}: {what}"
 
 
-def _bad_groups(document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
-    channels = document["stem"][-1]["out"]
-    for index, layer in enumerate(document["layers"]):
-        place = ("layers", index)
-        for name in layer.get("choices", document["choices"]):
-            choice = document["choices"].get(name, {})
-            groups, hidden = choice.get("groups", 1), hidden_channels(channels, choice.get("expansion", 1))
-            bad = ", ".join(str(c) for c in (channels, hidden, layer["out"]) if c % groups)
-            what = f"{_dotted(place)}: {name}"
-            if bad:
-                yield place, f"{what} has {groups} groups, which do not divide {bad} channels"
-            if int(hidden * choice.get("se", 0)) == 0 < choice.get("se", 0):
-                yield place, f"{what} squeezes {hidden} hidden channels to none (se {choice['se']})"
-        channels = layer["out"]
-
-
-def hidden_channels(in_channels: int, expansion: float) -> int:
-    """Hidden channels of an inverted residual: input channels times expansion, rounded, at least 1."""
-    return max(1, round(in_channels * expansion))
+def _misplaced(document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """Choices that cannot stand in a layer, for reasons of their types."""
+    for layer in assemble(document)[1]:
+        place = ("layers", layer.index)
+        for choice in layer.choices:
+            for problem in choice.type.problems(layer, choice.options):
+                yield place, f"{_dotted(place)}: {choice.name} {problem}"
 
 
 def _walk(node: yaml.Node, place: Place, lines: dict[Place, int]) -> Iterator[tuple[int, str]]:

@@ -37,16 +37,17 @@ class Geometry:
     @classmethod
     def of(cls, layer: Layer, choice: Choice) -> Geometry:
         """The geometry of a choice of a space."""
+        options = choice.options
         return cls(
             input_size=layer.input_size,
             in_channels=layer.in_channels,
-            hidden=layer.hidden_channels(choice),
+            hidden=0 if choice.skip else options.hidden(layer),
             out_channels=layer.out_channels,
-            kernel=choice.kernel,
+            kernel=1 if choice.skip else options.kernel,
             stride=layer.stride,
-            squeezed=layer.squeezed_channels(choice),
+            squeezed=0 if choice.skip else options.squeezed(layer),
             activation=layer.activation,
-            groups=choice.groups,
+            groups=1 if choice.skip else options.groups,
             residual=layer.keeps_shape and not choice.skip,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dnas.blocks.ops import Op, head_ops, stem_ops
+from dnas.blocks.ops import Op
 from dnas.space import SearchSpace
 from latency.table.entry import Geometry
 from latency.table.table_file import TableFile
@@ -53,7 +53,7 @@ def operation_text(op: Op) -> str:
 
 def fixed_operations(space: SearchSpace) -> dict[str, list[str]]:
     """Stem and head of a space in words."""
-    return {"stem": [*map(operation_text, stem_ops(space))], "head": [*map(operation_text, head_ops(space))]}
+    return {"stem": [*map(operation_text, space.stem_ops)], "head": [*map(operation_text, space.head_ops)]}
 
 
 def _other_resolution(table: Any, space: int) -> str:

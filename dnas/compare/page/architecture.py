@@ -1,18 +1,19 @@
 """Architectures drawn as in the figure of MoGA (arXiv 1908.01314): one block per layer, from the top down.
 
-Width is the expansion, colour (and the number) the kernel, a thick outline squeeze-excite, hatching grouped
-convolutions, a dashed line a skip.
+A block type says of which boxes it is drawn (:class:`dnas.blocks.Glyph`): width is the expansion, colour (and
+the number) the kernel; a dashed line is a skip.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 
+from dnas.blocks import Glyph
 from dnas.compare.looks import Example, architecture_of, count_text, examples, quality_axis, quality_of
 from dnas.compare.model import Comparison
 from dnas.compare.page.series import swatch
+from dnas.report.glyphs import Key
 from dnas.report.html.markup import Markup, element, join
-from dnas.report.kernel_colours import kernel_colours
 from dnas.space import Choice, Layer, SearchSpace
 
 WIDTH, MIDDLE, WIDEST = 176, 84, 104
@@ -27,10 +28,9 @@ def architecture_cards(comparison: Comparison, space: SearchSpace) -> Markup:
 
 def drawing(choices: Iterable[Choice], space: SearchSpace) -> Markup:
     """The picture of one architecture."""
-    widest = max((c.expansion for layer in space.layers for c in layer.choices), default=1.0)
-    colours = kernel_colours(space)
+    key = Key.of(space)
     pairs = list(zip(space.layers, choices, strict=True))
-    rows = [_layer(layer, choice, widest, colours) for layer, choice in pairs]
+    rows = [_layer(layer, choice, key) for layer, choice in pairs]
     height = ROW * len(rows) + 4
     trunk = element("line", x1=MIDDLE, x2=MIDDLE, y1=0, y2=height, class_="trunk")
     label = " ".join(choice.name for _, choice in pairs)
@@ -46,10 +46,11 @@ def drawing(choices: Iterable[Choice], space: SearchSpace) -> Markup:
     )
 
 
-def _layer(layer: Layer, choice: Choice, widest: float, colours: Mapping[int, str]) -> Markup:
+def _layer(layer: Layer, choice: Choice, key: Key) -> Markup:
     y = ROW * layer.index + 2 + ROW / 2
     name = element("text", layer.name, x=0, y=y, dy="0.32em", class_="tick")
-    parts = [name, *(_skip(y) if choice.skip else _block(choice, y, widest, colours[choice.kernel]))]
+    glyphs = choice.type.glyphs(choice.options)
+    parts = [name, *(_block(glyphs, y, key) if glyphs else _skip(y))]
     if layer.stride > 1:
         edge = y - ROW / 2
         parts.append(element("line", x1=0, x2=WIDTH, y1=edge, y2=edge, class_="stride"))
@@ -64,14 +65,18 @@ def _skip(y: float) -> list[Markup]:
     return [element("line", **span, class_="gap"), element("line", **span, class_="skip")]
 
 
-def _block(choice: Choice, y: float, widest: float, colour: str) -> list[Markup]:
-    width = WIDEST * choice.expansion / widest
-    box = {"x": MIDDLE - width / 2, "y": y - BLOCK / 2, "width": width, "height": BLOCK}
-    classes = "block se" if choice.se > 0 else "block"
-    parts = [element("rect", **box, fill=colour, class_=classes)]
-    if choice.groups > 1:
-        parts.append(element("rect", **box, fill="url(#hatch)"))
-    return [*parts, element("text", str(choice.kernel), x=MIDDLE, y=y, dy="0.34em", class_="kernel")]
+def _block(glyphs: Sequence[Glyph], y: float, key: Key) -> list[Markup]:
+    parts, height = [], BLOCK / len(glyphs)
+    for index, glyph in enumerate(glyphs):
+        width = WIDEST * glyph.width / key.widest
+        top = y - BLOCK / 2 + index * height
+        box = {"x": MIDDLE - width / 2, "y": top, "width": width, "height": height}
+        classes = "block se" if glyph.outline else "block"
+        parts.append(element("rect", **box, fill=key.colours[glyph.kernel], class_=classes))
+        if glyph.hatch:
+            parts.append(element("rect", **box, fill="url(#hatch)"))
+    kernels = " ".join(str(glyph.kernel) for glyph in glyphs)
+    return [*parts, element("text", kernels, x=MIDDLE, y=y, dy="0.34em", class_="kernel")]
 
 
 def _card(example: Example, comparison: Comparison, space: SearchSpace) -> Markup:
@@ -94,14 +99,13 @@ def _card(example: Example, comparison: Comparison, space: SearchSpace) -> Marku
 
 
 def _legend(space: SearchSpace) -> Markup:
-    every = [choice for layer in space.layers for choice in layer.choices]
-    colours = kernel_colours(space)
-    entries = [_sample(colour, "block", f"kernel {k}×{k}") for k, colour in colours.items()]
-    if any(choice.se > 0 for choice in every):
-        entries.append(_sample("none", "block se", "squeeze-excite"))
-    if any(choice.groups > 1 for choice in every):
-        entries.append(_sample("url(#hatch)", "block outlined", "grouped convolutions"))
-    if any(choice.skip for choice in every):
+    key = Key.of(space)
+    entries = [_sample(colour, "block", f"kernel {k}×{k}") for k, colour in key.colours.items()]
+    if key.outline:
+        entries.append(_sample("none", "block se", key.outline))
+    if key.hatch:
+        entries.append(_sample("url(#hatch)", "block outlined", key.hatch))
+    if key.skip:
         line = element("line", x1=2, x2=20, y1=7, y2=7, class_="skip")
         entries.append(_entry(line, "skip"))
     entries.append(element("li", "width: expansion"))

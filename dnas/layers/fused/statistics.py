@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dnas.layers.fused.rows import Shape, to_maps, to_rows, with_bias
 
@@ -53,6 +53,12 @@ class Running(NamedTuple):
     var: Tensor
     momentum: float
     batches: Tensor | None
+
+    @classmethod
+    def of(cls, norm: nn.BatchNorm2d) -> Running:
+        """Those of a batch normalisation."""
+        assert norm.running_mean is not None and norm.running_var is not None and norm.momentum is not None
+        return cls(norm.running_mean, norm.running_var, norm.momentum, norm.num_batches_tracked)
 
 
 @torch.no_grad()

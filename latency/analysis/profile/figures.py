@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -11,18 +13,13 @@ from dnas.report import style
 from dnas.report.choice_grid import choice_columns, choice_grid
 from dnas.space import SearchSpace
 from latency.analysis.profile.cells import exact_shifts
-from latency.analysis.profile.variance import PARTS, VarianceShares
+from latency.analysis.profile.variance import VarianceShares
 from latency.table import LatencyTable
 
 ROW_IN = 0.27
 MOST_PRINTED_COLUMNS = 14
-PART_COLOURS = dict(
-    zip(
-        PARTS,
-        (style.GREY, style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.PALE),
-        strict=True,
-    )
-)
+# Of the attributes in their order, again from the first where there are many.
+ATTRIBUTE_COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.SKY, style.YELLOW)
 
 
 def shift_heatmap(table: LatencyTable) -> Figure:
@@ -58,7 +55,7 @@ def variance_bars(shares: VarianceShares, kind: str) -> Figure:
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     _stack(left, shares)
     parts = {name: 100 * share for name, share in shares.parts.items()}
-    bars = right.barh(list(parts), list(parts.values()), color=[PART_COLOURS[name] for name in parts])
+    bars = right.barh(list(parts), list(parts.values()), color=[_colours(shares)[name] for name in parts])
     right.bar_label(bars, fmt="%.1f %%", size=style.SMALL_PT, color=style.INK, padding=3)
     right.set_xlim(0, 1.3 * (max(parts.values()) or 1.0))
     for axes, title in ((left, "by layer"), (right, "over all layers")):
@@ -99,8 +96,14 @@ def _label_cells(axes: Axes, names: list[str], space: SearchSpace) -> None:
 def _stack(axes: Axes, shares: VarianceShares) -> None:
     start = np.zeros(len(shares.space))
     names = [layer.name for layer in shares.space.layers]
+    colours = _colours(shares)
     for part in shares.parts:
-        widths = 100 * shares.shares[:, PARTS.index(part)]
-        axes.barh(names, widths, left=start, color=PART_COLOURS[part], label=part)
+        widths = 100 * shares.shares[:, shares.names.index(part)]
+        axes.barh(names, widths, left=start, color=colours[part], label=part)
         start += widths
     axes.legend(fontsize=style.SMALL_PT, frameon=False, labelcolor=style.INK)
+
+
+def _colours(shares: VarianceShares) -> dict[str, str]:
+    attributes = zip(shares.names[1:-1], cycle(ATTRIBUTE_COLOURS), strict=False)
+    return {"skip": style.GREY, **dict(attributes), "interaction": style.PALE}

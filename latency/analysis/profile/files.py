@@ -13,7 +13,7 @@ from dnas.support.files import write_text
 from latency.analysis.profile.cells import PERCENT, Cell
 from latency.analysis.profile.effects import Effects
 from latency.analysis.profile.reduction import Verdict
-from latency.analysis.profile.variance import PARTS, VarianceShares
+from latency.analysis.profile.variance import VarianceShares
 from latency.table import LatencyTable
 
 
@@ -55,11 +55,11 @@ def variance_rows(shares: VarianceShares) -> list[dict[str, Any]]:
             shares.space.layers, shares.variance_ms2, shares.shares, strict=True
         )
         for part, variance, share in zip(
-            ("all", *PARTS), (variances.sum(), *variances), (fractions.sum(), *fractions), strict=True
+            ("all", *shares.names), (variances.sum(), *variances), (fractions.sum(), *fractions), strict=True
         )
     ]
     sums, fractions = shares.variance_ms2.sum(axis=0), shares.shares.sum(axis=0)
-    overall = zip(("all", *PARTS), (sums.sum(), *sums), (fractions.sum(), *fractions), strict=True)
+    overall = zip(("all", *shares.names), (sums.sum(), *sums), (fractions.sum(), *fractions), strict=True)
     return rows + [
         {"layer": "all", "part": part, "variance_ms2": variance, "share": share}
         for part, variance, share in overall

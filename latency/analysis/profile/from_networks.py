@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from dnas.blocks.ops import head_ops, stem_ops
 from dnas.costs import count
 from dnas.space import Layer, SearchSpace
 from dnas.support.files import write_text
@@ -116,8 +115,8 @@ def _shares(effects: Effects) -> np.ndarray:
     space = effects.space
     fastest = np.where(space.valid, effects.effect, np.inf).argmin(axis=1)
     madds = [
-        sum(op.madds for op in stem_ops(space)),
-        sum(op.madds for op in head_ops(space)),
+        sum(op.madds for op in space.stem_ops),
+        sum(op.madds for op in space.head_ops),
         *count(space).madds[np.arange(len(space)), fastest],
     ]
     return np.array(madds) / sum(madds)

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from latency.analysis.profile.cells import Cell
 from latency.analysis.profile.reduction import Verdict
-from latency.analysis.profile.variance import PARTS, VarianceShares
+from latency.analysis.profile.variance import VarianceShares
 from latency.table import LatencyTable
 
 EXTREMES = 5
@@ -17,7 +17,7 @@ EXTREMES = 5
 def layers(table: LatencyTable, shares: VarianceShares) -> Table:
     """Mean of every layer, its share of the variance, and of which attributes; the last row is their sum."""
     names = list(shares.parts)
-    columns = shares.shares[:, [PARTS.index(name) for name in names]]
+    columns = shares.shares[:, [shares.names.index(name) for name in names]]
     means = [table.ms[layer.index, : len(layer.choices)].mean() for layer in table.space.layers]
     grid = _grid("layer", "mean ms", "share %", *(f"{name} %" for name in names))
     for layer, mean, share, row in zip(table.space.layers, means, shares.layers, columns, strict=True):

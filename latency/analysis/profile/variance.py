@@ -5,8 +5,9 @@ latency is the sum of the layers' variances over their choices. Within a layer i
 
 - ``skip``: variance between skipping and not skipping. The other attributes are meaningless for a skip, so
   what follows looks at the blocks alone and counts by their share of the choices.
-- ``kernel``, ``expansion``, ``se``, ``groups``: variance of the best additive model, ms ~ sum of one value
-  per level of every attribute. In a full factorial these are the main effects of ANOVA. Where attributes do
+- the blocks' attributes (``kernel``, ``expansion``, ...: the options of their types, and ``type`` where there
+  are several): variance of the best additive model, ms ~ sum of one value per level of every attribute. In a
+  full factorial these are the main effects of ANOVA. Where attributes do
   not cross (FBNet has groups with expansion 1 only) they overlap: each gets the variance that it adds,
   averaged over all orders of adding attributes (Lindeman, Merenda and Gold 1980; Groemping, Journal of
   Statistical Software 17, 2006).
@@ -17,31 +18,26 @@ All parts are at least 0 and sum to the variance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from math import comb
+from typing import Any
 
 import numpy as np
 
+from dnas.blocks.base import option_values
 from dnas.space import Choice, SearchSpace
 from latency.table import LatencyTable
-
-BLOCK_ATTRIBUTES: dict[str, Callable[[Choice], float]] = {
-    "kernel": lambda choice: choice.kernel,
-    "expansion": lambda choice: choice.expansion,
-    "se": lambda choice: choice.se,
-    "groups": lambda choice: choice.groups,
-}
-PARTS = ("skip", *BLOCK_ATTRIBUTES, "interaction")
 
 
 @dataclass(frozen=True, eq=False)
 class VarianceShares:
-    """``variance_ms2``: (L, 6) squared milliseconds, layers x :data:`PARTS`."""
+    """``variance_ms2``: (L, P) squared milliseconds, layers x ``names``: skip, attributes, interaction."""
 
     space: SearchSpace
+    names: tuple[str, ...]
     variance_ms2: np.ndarray
 
     @cached_property
@@ -51,7 +47,7 @@ class VarianceShares:
 
     @cached_property
     def shares(self) -> np.ndarray:
-        """(L, 6) fractions that sum to 1; all 0 when every network of the space is equally fast."""
+        """(L, P) fractions that sum to 1; all 0 when every network of the space is equally fast."""
         return self.variance_ms2 / self.total_ms2 if self.total_ms2 else np.zeros_like(self.variance_ms2)
 
     @property
@@ -63,41 +59,68 @@ class VarianceShares:
     def parts(self) -> dict[str, float]:
         """Share of every part over all layers; attributes in which the choices do not differ are left out."""
         choices = [choice for layer in self.space.layers for choice in layer.choices]
-        varying = {"interaction", *(name for name in PARTS[:-1] if _varies(name, choices))}
-        sums = dict(zip(PARTS, map(float, self.shares.sum(axis=0)), strict=True))
-        return {name: sums[name] for name in PARTS if name in varying}
+        varying = {"interaction", *(name for name in self.names[:-1] if _varies(name, choices))}
+        sums = dict(zip(self.names, map(float, self.shares.sum(axis=0)), strict=True))
+        return {name: sums[name] for name in self.names if name in varying}
 
 
 def variance_shares(table: LatencyTable) -> VarianceShares:
     """Exact, from the table's entries; nothing is sampled."""
+    attributes = _attribute_names(table.space)
     rows = [
-        _split(table.ms[layer.index, : len(layer.choices)], layer.choices) for layer in table.space.layers
+        _split(table.ms[layer.index, : len(layer.choices)], layer.choices, attributes)
+        for layer in table.space.layers
     ]
-    return VarianceShares(table.space, np.array(rows))
+    return VarianceShares(table.space, ("skip", *attributes, "interaction"), np.array(rows))
+
+
+def _attribute_names(space: SearchSpace) -> list[str]:
+    """The options of all blocks, in the order of their types."""
+    blocks = [choice for layer in space.layers for choice in layer.choices if not choice.skip]
+    several = ["type"] if len({block.type for block in blocks}) > 1 else []
+    return list(
+        dict.fromkeys([*several, *(name for block in blocks for name in option_values(block.options))])
+    )
+
+
+def _level(name: str, block: Choice) -> Any:
+    """The value of an attribute; None where a block's type has none."""
+    return block.type.name if name == "type" else option_values(block.options).get(name)
 
 
 def _varies(name: str, choices: Sequence[Choice]) -> bool:
     if name == "skip":
         return len({choice.skip for choice in choices}) > 1
-    return len({BLOCK_ATTRIBUTES[name](choice) for choice in choices if not choice.skip}) > 1
+    return len({_level(name, choice) for choice in choices if not choice.skip}) > 1
 
 
-def _split(ms: np.ndarray, choices: Sequence[Choice]) -> list[float]:
-    """The variance of one layer in the order of :data:`PARTS`."""
+def _split(ms: np.ndarray, choices: Sequence[Choice], attributes: Sequence[str]) -> list[float]:
+    """The variance of one layer: between skips and blocks, of every attribute, and the rest."""
     if np.ptp(ms) == 0:
-        return [0.0] * len(PARTS)  # exactly: the rounding of fits would become shares otherwise
+        # Exactly: the rounding of fits would become shares otherwise.
+        return [0.0] * (len(attributes) + 2)
     is_block = np.array([not choice.skip for choice in choices])
     blocks = [choice for choice in choices if not choice.skip]
     between = _explained(ms, [is_block])
     weight = is_block.mean()
-    found = [between, *(weight * part for part in _attributes(ms[is_block], blocks))]
+    levels = [_codes([_level(name, block) for block in blocks]) for name in attributes]
+    found = [between, *(weight * part for part in _gains(ms[is_block], levels))]
     # Rounding may leave a little less than nothing.
     return [*found, max(0.0, float(ms.var()) - sum(found))]
 
 
-def _attributes(ms: np.ndarray, blocks: Sequence[Choice]) -> list[float]:
+def _codes(values: Sequence[Any]) -> np.ndarray:
+    """Numbers for the levels of an attribute, in the order of numeric ones."""
+
+    def order(value: Any) -> tuple[int, float, str]:
+        return (0, value, "") if isinstance(value, (int, float)) else (1, 0.0, str(value))
+
+    levels = sorted(set(values), key=order)
+    return np.array([levels.index(value) for value in values])
+
+
+def _gains(ms: np.ndarray, levels: Sequence[np.ndarray]) -> list[float]:
     """Variance of every attribute among the blocks: what it adds, averaged over all orders of adding them."""
-    levels = [np.array([value(block) for block in blocks]) for value in BLOCK_ATTRIBUTES.values()]
     everyone = range(len(levels))
     explained = {
         subset: _explained(ms, [levels[i] for i in subset])

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from dnas.blocks.ops import Op, block_ops, head_ops, stem_ops
+from dnas.blocks.ops import Op
 from dnas.space import Choice, Layer, SearchSpace
 from latency.sources.assembled.assembly import Assembly
 from latency.sources.assembled.block_error import block_error, widening
@@ -59,7 +59,7 @@ class TableBuilder:
         return shapes, self.assembly.model.predict(shapes)
 
     def _entry(self, layer: Layer, choice: Choice) -> Entry:
-        shapes, times = self._times(block_ops(layer, choice))
+        shapes, times = self._times(choice.ops(layer))
         return Entry(
             layer=layer.name,
             choice=choice.name,
@@ -117,7 +117,7 @@ class TableBuilder:
         }
 
     def _fixed(self, space: SearchSpace) -> dict[str, Any]:
-        stem, head = self._times(stem_ops(space)), self._times(head_ops(space))
+        stem, head = self._times(space.stem_ops), self._times(space.head_ops)
         return {
             "stem_ms": _ms(sum(time.us for time in stem[1])),
             "head_ms": _ms(sum(time.us for time in head[1])),

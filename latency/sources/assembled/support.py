@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from dnas.blocks.ops import Op, block_ops, head_ops, stem_ops
+from dnas.blocks.ops import Op
 from dnas.space import SearchSpace
 from latency.kernels import Runtime
 from latency.sources.assembled.kernel_model import KernelModel
@@ -16,11 +16,11 @@ SHOWN = 4  # places of one kernel that a message names
 
 def places(space: SearchSpace) -> Iterator[tuple[str, tuple[Op, ...]]]:
     """Stem, every choice of every layer, and head, with their operations."""
-    yield "stem", stem_ops(space)
+    yield "stem", space.stem_ops
     for layer in space.layers:
         for choice in layer.choices:
-            yield f"{layer.name} {choice.name}", block_ops(layer, choice)
-    yield "head", head_ops(space)
+            yield f"{layer.name} {choice.name}", choice.ops(layer)
+    yield "head", space.head_ops
 
 
 def shapes_of(ops: Iterable[Op], runtime: Runtime) -> list[KernelShape]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from dnas.blocks.ops import Op, block_ops, head_ops, stem_ops
+from dnas.blocks.ops import Op
 from dnas.space import Choice, Layer, SearchSpace
 from latency.sources.calibrated.model import CalibratedModel
 from latency.table.entry import Entry, Geometry
@@ -41,7 +41,7 @@ def entry_error(model: CalibratedModel, space: SearchSpace) -> float:
 
 
 def _entry(model: CalibratedModel, layer: Layer, choice: Choice, error: float) -> Entry:
-    ms, parts = _rounded(model, block_ops(layer, choice))
+    ms, parts = _rounded(model, choice.ops(layer))
     return Entry(
         layer.name,
         choice.name,
@@ -112,15 +112,15 @@ def _validation(model: CalibratedModel, space: SearchSpace) -> dict[str, Any]:
 
 def _weak_spots(model: CalibratedModel, space: SearchSpace) -> list[str]:
     """What the runtime's description assumes about operations that this space has."""
-    blocks = (op for layer in space.layers for choice in layer.choices for op in block_ops(layer, choice))
-    ops = (*stem_ops(space), *blocks, *head_ops(space))
+    blocks = (op for layer in space.layers for choice in layer.choices for op in choice.ops(layer))
+    ops = (*space.stem_ops, *blocks, *space.head_ops)
     present = {op.type for op in ops} | {op.activation for op in ops}
     return [f"{name}: {text}" for name, text in model.assumptions.items() if name in present]
 
 
 def _fixed(model: CalibratedModel, space: SearchSpace) -> dict[str, Any]:
-    stem_ms, stem_parts = _rounded(model, stem_ops(space))
-    head_ms, head_parts = _rounded(model, head_ops(space))
+    stem_ms, stem_parts = _rounded(model, space.stem_ops)
+    head_ms, head_parts = _rounded(model, space.head_ops)
     return {
         "stem_ms": stem_ms,
         "head_ms": head_ms,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from dnas.blocks.ops import Op, block_ops, head_ops, inverted_residual_ops, stem_ops
+from dnas.blocks.inverted_residual import inverted_residual_ops
+from dnas.blocks.ops import Op
 from dnas.space import output_size, zoo
 from dnas.space.architecture import Architecture
 from latency.sources.calibrated.fit import TimedNetwork
@@ -65,8 +66,8 @@ def network_ops(architecture: Architecture) -> tuple[Op, ...]:
     """All operations of an architecture: stem, blocks, head."""
     space = architecture.space
     pairs = zip(space.layers, architecture.choices, strict=True)
-    blocks = (op for layer, choice in pairs for op in block_ops(layer, choice))
-    return (*stem_ops(space), *blocks, *head_ops(space))
+    blocks = (op for layer, choice in pairs for op in choice.ops(layer))
+    return (*space.stem_ops, *blocks, *space.head_ops)
 
 
 def _from_zoo(name: str) -> PublishedNetwork:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from dnas.layers.layers import ConvBNAct, build_block, fold_norms, init_weights
+from dnas.layers.layers import ConvBNAct, fold_norms, init_weights
 from dnas.nn.network import Frame, Network
 from dnas.space import Choice, Layer, SearchSpace
 from dnas.space.architecture import Architecture
@@ -38,7 +38,7 @@ def behind_prefix(channels: int, module: nn.Module) -> nn.Module:
 
 def block(layer: Layer, choice: Choice) -> nn.Module:
     """The block of a choice as it is deployed."""
-    return _deployed(build_block(layer, choice))
+    return _deployed(choice.build(layer))
 
 
 def stem(space: SearchSpace) -> nn.Module:

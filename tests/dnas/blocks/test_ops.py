@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from dnas.blocks.ops import (
-    Op,
-    block_ops,
-    fixed_ops,
-    head_ops,
-    inverted_residual_ops,
-    squeeze_excite_ops,
-    stem_ops,
-)
+from dnas.blocks.inverted_residual import inverted_residual_ops
+from dnas.blocks.ops import Op, squeeze_excite_ops
 from dnas.space import Choice, FixedOp, Layer, SearchSpace
 
 
@@ -31,7 +24,7 @@ def test_op_by_hand() -> None:
 
 
 def test_block_with_squeeze_excite_and_residual() -> None:
-    ops = block_ops(layer(), Choice("x", expansion=2, kernel=5, se=0.25))
+    ops = Choice.of("x", expansion=2, kernel=5, se=0.25).ops(layer())
     assert kinds(ops) == ["conv", "depthwise", "pool", "conv", "conv", "sigmoid", "multiply", "conv", "add"]
     expand, depthwise, _, reduce, grow, _, _, project, _ = ops
     assert (expand.in_channels, expand.out_channels, expand.activation) == (4, 8, "hswish")
@@ -43,21 +36,21 @@ def test_block_with_squeeze_excite_and_residual() -> None:
 
 def test_no_residual_where_the_shape_changes_and_stride_is_depthwise() -> None:
     for changed in (layer(stride=2), layer(out=6)):
-        assert "add" not in kinds(block_ops(changed, Choice("x", kernel=3)))
-    expand, depthwise, project = block_ops(layer(stride=2), Choice("x", kernel=3))
+        assert "add" not in kinds(Choice.of("x", expansion=1, kernel=3).ops(changed))
+    expand, depthwise, project = Choice.of("x", expansion=1, kernel=3).ops(layer(stride=2))
     assert [(op.input_size, op.stride) for op in (expand, depthwise, project)] == [(6, 1), (6, 2), (3, 1)]
 
 
 def test_groups_shuffle_between_the_pointwise_convolutions() -> None:
-    ops = block_ops(layer(), Choice("x", expansion=2, kernel=3, groups=2))
+    ops = Choice.of("x", expansion=2, kernel=3, groups=2).ops(layer())
     assert kinds(ops) == ["conv", "shuffle", "depthwise", "conv", "add"]
     assert [op.groups for op in ops] == [2, 1, 8, 2, 1]
 
 
 def test_skip() -> None:
-    skip = Choice("skip", skip=True)
-    assert block_ops(layer(), skip) == ()
-    (conv,) = block_ops(layer(stride=2, out=6), skip)
+    skip = Choice.of("skip", "skip")
+    assert skip.ops(layer()) == ()
+    (conv,) = skip.ops(layer(stride=2, out=6))
     assert (conv.type, conv.kernel, conv.stride, conv.activation, conv.params) == ("conv", 1, 2, "hswish", 36)
 
 
@@ -80,11 +73,11 @@ def test_first_block_of_mobilenet_has_no_expansion() -> None:
 
 def test_stem_and_head() -> None:
     space = SearchSpace.load("moga")
-    assert kinds(stem_ops(space)) == ["conv", "depthwise", "conv"]
-    assert [op.activation for op in stem_ops(space)] == ["hswish", "relu", "none"]
-    assert kinds(head_ops(space)) == ["conv", "pool", "conv", "linear"], (
+    assert kinds(space.stem_ops) == ["conv", "depthwise", "conv"]
+    assert [op.activation for op in space.stem_ops] == ["hswish", "relu", "none"]
+    assert kinds(space.head_ops) == ["conv", "pool", "conv", "linear"], (
         "dropout is no operation at deployment"
     )
-    assert [op.norm for op in head_ops(space)] == [True, False, False, False]
-    assert head_ops(space)[-1].params == 1280 * 1000 + 1000
-    assert fixed_ops(FixedOp("dropout", 4, 4, 1, rate=0.2)) == ()
+    assert [op.norm for op in space.head_ops] == [True, False, False, False]
+    assert space.head_ops[-1].params == 1280 * 1000 + 1000
+    assert FixedOp("dropout", 4, 4, 1, rate=0.2).ops == ()

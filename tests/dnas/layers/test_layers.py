@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -11,16 +13,18 @@ from dnas.layers.activations import ACTIVATIONS, activation
 from dnas.layers.depthwise import DepthwiseConv2d
 from dnas.layers.layers import (
     ConvBNAct,
-    InvertedResidual,
     PointwiseConv2d,
     SqueezeExcite,
-    build_block,
-    build_fixed,
-    build_skip,
     init_weights,
     pointwise,
 )
+from dnas.nn.network import build_fixed
 from dnas.space import Choice, FixedOp, Layer
+
+
+def inverted_residual(out: int = 4, stride: int = 1, **options: float) -> Any:
+    choice = Choice.of("x", **options)
+    return choice.build(Layer(0, 4, out, stride, 5, "relu", (choice,))).double()
 
 
 def images(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -76,7 +80,7 @@ def test_squeeze_excite_by_formula() -> None:
     ("stride", "out", "size", "residual"), [(1, 4, 5, True), (2, 4, 3, False), (1, 6, 5, False)]
 )
 def test_inverted_residual(stride: int, out: int, size: int, residual: bool) -> None:
-    block = InvertedResidual(4, out, hidden=10, kernel=5, stride=stride, squeezed=2).double().eval()
+    block = inverted_residual(out, stride, expansion=2.5, kernel=5, se=0.2).eval()
     x = images(2, 4, 5, 5)
     plain = block.project(block.se(block.depthwise(block.expand(x))))
     assert block.residual == residual and block(x).shape == (2, out, size, size)
@@ -84,7 +88,7 @@ def test_inverted_residual(stride: int, out: int, size: int, residual: bool) -> 
 
 
 def test_an_in_place_activation_leaves_the_input_alone() -> None:
-    block = InvertedResidual(4, 4, hidden=4).double()
+    block = inverted_residual(expansion=1, kernel=3)
     x = images(2, 4, 5, 5)
     before = x.clone()
     block(x)
@@ -92,7 +96,7 @@ def test_an_in_place_activation_leaves_the_input_alone() -> None:
 
 
 def test_shuffle_mixes_groups() -> None:
-    block = InvertedResidual(4, 4, hidden=8, groups=2).double()
+    block = inverted_residual(expansion=2, kernel=3, groups=2)
     assert block.expand.conv.groups == block.project.conv.groups == 2
     x = torch.arange(8.0).reshape(1, 8, 1, 1)
     assert block.shuffle(x).flatten().tolist() == [0, 4, 1, 5, 2, 6, 3, 7]
@@ -106,8 +110,8 @@ def test_shuffle_mixes_groups() -> None:
 )
 def test_skip(stride: int, out: int, kind: type[nn.Module]) -> None:
     layer = Layer(0, 4, out, stride, 5, "relu", ())
-    block = build_skip(layer)
-    assert type(block) is kind is type(build_block(layer, Choice("skip", skip=True)))
+    block = Choice.of("skip", "skip").build(layer)
+    assert type(block) is kind
     y = block(torch.randn(2, 4, 5, 5))
     assert y.shape == (2, out, layer.output_size, layer.output_size)
     assert kind is nn.Identity or (y >= 0).all(), "the layer's activation follows"

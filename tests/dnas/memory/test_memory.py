@@ -180,7 +180,7 @@ def test_the_heaviest_choices_are_planned_for(space: SearchSpace) -> None:
     moga = SearchSpace.load("moga")
     two = heaviest(moga, [(0, 1)] * len(moga))
     assert two is not None
-    specs = [[layer.choices[i] for i in row] for layer, row in zip(moga.layers, two, strict=True)]
+    specs = [[layer.choices[i].options for i in row] for layer, row in zip(moga.layers, two, strict=True)]
     assert all({spec.expansion for spec in row} == {6} and all(spec.se for spec in row) for row in specs)
     one = heaviest(space, [(6,), (6,), (0,), (0,)])
     assert one is not None

@@ -16,12 +16,12 @@ from dnas.space import Choice, Layer, SearchSpace
 
 Get = Callable[[str], SearchSpace]
 CHOICES = (
-    Choice("e1_k3", expansion=1, kernel=3),
-    Choice("e2_k7", expansion=2, kernel=7),
-    Choice("e2_k5_se", expansion=2, kernel=5, se=0.25),
-    Choice("e1_k7_se", expansion=1, kernel=7, se=0.5),
-    Choice("e3_k3_se", expansion=3, kernel=3, se=0.25),
-    Choice("e1_k1", expansion=1, kernel=1),
+    Choice.of("e1_k3", expansion=1, kernel=3),
+    Choice.of("e2_k7", expansion=2, kernel=7),
+    Choice.of("e2_k5_se", expansion=2, kernel=5, se=0.25),
+    Choice.of("e1_k7_se", expansion=1, kernel=7, se=0.5),
+    Choice.of("e3_k3_se", expansion=3, kernel=3, se=0.25),
+    Choice.of("e1_k1", expansion=1, kernel=1),
 )
 MOGA, FBNET = (SearchSpace.load(name).choices(1) for name in ("moga", "fbnet"))
 Gradients = dict[str, Tensor]

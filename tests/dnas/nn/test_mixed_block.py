@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dnas.layers.layers import InvertedResidual, init_weights
+from dnas.layers.layers import Block, init_weights
 from dnas.nn.entangled import EntangledBlock
 from dnas.nn.independent import IndependentBlock
 from dnas.nn.mixed_block import MixedBlock
@@ -17,10 +17,10 @@ from dnas.space import Choice, Layer, SearchSpace
 
 Get = Callable[[str], SearchSpace]
 CHOICES = (
-    Choice("small_k3", expansion=1, kernel=3),
-    Choice("large_k7", expansion=2, kernel=7),
-    Choice("large_k5_se", expansion=2, kernel=5, se=0.25),
-    Choice("small_k3_se", expansion=1, kernel=3, se=1.0),
+    Choice.of("small_k3", expansion=1, kernel=3),
+    Choice.of("large_k7", expansion=2, kernel=7),
+    Choice.of("large_k5_se", expansion=2, kernel=5, se=0.25),
+    Choice.of("small_k3_se", expansion=1, kernel=3, se=1.0),
 )
 LAYER = Layer(0, 4, 4, 1, 6, "hswish", CHOICES)
 
@@ -115,7 +115,7 @@ def test_independent_choices_share_nothing() -> None:
 def test_entangled_choices_are_slices() -> None:
     block = make("entangled")
     small, large, se = (block.extract(choice) for choice in (0, 1, 2))
-    assert isinstance(small, InvertedResidual) and isinstance(large, InvertedResidual)
+    assert isinstance(small, Block) and isinstance(large, Block)
     kernel = large.depthwise.conv.weight
     assert kernel.shape == (8, 1, 7, 7)
     assert torch.equal(small.depthwise.conv.weight, kernel[:4, :, 2:5, 2:5]), "3 x 3 is the centre of 7 x 7"

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from dnas.layers.layers import InvertedResidual
+from dnas.layers.layers import Block
 from dnas.nn.network import Network
 from dnas.space import SearchSpace, zoo
 from dnas.space.architecture import Architecture
@@ -22,10 +22,11 @@ def test_blocks_are_those_of_the_architecture() -> None:
     described = [
         (b.expand.conv.out_channels // b.expand.conv.in_channels, b.depthwise.conv.kernel_size[0])
         for b in network.blocks
-        if isinstance(b, InvertedResidual)
+        if isinstance(b, Block)
     ]
-    assert described == [(c.expansion, c.kernel) for c in network.arch.choices]
-    assert [isinstance(b.se, nn.Identity) for b in network.blocks] == [not c.se for c in network.arch.choices]
+    options = [choice.options for choice in network.arch.choices]
+    assert described == [(each.expansion, each.kernel) for each in options]
+    assert [isinstance(b.se, nn.Identity) for b in network.blocks] == [not each.se for each in options]
 
 
 @pytest.mark.parametrize("name", ["narrow_moga", "narrow_fbnet", "motley", "minimal"])

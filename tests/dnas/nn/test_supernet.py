@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from dnas.blocks.sharing import Projections, Together
 from dnas.costs import count
-from dnas.nn.mixed_block import MixedBlock, Projections
+from dnas.nn.mixed_block import MixedBlock
 from dnas.nn.supernet import Supernet
 from dnas.search.gradient.masks import (
     HardGumbel,
@@ -142,9 +143,9 @@ class Executed:
             ran.append(choice)
             return alone(x, choice)
 
-        def project(x: Tensor, choices: Sequence[int]) -> Projections:
+        def project(offer: Together, x: Tensor, choices: Sequence[int]) -> Projections:
             ran.extend(choices)
-            return together(x, choices)
+            return together(offer, x, choices)
 
         monkeypatch.setattr(blocks, "run", run)
         monkeypatch.setattr(blocks, "project", project)
@@ -179,7 +180,7 @@ def test_only_the_chosen_paths_run(
         for ran, weights in zip(executed.choices, sample.mask, strict=True):
             assert len(set(ran)) == per_layer and set(weights.nonzero().flatten().tolist()) <= set(ran)
         widths = [
-            layer.hidden_channels(layer.choices[choice])
+            layer.choices[choice].options.hidden(layer)
             for layer, ran in zip(supernet.space.layers, executed.choices, strict=True)
             for choice in ran
         ]
@@ -205,7 +206,7 @@ def test_a_path_runs_with_its_own_kernel(get_space: Get, monkeypatch: pytest.Mon
     monkeypatch.setattr(torch.nn.functional, "conv2d", conv2d)
     supernet(images(supernet, 96), torch.tensor(arch.indices))
     depthwise = [shape for shape in seen if shape[1] == 1 and shape[-1] > 1][1:]
-    hidden = [layer.hidden_channels(choice) for layer, choice in zip(space.layers, arch.choices, strict=True)]
+    hidden = [choice.options.hidden(layer) for layer, choice in zip(space.layers, arch.choices, strict=True)]
     assert depthwise == [(h, 1, k, k) for h, k in zip(hidden, [3] * 7 + [5] * 7, strict=True)]
 
 

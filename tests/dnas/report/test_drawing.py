@@ -39,10 +39,10 @@ def test_every_block_of_the_zoo(name):
     drawn = boxes(axes)
     assert axes.get_title() == name and sorted(drawn) == list(range(len(architecture.space)))
     for index, choice in enumerate(architecture.choices):
-        assert drawn[index].get_width() == pytest.approx(choice.expansion / 6)
-        assert drawn[index].get_x() == pytest.approx(-choice.expansion / 12), "centred"
-        assert to_hex(drawn[index].get_facecolor()).upper() == KERNEL_COLOURS[choice.kernel]
-        assert has_outline(drawn[index]) == (choice.se > 0)
+        assert drawn[index].get_width() == pytest.approx(choice.options.expansion / 6)
+        assert drawn[index].get_x() == pytest.approx(-choice.options.expansion / 12), "centred"
+        assert to_hex(drawn[index].get_facecolor()).upper() == KERNEL_COLOURS[choice.options.kernel]
+        assert has_outline(drawn[index]) == (choice.options.se > 0)
 
 
 def test_fbnet_with_skips_and_groups():

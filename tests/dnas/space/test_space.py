@@ -41,11 +41,12 @@ def test_moga_is_the_published_space() -> None:
         (112, 160, 2, 14, "hswish"),
         *[(160, 160, 1, 7, "hswish")] * 2,
     ]
-    blocks = {(choice.expansion, choice.kernel, choice.se) for choice in space.choices(0)}
+    options = [choice.options for choice in space.choices(0)]
+    blocks = {(each.expansion, each.kernel, each.se) for each in options}
     assert blocks == {(e, k, se) for e in (3, 6) for k in (3, 5, 7) for se in (0.0, 0.25)}
     layer, choice = space.layers[2], next(c for c in space.choices(2) if c.name == "E3K5SE")
     assert (layer.name, layer.output_size, layer.keeps_shape) == ("L3", 28, False)
-    assert (layer.hidden_channels(choice), layer.squeezed_channels(choice)) == (72, 18)
+    assert (choice.options.hidden(layer), choice.options.squeezed(layer)) == (72, 18)
 
 
 def test_fbnet_is_the_published_space() -> None:
@@ -55,7 +56,7 @@ def test_fbnet_is_the_published_space() -> None:
     expected = [(out, s if i == 0 else 1) for out, n, s in rows for i in range(n)]
     assert [(layer.out_channels, layer.stride) for layer in space.layers] == expected
     assert [choice.name for choice in space.choices(0) if choice.skip] == ["skip"]
-    assert {choice.groups for choice in space.choices(0)} == {1, 2}
+    assert {choice.options.groups for choice in space.choices(0) if not choice.skip} == {1, 2}
 
 
 def test_layers_may_have_choices_of_their_own(get_space: Get) -> None:
@@ -66,8 +67,7 @@ def test_layers_may_have_choices_of_their_own(get_space: Get) -> None:
     assert space.valid[2].tolist() == [True, True] + [False] * 5
     assert [layer.input_size for layer in space.layers] == [14, 14, 7, 4], "odd maps are rounded up"
     assert [layer.in_channels for layer in space.layers] == [8, 8, 12, 12]
-    skip = space.choices(2)[0]
-    assert space.layers[2].hidden_channels(skip) == space.layers[2].squeezed_channels(skip) == 0
+    assert space.choices(2)[0].skip and not space.choices(2)[1].skip
 
 
 @pytest.mark.parametrize(

@@ -38,8 +38,12 @@ def test_the_figure_draws_another_moga_a() -> None:
     costs = count(drawn.space)
     assert costs.params_of(drawn) == pytest.approx(5.141e6, abs=500)
     assert costs.madds_of(drawn) == pytest.approx(304.02e6, abs=10_000)
-    squeezed = [i + 1 for i, choice in enumerate(drawn.choices) if choice.se][:3]
-    assert squeezed == [3, 4, 5] and [i + 1 for i, c in enumerate(code.choices) if c.se][:3] == [4, 5, 6]
+    squeezed = [i + 1 for i, choice in enumerate(drawn.choices) if choice.options.se][:3]
+    assert squeezed == [3, 4, 5] and [i + 1 for i, c in enumerate(code.choices) if c.options.se][:3] == [
+        4,
+        5,
+        6,
+    ]
 
 
 @pytest.mark.parametrize("name", zoo.names())

@@ -10,7 +10,7 @@ import pytest
 
 from dnas.compare.model import Comparison
 from dnas.compare.page.architecture import BLOCK, MIDDLE, WIDEST, architecture_cards, drawing
-from dnas.report.kernel_colours import kernel_colours
+from dnas.report.glyphs import Key
 from dnas.report.style import GREEN, ORANGE, SKY
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
@@ -45,7 +45,7 @@ def test_unusual_kernels_have_the_colours_of_the_figures(moga: SearchSpace) -> N
     space = SearchSpace.from_dict(definition)
     names = ["k3", "k11", "k13"] + ["k3"] * 11
     fills = [box["fill"] for box in elements(drawn(names, space), "rect")[:3]]
-    assert fills == list(kernel_colours(space).values())
+    assert fills == list(Key.of(space).colours.values())
     assert len(set(fills)) == 3
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dnas.blocks.ops import head_ops, stem_ops
 from dnas.costs import count
 from dnas.space import SearchSpace
 from latency.analysis.profile.from_networks import CONVENTION, fit_networks, header_facts, write_table
@@ -78,8 +77,8 @@ def test_the_convention_by_hand(factorial: SearchSpace, tmp_path: Path) -> None:
     table = load_table(write_table(tmp_path / "table.csv", fit, facts(), "test"), factorial)
     madds = count(factorial).madds
     parts = {
-        "stem": sum(op.madds for op in stem_ops(factorial)),
-        "head": sum(op.madds for op in head_ops(factorial)),
+        "stem": sum(op.madds for op in factorial.stem_ops),
+        "head": sum(op.madds for op in factorial.head_ops),
     }
     fastest = [madds[0, 1], madds[1, 0], madds[2, 0], madds[3, 0]]
     per_madd = 8 / (sum(parts.values()) + sum(fastest))

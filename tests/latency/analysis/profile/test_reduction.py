@@ -88,7 +88,7 @@ def test_the_searches_load_the_reduced_space(tmp_path: Path) -> None:
     full = SearchSpace.load("moga")
     table = load_table("adreno630_mace_calibrated", full)
     genomes = np.random.default_rng(0).integers(12, size=(400, 14))
-    se = np.array([[0.01 * (choice.se > 0) for choice in layer.choices] for layer in full.layers])
+    se = np.array([[0.01 * (choice.options.se > 0) for choice in layer.choices] for layer in full.layers])
     verdicts = reduce_space(table, fit_effects(genomes, 0.5 + se[np.arange(14), genomes].sum(axis=1), full))
     path = tmp_path / "reduced.yaml"
     path.write_text(yaml_text(reduced_space(table, verdicts)), encoding="utf-8")

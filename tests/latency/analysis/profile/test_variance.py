@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dnas.space import SearchSpace
-from latency.analysis.profile.variance import PARTS, variance_shares
+from latency.analysis.profile.variance import variance_shares
 from latency.table import LatencyTable, load_table
 
 MakeTable = Callable[..., LatencyTable]
@@ -29,7 +29,7 @@ def test_full_factorial_by_hand(factorial: SearchSpace, make_table: MakeTable) -
     # Kernel adds 2 ms, expansion 4 ms; in L2 one corner is 4 ms dearer; L3 is flat.
     table = make_table(factorial, np.array([[1, 3, 5, 7], [1, 3, 5, 11], [2, 2, 2, 2], [9, 0, 0, 0]]))
     shares = variance_shares(table)
-    found = [dict(zip(PARTS, row, strict=True)) for row in shares.variance_ms2]
+    found = [dict(zip(shares.names, row, strict=True)) for row in shares.variance_ms2]
     assert found[0] == pytest.approx(
         {"skip": 0, "kernel": 1, "expansion": 4, "se": 0, "groups": 0, "interaction": 0}, abs=1e-12
     )
@@ -47,9 +47,9 @@ def test_moga_main_effects_are_variances_of_conditional_means() -> None:
     for layer in space.layers:
         ms = table.ms[layer.index]
         for part in ("kernel", "expansion", "se"):
-            levels = np.array([getattr(choice, part) for choice in layer.choices])
+            levels = np.array([getattr(choice.options, part) for choice in layer.choices])
             means = np.array([ms[levels == level].mean() for level in levels])
-            assert shares.variance_ms2[layer.index, PARTS.index(part)] == pytest.approx(means.var())
+            assert shares.variance_ms2[layer.index, shares.names.index(part)] == pytest.approx(means.var())
         assert shares.variance_ms2[layer.index].sum() == pytest.approx(ms.var())
     assert list(shares.parts) == ["kernel", "expansion", "se", "interaction"]
     assert sum(shares.parts.values()) == pytest.approx(1)

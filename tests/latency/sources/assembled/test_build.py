@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dnas.blocks.ops import block_ops
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 from latency import LatencyTable, TableError, load_table
@@ -45,7 +44,7 @@ def predictions(
     assembly: Assembly, small: SearchSpace, layer: int, choice: str
 ) -> list[tuple[KernelShape, Prediction]]:
     block = next(option for option in small.layers[layer].choices if option.name == choice)
-    shapes = shapes_of(block_ops(small.layers[layer], block), assembly.dataset.runtime)
+    shapes = shapes_of(block.ops(small.layers[layer]), assembly.dataset.runtime)
     return list(zip(shapes, assembly.model.predict(shapes), strict=True))
 
 

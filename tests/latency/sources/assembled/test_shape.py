@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dnas.blocks.ops import Op, block_ops, head_ops, stem_ops
+from dnas.blocks.ops import Op
 from dnas.space import SearchSpace
 from latency.kernels import Runtime
 from latency.sources.assembled.kernel_model import MODELLED
@@ -57,8 +57,8 @@ def test_only_dense_1x1_convolutions_of_one_pixel_are_fully_connected(op: Op, ki
 @pytest.mark.parametrize("name", ["moga", "fbnet"])
 def test_every_kernel_of_the_shipped_spaces_has_a_shape(name: str) -> None:
     space = SearchSpace.load(name)
-    blocks = [block_ops(layer, choice) for layer in space.layers for choice in layer.choices]
-    found = [shape for ops in (stem_ops(space), *blocks, head_ops(space)) for shape in shapes(*ops)]
+    blocks = [choice.ops(layer) for layer in space.layers for choice in layer.choices]
+    found = [shape for ops in (space.stem_ops, *blocks, space.head_ops) for shape in shapes(*ops)]
     assert {shape.kind for shape in found} <= {*MODELLED, "multiply", "copy"}
     for shape in found:
         assert min(shape.size, shape.in_channels, shape.out_channels, shape.kernel, shape.stride) >= 1
@@ -70,7 +70,7 @@ def test_a_block_of_moga_kernel_by_kernel() -> None:
     space = SearchSpace.load("moga")
     layer = space.layers[1]  # 24 > 24 at 56, relu
     choice = next(choice for choice in layer.choices if choice.name == "E6K5SE")
-    assert [*map(str, shapes(*block_ops(layer, choice)))] == [
+    assert [*map(str, shapes(*choice.ops(layer)))] == [
         "pointwise 24>144 at 56 px",
         "depthwise 5x5/1 144>144 at 56 px",
         "pool 144>144 at 56 px",

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dnas.blocks.ops import block_ops
 from dnas.space import SearchSpace, zoo
 from dnas.space.architecture import Architecture
 from latency import load_table
@@ -68,7 +67,7 @@ def test_skip_costs_nothing_where_it_keeps_the_shape(tmp_path: Path) -> None:
     for layer in space.layers:
         skip = table.ms[layer.index, -1]
         assert (skip == 0) == layer.keeps_shape
-        assert skip == pytest.approx(model.latency_ms(block_ops(layer, layer.choices[-1])), abs=1e-4)
+        assert skip == pytest.approx(model.latency_ms(layer.choices[-1].ops(layer)), abs=1e-4)
 
 
 @pytest.mark.parametrize("space_name", ["moga", "fbnet"])

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dnas.blocks.ops import head_ops, stem_ops
 from dnas.space import SearchSpace
 from latency.__main__ import main
 from latency.table import LatencyTable, load_table
@@ -214,10 +213,11 @@ def test_fbnet(tmp_path: Path, facts: list[str], output: Path) -> None:
     for layer in space.layers:
         for column, choice in enumerate(layer.choices):
             shape = f"H{layer.input_size}_W{layer.input_size}_Cin{layer.in_channels}_Cout{layer.out_channels}"
-            block = (
-                f"exp{choice.expansion:.0f}_kernel{choice.kernel}_stride{layer.stride}_group{choice.groups}"
-            )
-            name = f"Skip_{shape}_stride{layer.stride}" if choice.skip else f"ConvBlock_{shape}_{block}"
+            name = f"Skip_{shape}_stride{layer.stride}"
+            if not choice.skip:
+                each = choice.options
+                block = f"exp{each.expansion:.0f}_kernel{each.kernel}_stride{layer.stride}_group{each.groups}"
+                name = f"ConvBlock_{shape}_{block}"
             ms[name] = 0.0 if choice.skip and layer.keeps_shape else 1.0 + column
     path = tmp_path / "pixel3.json"
     path.write_text(json.dumps(ms))
@@ -339,7 +339,7 @@ def test_stem_and_head_of_the_space_are_in_the_header(
     logs: Path, tiny: SearchSpace, tiny_file: str, facts: list[str], output: Path
 ) -> None:
     fixed = imported(["benchmark_model", str(logs), *facts], tiny_file, output).provenance["fixed"]
-    assert (len(fixed["stem"]), len(fixed["head"])) == (len(stem_ops(tiny)), len(head_ops(tiny)))
+    assert (len(fixed["stem"]), len(fixed["head"])) == (len(tiny.stem_ops), len(tiny.head_ops))
 
 
 def test_logs_of_a_windows_console(

@@ -1,0 +1,202 @@
+"""The contract of a block type: what it must say so that everything else in the library can ask it.
+
+A type imports torch where it builds, not at the top of its file: spaces are read, counted and listed without.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, get_args, get_origin, get_type_hints
+
+from dnas.blocks.ops import Op
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from dnas.blocks.sharing import Slices, Together
+
+
+class BlockError(ValueError):
+    """A block type that cannot be used, or one that nobody registered."""
+
+
+class Position(Protocol):
+    """Where a block stands: the shapes that every choice of a layer must keep.
+
+    ``input_size`` and ``output_size`` are the sides of square maps in pixels; ``activation`` is a name of
+    :data:`dnas.layers.activations.ACTIVATIONS`.
+    """
+
+    @property
+    def in_channels(self) -> int: ...
+    @property
+    def out_channels(self) -> int: ...
+    @property
+    def stride(self) -> int: ...
+    @property
+    def input_size(self) -> int: ...
+    @property
+    def output_size(self) -> int: ...
+    @property
+    def activation(self) -> str: ...
+    @property
+    def keeps_shape(self) -> bool:
+        """Stride 1 and equal channels: a residual connection is possible."""
+
+
+@dataclass(frozen=True)
+class Glyph:
+    """A box of a drawn block.
+
+    Args:
+        width: relative to the block's input channels.
+        kernel: decides the colour, and is written into the box.
+        outline, hatch: what a thick outline, or hatching, of this box says (for the legend); none when empty.
+    """
+
+    width: float
+    kernel: int
+    outline: str = ""
+    hatch: str = ""
+
+
+class BlockType(ABC):
+    """A kind of block. A subclass sets ``name`` and ``Options`` and builds; the rest has defaults.
+
+    Attributes:
+        name: as written in YAML, ``type: inverted_residual``.
+        Options: a frozen dataclass whose fields are made by :func:`option`: they are the keys in YAML.
+        is_skip: whether it does nothing where the shape is kept, and as little as possible elsewhere.
+    """
+
+    name: ClassVar[str]
+    Options: ClassVar[type]
+    is_skip: ClassVar[bool] = False
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def problems(self, position: Position, options: Any) -> list[str]:
+        """Every reason why the block cannot stand at ``position``, in words."""
+        return []
+
+    def ops(self, position: Position, options: Any) -> tuple[Op, ...]:
+        """The operations in order of execution; by default those that the built module is seen to run.
+
+        Raises:
+            BlockError: the module runs something that :mod:`dnas.blocks.ops` has no word for.
+        """
+        from dnas.blocks.traced import traced_ops
+
+        return traced_ops(self, position, options)
+
+    @abstractmethod
+    def build(self, position: Position, options: Any) -> nn.Module:
+        """The module: (N, in_channels, h, w) to (N, out_channels, h', w')."""
+
+    def glyphs(self, options: Any) -> tuple[Glyph, ...]:
+        """How it is drawn: boxes from the input down; none: a thin line."""
+        values = dataclasses.asdict(options)
+        return (Glyph(float(values.get("expansion", 1)), int(values.get("kernel", 1))),)
+
+    def label(self, position: Position, name: str) -> str:
+        """What a drawing calls the choice ``name`` there."""
+        return name
+
+    def slices(self) -> Slices | None:
+        """How a choice is a slice of its layer's largest block, for entangled sharing; None: it is none."""
+        return None
+
+    def together(self) -> Together | None:
+        """A faster way to compute many choices of this type at once; None: one after the other."""
+        return None
+
+
+_REQUIRED = dataclasses.MISSING
+
+
+def option(
+    description: str,
+    *,
+    default: Any = _REQUIRED,
+    short: str = "",
+    flag: bool = False,
+    **schema: Any,
+) -> Any:
+    """A field of a type's Options.
+
+    Args:
+        description: what it means, with its unit.
+        default: required in YAML without one.
+        short: heading of its column in listings of an architecture; not listed when empty.
+        flag: listings say whether it is set, not its value.
+        schema: further keywords of JSON Schema (minimum, maximum, ``odd=True``).
+    """
+    if schema.pop("odd", False):
+        schema["not"] = {"multipleOf": 2}
+    metadata = {"description": description, "short": short, "flag": flag, "schema": schema}
+    if default is _REQUIRED:
+        return dataclasses.field(metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+_JSON_TYPES: Mapping[Any, dict[str, Any]] = {
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    str: {"type": "string"},
+}
+
+
+def options_schema(options: type) -> dict[str, Any]:
+    """JSON Schema of the options of a choice, from the annotations and :func:`option` of their fields.
+
+    Raises:
+        BlockError: an annotation that YAML has no value for.
+    """
+    hints, properties, required = get_type_hints(options), {}, []
+    for field in dataclasses.fields(options):
+        properties[field.name] = {
+            **_json_type(hints[field.name], f"{options.__qualname__}.{field.name}"),
+            "description": field.metadata.get("description", ""),
+            **field.metadata.get("schema", {}),
+        }
+        if field.default is dataclasses.MISSING:
+            required.append(field.name)
+    return {"type": "object", "additionalProperties": False, "properties": properties, "required": required}
+
+
+def _json_type(hint: Any, place: str) -> dict[str, Any]:
+    if get_origin(hint) is Literal:
+        return {"enum": list(get_args(hint))}
+    if isinstance(hint, types.UnionType):
+        return {"anyOf": [_json_type(each, place) for each in get_args(hint)]}
+    if hint is type(None):
+        return {"type": "null"}
+    if hint not in _JSON_TYPES:
+        raise BlockError(f"{place} is of {hint}: options are int, float, bool, str or Literal.")
+    return dict(_JSON_TYPES[hint])
+
+
+def option_values(options: Any) -> dict[str, Any]:
+    """The options by name, in the order of their fields."""
+    return {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
+
+
+def listed_options(options: Any) -> dict[str, str]:
+    """Heading -> text of every option that listings show; an empty text where a flag is not set."""
+    cells = {}
+    for field in dataclasses.fields(options):
+        value, heading = getattr(options, field.name), field.metadata.get("short", "")
+        if heading and field.metadata.get("flag"):
+            cells[heading] = "yes" if value else ""
+        elif heading:
+            cells[heading] = f"{value:g}" if isinstance(value, float) else str(value)
+    return cells
