@@ -140,7 +140,8 @@ def option(
         schema: further keywords of JSON Schema (minimum, maximum, ``odd=True``).
     """
     if schema.pop("odd", False):
-        schema["not"] = {"multipleOf": 2}
+        # Zero, where the minimum allows it, stands for none.
+        schema["not"] = {"multipleOf": 2, "minimum": 1}
     metadata = {"description": description, "short": short, "flag": flag, "schema": schema}
     if default is _REQUIRED:
         return dataclasses.field(metadata=metadata)
