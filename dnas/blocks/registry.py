@@ -16,6 +16,7 @@ from dnas.blocks.base import BlockError, BlockType, options_schema
 SHIPPED = {
     "inverted_residual": "InvertedResidual",
     "skip": "Skip",
+    "universal_inverted_bottleneck": "UniversalInvertedBottleneck",
 }
 _own: dict[str, BlockType] = {}
 

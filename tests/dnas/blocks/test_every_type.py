@@ -34,6 +34,11 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"expansion": 1, "kernel": 7, "groups": 2},
     ],
     "skip": [{}],
+    "universal_inverted_bottleneck": [
+        {"expansion": 3, "start": 5, "middle": 3},
+        {"expansion": 2.6, "middle": 5},
+        {"expansion": 4, "start": 3},
+    ],
 }
 TYPES = sorted(EXAMPLES)
 
