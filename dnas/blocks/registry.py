@@ -17,6 +17,7 @@ SHIPPED = {
     "inverted_residual": "InvertedResidual",
     "skip": "Skip",
     "universal_inverted_bottleneck": "UniversalInvertedBottleneck",
+    "bottleneck": "Bottleneck",
 }
 _own: dict[str, BlockType] = {}
 

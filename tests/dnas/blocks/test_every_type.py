@@ -39,6 +39,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"expansion": 2.6, "middle": 5},
         {"expansion": 4, "start": 3},
     ],
+    "bottleneck": [{}, {"kernel": 5, "expansion": 0.6}],
 }
 TYPES = sorted(EXAMPLES)
 
