@@ -18,6 +18,7 @@ SHIPPED = {
     "skip": "Skip",
     "universal_inverted_bottleneck": "UniversalInvertedBottleneck",
     "bottleneck": "Bottleneck",
+    "fused_inverted_residual": "FusedInvertedResidual",
 }
 _own: dict[str, BlockType] = {}
 

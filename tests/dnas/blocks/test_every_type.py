@@ -40,6 +40,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"expansion": 4, "start": 3},
     ],
     "bottleneck": [{}, {"kernel": 5, "expansion": 0.6}],
+    "fused_inverted_residual": [{"kernel": 3, "expansion": 4}, {"kernel": 5, "expansion": 1.5}],
 }
 TYPES = sorted(EXAMPLES)
 
