@@ -19,6 +19,7 @@ SHIPPED = {
     "universal_inverted_bottleneck": "UniversalInvertedBottleneck",
     "bottleneck": "Bottleneck",
     "fused_inverted_residual": "FusedInvertedResidual",
+    "conv": "Conv",
 }
 _own: dict[str, BlockType] = {}
 
