@@ -20,6 +20,7 @@ SHIPPED = {
     "bottleneck": "Bottleneck",
     "fused_inverted_residual": "FusedInvertedResidual",
     "conv": "Conv",
+    "separable": "Separable",
 }
 _own: dict[str, BlockType] = {}
 

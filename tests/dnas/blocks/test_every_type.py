@@ -42,6 +42,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "bottleneck": [{}, {"kernel": 5, "expansion": 0.6}],
     "fused_inverted_residual": [{"kernel": 3, "expansion": 4}, {"kernel": 5, "expansion": 1.5}],
     "conv": [{"kernel": 1}, {"kernel": 5}],
+    "separable": [{"kernel": 3}, {"kernel": 7}],
 }
 TYPES = sorted(EXAMPLES)
 
