@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from dnas.blocks.ops import Op, inverted_residual_ops, squeeze_excite_ops
+from dnas.blocks.inverted_residual import inverted_residual_ops
+from dnas.blocks.ops import Op, squeeze_excite_ops
 from latency import TableError
 from latency.kernels import Kernel, Runtime, Special
 from latency.sources.calibrated import published
