@@ -37,7 +37,7 @@ from dnas.runs.evaluator import Evaluation
 from dnas.runs.one_shot import OneShotEvaluator
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
-from dnas.support.command import one_message
+from dnas.support.command import Command
 from dnas.support.devices import torch_device
 from dnas.support.files import write_text
 from latency import LatencyTable, load_table
@@ -46,13 +46,14 @@ ZOO = "published"
 RESULT = "comparison.json"
 
 
-def build_parser() -> argparse.ArgumentParser:
+DESCRIPTION = (
+    "Compare searches: one latency table costs all networks, one supernet gives all "
+    "accuracies. The same NAME several times is one method with several seeds."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser = argparse.ArgumentParser(
-        prog="dnas compare",
-        description="Compare searches: one latency table costs all networks, one supernet gives all "
-        "accuracies. The same NAME several times is one method with several seeds.",
-    )
     parser.add_argument(
         "--run",
         required=True,
@@ -87,17 +88,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace an earlier comparison in the output folder"
     )
-    return parser
 
 
-def main(argv: Sequence[str] | None = None) -> Comparison:
-    """Run the command; returns what ``comparison.json`` holds."""
-    options = build_parser().parse_args(argv)
-    with one_message("dnas compare"):
-        return compare(options)
-
-
-def compare(options: argparse.Namespace) -> Comparison:
+def run(options: argparse.Namespace, console: Console) -> Comparison:
     """Read, evaluate, compare, write and print.
 
     Raises:
@@ -119,7 +112,7 @@ def compare(options: argparse.Namespace) -> Comparison:
     evaluator = judge.describe(evaluations.values())
     comparison = assemble(sources, evaluations, known, terms, evaluator, options.budgets, options.title)
     _write(comparison, options.output, figures=not options.no_figures)
-    _print(comparison, options.output)
+    _print(console, comparison, options.output)
     return comparison
 
 
@@ -197,9 +190,11 @@ def _write(comparison: Comparison, output: Path, figures: bool) -> None:
     write_text(output / RESULT, json.dumps(comparison.to_dict(), indent=1, allow_nan=False) + "\n")
 
 
-def _print(comparison: Comparison, output: Path) -> None:
-    console = Console()
+def _print(console: Console, comparison: Comparison, output: Path) -> None:
     console.print(summary_table(comparison))
     for line in (comparison.finding, *comparison.notes):
         console.print(line, highlight=False, markup=False)
     console.print(f"Wrote {output / 'report.html'}", highlight=False, soft_wrap=True)
+
+
+main = Command("dnas compare", DESCRIPTION, add_arguments, run)

@@ -26,7 +26,7 @@ from dnas.runs.one_shot import DataUnavailable, OneShotEvaluator
 from dnas.search.gradient.derivation import Derived, most_probable, sample
 from dnas.search.gradient.masks import probabilities
 from dnas.search.knapsack import Bound
-from dnas.support.command import one_message
+from dnas.support.command import Command
 from dnas.support.files import write_text
 from latency import LatencyTable, TableError, load_table
 
@@ -54,14 +54,15 @@ class Candidate:
         }
 
 
-def build_parser() -> argparse.ArgumentParser:
+DESCRIPTION = (
+    "Derive architectures from a search checkpoint. Without bounds: the most probable one. "
+    "With bounds: the most probable one that keeps them, solved exactly; infeasible bounds end with what "
+    "is attainable."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser = argparse.ArgumentParser(
-        prog="dnas derive",
-        description="Derive architectures from a search checkpoint. Without bounds: the most probable one. "
-        "With bounds: the most probable one that keeps them, solved exactly; infeasible bounds end with what "
-        "is attainable.",
-    )
     parser.add_argument(
         "--checkpoint", required=True, help="checkpoint of a search (runs/.../checkpoints/last.ckpt)"
     )
@@ -88,17 +89,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace an earlier derivation in the output folder"
     )
-    return parser
 
 
-def main(argv: Sequence[str] | None = None) -> list[Candidate]:
-    """Run the command; returns the candidates, the first of which is ``architecture.json``."""
-    options = build_parser().parse_args(argv)
-    with one_message("dnas derive"):
-        return derive(options)
-
-
-def derive(options: argparse.Namespace) -> list[Candidate]:
+def run(options: argparse.Namespace, console: Console) -> list[Candidate]:
     """Derive, evaluate, write and print.
 
     Raises:
@@ -130,7 +123,7 @@ def derive(options: argparse.Namespace) -> list[Candidate]:
     found = len(derived) - max(1, len(options.latency_below or ()))
     if found < options.sample:
         notes.append(f"Samples: {found} of {options.sample}; alpha and the bounds give no further ones.")
-    _print(candidates, table, costs, notes, options.output)
+    _print(console, candidates, table, costs, notes, options.output)
     return candidates
 
 
@@ -286,9 +279,14 @@ def _csv(candidates: list[Candidate]) -> str:
 
 
 def _print(
-    candidates: list[Candidate], table: LatencyTable, costs: Costs, notes: Sequence[str], output: Path
+    console: Console,
+    candidates: list[Candidate],
+    table: LatencyTable,
+    costs: Costs,
+    notes: Sequence[str],
+    output: Path,
 ) -> None:
-    console, first = Console(), candidates[0].derived.architecture
+    first = candidates[0].derived.architecture
     layers = table.ms[np.arange(len(first.space)), np.array(first.indices)]
     console.print(
         architecture_table(first, costs, layers, fixed_latency_ms=table.fixed_ms, latency_kind=table.kind)
@@ -297,3 +295,6 @@ def _print(
     for note in notes:
         console.print(note, highlight=False, markup=False)
     console.print(f"Wrote {output / 'architecture.json'}", highlight=False, soft_wrap=True)
+
+
+main = Command("dnas derive", DESCRIPTION, add_arguments, run)

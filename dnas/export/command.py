@@ -20,7 +20,7 @@ from dnas.nn.network import Network
 from dnas.runs.normalisation import Normalise
 from dnas.runs.trained import read_network
 from dnas.space import zoo
-from dnas.support.command import one_message
+from dnas.support.command import Command
 from dnas.support.extras import require
 
 # Of the largest logit: float32 sums in another order stay far below, another network does not.
@@ -57,14 +57,15 @@ class Source:
         }
 
 
-def build_parser() -> argparse.ArgumentParser:
+DESCRIPTION = (
+    "Write a network as an ONNX file: trained (--checkpoint), or with random weights to "
+    "measure its latency (--architecture). The file is run with ONNX Runtime and kept only if that "
+    "computes what PyTorch does."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser = argparse.ArgumentParser(
-        prog="dnas export",
-        description="Write a network as an ONNX file: trained (--checkpoint), or with random weights to "
-        "measure its latency (--architecture). The file is run with ONNX Runtime and kept only if that "
-        "computes what PyTorch does.",
-    )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--checkpoint", metavar="FILE", help="of 'dnas fit --config digits/train.yaml'")
     source.add_argument("--architecture", metavar="NAME|FILE", help="moga_a, or an architecture file")
@@ -85,17 +86,9 @@ def build_parser() -> argparse.ArgumentParser:
         "which the file then normalises itself",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier file")
-    return parser
 
 
-def main(argv: Sequence[str] | None = None) -> Path:
-    """Run the command; returns the file."""
-    options = build_parser().parse_args(argv)
-    with one_message("dnas export"):
-        return export(options)
-
-
-def export(options: argparse.Namespace) -> Path:
+def run(options: argparse.Namespace, console: Console) -> Path:
     """Build, write, compare and print.
 
     Raises:
@@ -120,7 +113,7 @@ def export(options: argparse.Namespace) -> Path:
             write_onnx(folded, shape, unchecked, any_batch=options.any_batch, facts=source.facts)
             difference = _difference(source.module, shape, unchecked)
         os.replace(unchecked, output)
-    _print(source, shape, options, difference)
+    _print(console, source, shape, options, difference)
     return output
 
 
@@ -185,7 +178,9 @@ def _difference(module: nn.Module, shape: Sequence[int], path: Path) -> float:
     return difference
 
 
-def _print(source: Source, shape: Sequence[int], options: argparse.Namespace, difference: float) -> None:
+def _print(
+    console: Console, source: Source, shape: Sequence[int], options: argparse.Namespace, difference: float
+) -> None:
     network = source.network
     params = sum(each.numel() for each in network.parameters())
     size = options.output.stat().st_size / 1e6
@@ -200,4 +195,7 @@ def _print(source: Source, shape: Sequence[int], options: argparse.Namespace, di
         lines.append("Weights are random: measure its latency with it, nothing else.")
     lines.append(f"Wrote {options.output}")
     for line in lines:
-        Console().print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+main = Command("dnas export", DESCRIPTION, add_arguments, run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from dnas.fidelity.audit import Audit, audit
 from dnas.fidelity.report import show, write
 from dnas.fidelity.settings import Settings
 from dnas.fidelity.source import Tell
-from dnas.support.command import one_message
+from dnas.support.command import Command
 from dnas.support.devices import DEVICES
 from dnas.support.lock import only_one
 
@@ -22,16 +22,15 @@ EPILOG = """An audit that was killed continues when the same command is given ag
 Give more --architectures, or another --checkpoint, and only what is new is trained or evaluated."""
 
 
-def build_parser() -> argparse.ArgumentParser:
+DESCRIPTION = (
+    "Correlate the ranks that architectures have in a trained supernet with those of their "
+    "accuracy when trained alone, and put trivial predictors beside: parameters, multiply-adds, depth, "
+    "latency."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser = argparse.ArgumentParser(
-        prog="dnas fidelity",
-        description="Correlate the ranks that architectures have in a trained supernet with those of their "
-        "accuracy when trained alone, and put trivial predictors beside: parameters, multiply-adds, depth, "
-        "latency.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
     add = parser.add_argument
     add(
         "--checkpoint",
@@ -70,20 +69,21 @@ def build_parser() -> argparse.ArgumentParser:
     add("--table", help="latency table, name or file, whose latency is a predictor too")
     add("--recalibration-batches", type=int, default=8, metavar="N", help="for batch-norm statistics (8)")
     add("--device", default="auto", help=f"for one-shot evaluation: {', '.join(DEVICES)} (auto)")
-    return parser
 
 
-def main(argv: Sequence[str] | None = None) -> Audit:
-    """Run the command; returns what it found."""
-    options = build_parser().parse_args(argv)
-    with one_message("dnas fidelity"):
-        settings = Settings(**vars(options))
-        with only_one(settings.output):
-            with _progress(Console(stderr=True)) as tell:
-                found = audit(settings, tell)
-            write(found)
-        show(found, Console())
-        return found
+def run(options: argparse.Namespace, console: Console) -> Audit:
+    """Train, evaluate, correlate, write and print.
+
+    Raises:
+        ValueError: unusable settings, supernets or accuracies.
+    """
+    settings = Settings(**vars(options))
+    with only_one(settings.output):
+        with _progress(Console(stderr=True)) as tell:
+            found = audit(settings, tell)
+        write(found)
+    show(found, console)
+    return found
 
 
 @contextmanager
@@ -93,3 +93,6 @@ def _progress(console: Console) -> Iterator[Tell]:
     with Progress(*columns, console=console, transient=True) as bar:
         line = bar.add_task("Reading", total=None)
         yield lambda what, done, of: bar.update(line, description=what, completed=done, total=of)
+
+
+main = Command("dnas fidelity", DESCRIPTION, add_arguments, run, EPILOG)

@@ -22,22 +22,19 @@ from dnas.search.gradient.masks import (
     UniformPath,
 )
 from dnas.space import SearchSpace
-from dnas.support.command import one_message
+from dnas.support.command import Command
 
 MASKS: dict[str, type[MaskStrategy]] = {
     kind.__name__: kind for kind in (SoftGumbel, HardGumbel, TwoPath, UniformPath, StrictlyFair)
 }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Print the table for ``argv`` (default: the process's arguments); returns the exit status."""
-    options = _parser().parse_args(argv)
-    with one_message("dnas memory"):
-        _run(options, Console(highlight=False))
-    return 0
+def run(options: argparse.Namespace, console: Console) -> None:
+    """Rehearse and print.
 
-
-def _run(options: argparse.Namespace, console: Console) -> None:
+    Raises:
+        ValueError: an unusable setting.
+    """
     setting = _setting(options)
     if options.batch < 1:
         raise ValueError(f"--batch must be at least 1, got {options.batch}.")
@@ -87,8 +84,8 @@ def _setting(options: argparse.Namespace) -> Setting:
     )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="dnas memory", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The command's options."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     add = parser.add_argument
     add("--space", default="moga", help="shipped name or YAML file")
@@ -102,8 +99,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--num-classes", type=int, help="instead of the space's")
     add("--stem-stride", type=int, help="instead of the space's")
     add("--available-gb", type=float, help="10^9 bytes; default: what is free on the device")
-    return parser
 
 
-if __name__ == "__main__":
-    raise SystemExit(main())
+main = Command("dnas memory", __doc__ or "", add_arguments, run)

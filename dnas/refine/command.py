@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -12,7 +11,7 @@ from rich.console import Console
 from dnas.refine.display import print_outcome, progress
 from dnas.refine.run import Outcome, refine
 from dnas.refine.settings import ALGORITHM_NAMES, QualityName, Settings
-from dnas.support.command import one_message
+from dnas.support.command import Command
 from dnas.support.processes import joined, rank
 
 EPILOG = """algorithms:
@@ -29,16 +28,15 @@ A refinement that was killed continues when the same command is given again, and
 Several processes share the evaluations: torchrun --nproc-per-node 4 -m dnas.refine ..."""
 
 
-def build_parser() -> argparse.ArgumentParser:
+DESCRIPTION = (
+    "Search a trained supernet (one-shot, or of a differentiable search) for architectures "
+    "on the front of quality, latency and parameters: by MoGA's weighted NSGA-II, or by a baseline with "
+    "the same evaluator and budget."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser = argparse.ArgumentParser(
-        prog="dnas refine",
-        description="Search a trained supernet (one-shot, or of a differentiable search) for architectures "
-        "on the front of quality, latency and parameters: by MoGA's weighted NSGA-II, or by a baseline with "
-        "the same evaluator and budget.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
     add = parser.add_argument
     add("--checkpoint", required=True, type=Path, help="of a supernet (runs/.../checkpoints/last.ckpt)")
     add("--output", required=True, type=Path, help="folder to write to, and to continue in")
@@ -76,16 +74,21 @@ def build_parser() -> argparse.ArgumentParser:
     add("--recalibration-batches", type=int, default=8, metavar="N", help="for batch-norm statistics (8)")
     add("--device", default="auto", help="auto, cpu or cuda (auto)")
     add("--cache", type=Path, metavar="DIR", help="folder of evaluations to share between runs (--output)")
-    return parser
 
 
-def main(argv: Sequence[str] | None = None) -> Outcome:
-    """Run the command; returns what it found."""
-    options = build_parser().parse_args(argv)
-    with one_message("dnas refine"), joined():
+def run(options: argparse.Namespace, console: Console) -> Outcome:
+    """Search, write and print; in every process that torchrun started.
+
+    Raises:
+        ValueError: unusable settings, checkpoint or table.
+    """
+    with joined():
         settings = Settings(**vars(options))
         with progress(Console(stderr=True)) as tell:
             outcome = refine(settings, tell)
         if rank() == 0:
-            print_outcome(Console(), outcome)
+            print_outcome(console, outcome)
         return outcome
+
+
+main = Command("dnas refine", DESCRIPTION, add_arguments, run, EPILOG)

@@ -1,10 +1,17 @@
-"""How command-line modules end on a user's mistake: one message, no traceback from the depths."""
+"""What every command does alike: read its options, run, and end on a user's mistake with one message."""
 
 from __future__ import annotations
 
+import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from rich.console import Console
+
+Result = TypeVar("Result")
 
 USER_ERRORS = (
     ValueError,
@@ -38,3 +45,35 @@ def one_message(command: str) -> Iterator[None]:
         if os.environ.get("DNAS_TRACEBACK") or not expected:
             raise
         raise SystemExit(f"{command}: {error}\n(DNAS_TRACEBACK=1 shows where this arose.)") from None
+
+
+@dataclass(frozen=True)
+class Command(Generic[Result]):
+    """A command of its own module: ``main = Command(...)``, called with the arguments (those of the process).
+
+    Args:
+        name: as it is called, ``dnas derive``.
+        description, epilog: of its help; the epilog is shown as it is written.
+        add_arguments: puts its options into a parser.
+        run: does it, with the options and a console for what is to be read; returns what it made.
+    """
+
+    name: str
+    description: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace, Console], Result]
+    epilog: str = ""
+
+    def parser(self) -> argparse.ArgumentParser:
+        """The parser of its options."""
+        parser = argparse.ArgumentParser(prog=self.name, description=self.description)
+        if self.epilog:
+            parser.epilog, parser.formatter_class = self.epilog, argparse.RawDescriptionHelpFormatter
+        self.add_arguments(parser)
+        return parser
+
+    def __call__(self, argv: Sequence[str] | None = None) -> Result:
+        """Run it; a user's mistake ends the process with one message."""
+        settings = self.parser().parse_args(argv)
+        with one_message(self.name):
+            return self.run(settings, Console())

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dnas.fidelity.command import build_parser
+from dnas.fidelity.command import main
 from dnas.fidelity.settings import Settings
 
 GOOD: dict[str, Any] = {"checkpoints": ["a.ckpt"], "output": Path("out"), "train_config": "b.yaml"}
@@ -47,7 +47,7 @@ def test_good_ones() -> None:
 
 def test_defaults_are_those_of_the_command() -> None:
     flags = ["--checkpoint", "a.ckpt", "--output", "out", "--train-config", "b.yaml"]
-    options = vars(build_parser().parse_args(flags))
+    options = vars(main.parser().parse_args(flags))
     plain = vars(Settings(**GOOD))
     assert {n: tuple(v) if isinstance(v, list) else v for n, v in options.items()} == {
         n: tuple(v) if isinstance(v, list) else v for n, v in plain.items()

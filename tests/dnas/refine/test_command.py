@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dnas.refine.command import build_parser, main
+from dnas.refine.command import main
 from dnas.refine.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -95,12 +95,12 @@ def test_an_output_that_is_a_file(arguments: list[str], tmp_path: Path) -> None:
 def test_every_algorithm_is_explained() -> None:
     from dnas.refine.settings import ALGORITHM_NAMES
 
-    told = build_parser().format_help()
+    told = main.parser().format_help()
     assert all(f"\n  {name} " in told for name in ALGORITHM_NAMES)
 
 
 def test_defaults_are_those_of_the_settings() -> None:
-    options = vars(build_parser().parse_args(["--checkpoint", "a", "--output", "b"]))
+    options = vars(main.parser().parse_args(["--checkpoint", "a", "--output", "b"]))
     plain: Any = Settings(Path("a"), Path("b"))
     assert {name: tuple(v) if isinstance(v, list) else v for name, v in options.items()} == {
         name: tuple(v) if isinstance(v, list) else v for name, v in vars(plain).items()

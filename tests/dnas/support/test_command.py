@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
+
 import pytest
+from rich.console import Console
 
 from dnas.runs.checkpoint import CheckpointError
 from dnas.search.knapsack import Infeasible
 from dnas.space.architecture import ArchitectureError
 from dnas.space.space_file import SpaceError
-from dnas.support.command import one_message
+from dnas.support.command import Command, one_message
 from latency import TableError
 
 
@@ -41,3 +44,22 @@ def test_anything_else_passes(error: BaseException) -> None:
     with pytest.raises(type(error)) as caught, one_message("dnas thing"):
         raise error
     assert caught.value is error
+
+
+def test_a_command_parses_runs_and_returns(capsys: pytest.CaptureFixture[str]) -> None:
+    def add_arguments(parser: argparse.ArgumentParser) -> None:
+        parser.add_argument("--number", type=int, required=True, help="any")
+
+    def run(settings: argparse.Namespace, console: Console) -> int:
+        if settings.number < 0:
+            raise ValueError("negative")
+        console.print(f"got {settings.number}")
+        return 2 * settings.number
+
+    main = Command("dnas thing", "Doubles.", add_arguments, run, "examples:\n  dnas thing --number 3")
+    assert main(["--number", "3"]) == 6 and capsys.readouterr().out == "got 3\n"
+    assert main.parser().format_help().endswith("examples:\n  dnas thing --number 3\n")
+    with pytest.raises(SystemExit, match=r"^dnas thing: negative"):
+        main(["--number", "-1"])
+    with pytest.raises(SystemExit, match="2"):
+        main([])
