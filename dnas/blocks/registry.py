@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import importlib.util
 import re
 import sys
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -23,6 +25,7 @@ SHIPPED = {
     "separable": "Separable",
 }
 _own: dict[str, BlockType] = {}
+_files: dict[Path, list[str]] = {}
 
 
 def names() -> list[str]:
@@ -73,10 +76,14 @@ def register(block: type[BlockType]) -> type[BlockType]:
 def register_file(path: str | Path) -> list[str]:
     """Run a Python file and register the block types that it defines; returns their names.
 
+    A file that was registered before is not run again.
+
     Raises:
         BlockError: no such file, a file that fails, or one without block types.
     """
     path = Path(path).resolve()
+    if path in _files:
+        return _files[path]
     if not path.is_file():
         raise BlockError(f"No file {path}: expected a Python file that defines block types.")
     name = f"dnas_user_blocks.{path.stem}"
@@ -94,7 +101,45 @@ def register_file(path: str | Path) -> list[str]:
     defined = [each for each in vars(module).values() if _is_defined_in(each, name)]
     if not defined:
         raise BlockError(f"{path} defines no block type: no subclass of dnas.blocks.BlockType is in it.")
-    return [register(each).name for each in defined]
+    _files[path] = [register(each).name for each in defined]
+    return _files[path]
+
+
+class _RegisterFile(argparse.Action):
+    """Registers at once: the space is read after the options."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: object, value: object, option: str | None = None
+    ) -> None:
+        try:
+            register_file(str(value))
+        except BlockError as error:
+            parser.error(str(error))
+
+
+OPTION_HELP = "Python file that defines block types of your own (may be given several times); it is run"
+
+
+def add_option(parser: argparse.ArgumentParser) -> None:
+    """Give a command that reads a space the option ``--blocks``."""
+    default = argparse.SUPPRESS
+    parser.add_argument(
+        "--blocks", action=_RegisterFile, default=default, metavar="FILE.py", help=OPTION_HELP
+    )
+
+
+def register_files_of(argv: Sequence[str]) -> list[str]:
+    """Register what ``--blocks`` names in arguments that another parser reads; returns the others.
+
+    Raises:
+        BlockError: as :func:`register_file`.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--blocks", action="append", default=[])
+    found, others = parser.parse_known_args(argv)
+    for path in found.blocks:
+        register_file(path)
+    return others
 
 
 def _is_defined_in(value: object, module: str) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
+from dnas import blocks
 from dnas.compare.assemble import assemble
 from dnas.compare.figures import write_comparison_figures
 from dnas.compare.files import RunError
@@ -54,6 +55,7 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
+    blocks.add_option(parser)
     parser.add_argument(
         "--run",
         required=True,

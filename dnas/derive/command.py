@@ -16,6 +16,7 @@ import torch
 from rich.console import Console
 from rich.progress import track
 
+from dnas import blocks
 from dnas.costs import Costs, count
 from dnas.derive.text import architecture_table, candidates_table
 from dnas.report.search_figures import write_candidate_figures, write_search_figures
@@ -63,6 +64,7 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
+    blocks.add_option(parser)
     parser.add_argument(
         "--checkpoint", required=True, help="checkpoint of a search (runs/.../checkpoints/last.ckpt)"
     )

@@ -14,6 +14,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
+from dnas import blocks
 from dnas.export.onnx_file import PACKAGES, run_onnx, write_onnx
 from dnas.layers.layers import fold_norms
 from dnas.nn.network import Network
@@ -66,6 +67,7 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
+    blocks.add_option(parser)
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--checkpoint", metavar="FILE", help="of 'dnas fit --config digits/train.yaml'")
     source.add_argument("--architecture", metavar="NAME|FILE", help="moga_a, or an architecture file")

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from dnas import blocks
 from dnas.fidelity.audit import Audit, audit
 from dnas.fidelity.report import show, write
 from dnas.fidelity.settings import Settings
@@ -31,6 +32,7 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
+    blocks.add_option(parser)
     add = parser.add_argument
     add(
         "--checkpoint",

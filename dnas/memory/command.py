@@ -9,6 +9,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from dnas import blocks
 from dnas.layers.fused.checkpointing import PLANS
 from dnas.memory import MemoryPlan, Rehearsal, Setting, free_bytes, largest_batch, plan_passes
 from dnas.memory.rehearsal import DEVICES, PRECISIONS
@@ -86,6 +87,7 @@ def _setting(options: argparse.Namespace) -> Setting:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
+    blocks.add_option(parser)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     add = parser.add_argument
     add("--space", default="moga", help="shipped name or YAML file")

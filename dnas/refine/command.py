@@ -8,6 +8,7 @@ from typing import get_args
 
 from rich.console import Console
 
+from dnas import blocks
 from dnas.refine.display import print_outcome, progress
 from dnas.refine.run import Outcome, refine
 from dnas.refine.settings import ALGORITHM_NAMES, QualityName, Settings
@@ -37,6 +38,7 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
+    blocks.add_option(parser)
     add = parser.add_argument
     add("--checkpoint", required=True, type=Path, help="of a supernet (runs/.../checkpoints/last.ckpt)")
     add("--output", required=True, type=Path, help="folder to write to, and to continue in")

@@ -107,14 +107,13 @@ def _schema(version: str) -> Any:
 
 def _option_problems(name: str, given: Mapping[str, Any]) -> list[tuple[Place, str]]:
     """What is wrong with the type of a choice, or with its options."""
-    place, type_name = ("choices", name), given.get("type", "inverted_residual")
+    type_name = given.get("type", "inverted_residual")
     if type_name not in blocks.names():
-        known = ", ".join(blocks.names())
-        return [
-            ((*place, "type"), f"{_dotted((*place, 'type'))}: no block type {type_name!r}; known are {known}")
-        ]
+        what = f"no block type {type_name!r}; known are {', '.join(blocks.names())}"
+        place: Place = ("choices", name, "type")
+        return [(place, f"{_dotted(place)}: {what} (types of your own: --blocks FILE.py, or register)")]
     options = {key: value for key, value in given.items() if key != "type"}
-    return _schema_problems(options_schema(blocks.get(type_name).Options), options, place)
+    return _schema_problems(options_schema(blocks.get(type_name).Options), options, ("choices", name))
 
 
 def _is_integer(checker: TypeChecker, value: object) -> bool:

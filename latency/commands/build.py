@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from dnas import blocks
 from dnas.space import SearchSpace
 from latency.commands import render
 from latency.commands.progress import tracker
@@ -27,6 +28,7 @@ from latency.table import load_table
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The measurements, what to build, and where."""
+    blocks.add_option(parser)
     devices = ", ".join(f"{name} ({facts['gpu']})" for name, facts in Dataset.load().facts["devices"].items())
     parser.add_argument("--kernels", metavar="FILE", required=True, help="tflite_cnn_ops_gpu.csv")
     parser.add_argument(

@@ -7,6 +7,7 @@ import argparse
 from rich.console import Console
 
 from dnas.space import SearchSpace
+from latency.commands.options import add_space
 from latency.sources.calibrated.build import build_calibrated
 from latency.sources.calibrated.model import CalibratedModel
 from latency.table import load_table, shipped
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help=f"one of {', '.join(shipped.names('models'))}, or a .yaml file that 'latency calibrate' wrote",
     )
-    parser.add_argument("--space", required=True, help="name of a shipped space, or a .yaml file")
+    add_space(parser)
     parser.add_argument("--output", metavar="FILE", required=True, help="the .csv file to write")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from dnas import blocks
 from dnas.space import SearchSpace
 from latency.kernels import Runtime
 from latency.sources.calibrated import published, render
@@ -21,6 +22,7 @@ from latency.table.errors import TableError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Latencies, a runtime, and for a model file the facts of the device."""
+    blocks.add_option(parser)
     latencies = parser.add_mutually_exclusive_group(required=True)
     latencies.add_argument(
         "--published", choices=sorted(_published()), help="fit the networks of MoGA's Table 3 again"

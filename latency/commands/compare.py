@@ -17,6 +17,7 @@ from latency.analysis.compare import figures, files, render
 from latency.analysis.compare.compare import DeviceComparison, compare_devices
 from latency.analysis.compare.kernels import assumptions
 from latency.analysis.profile.files import write_rows
+from latency.commands.options import add_space
 from latency.table import load_table
 
 
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "tables", metavar="TABLE", nargs="+", help="names of shipped tables, or .csv files; two or more"
     )
-    parser.add_argument("--space", required=True, help="name of a shipped space, or a .yaml file")
+    add_space(parser)
     parser.add_argument("--output", metavar="DIR", required=True, help="folder for files and figures")
     parser.add_argument("--networks", type=int, default=1000, help="random networks (1000)")
     parser.add_argument("--seed", type=int, default=0, help="of the random networks (0)")

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from dnas.space import SearchSpace
+from latency.commands.options import add_space
 from latency.sources.imported import table
 from latency.sources.imported.build import Terms, build, notes
 from latency.sources.imported.formats import FORMATS, files, read, unit_problems
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """A format, files, a space, a file to write; what the files do not say; facts for the header."""
     parser.add_argument("format", metavar="FORMAT", choices=FORMATS, help=", ".join(FORMATS))
     parser.add_argument("files", metavar="FILE", nargs="+", help="files, or folders of them")
-    parser.add_argument("--space", required=True, help="name of a shipped space, or a .yaml file")
+    add_space(parser)
     parser.add_argument("--output", metavar="FILE", required=True, help="the .csv file to write")
     parser.add_argument("--unit", choices=MS_PER_UNIT, help="of files that state none")
     parser.add_argument("--cpu", action="store_true", help="the runs were meant for the CPU")

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dnas.space import SearchSpace
+from latency.commands.options import add_space
 from latency.sources.measured.backends import BACKENDS, backend_class, open_backend
 from latency.sources.measured.backends.base import CLOCKS, Backend, Effort, Options
 from latency.sources.measured.estimates import STATISTICS, estimate_all
@@ -34,7 +35,7 @@ from latency.table.table_file import write_file
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to measure, how hard to try, and facts for the header."""
-    parser.add_argument("--space", required=True, help="name of a shipped space, or a .yaml file")
+    add_space(parser)
     parser.add_argument("--backend", required=True, choices=list(BACKENDS))
     parser.add_argument("--output", metavar="TABLE.csv", required=True, help="the table to write")
     parser.add_argument(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from dnas import blocks
 from dnas.space import SearchSpace
 from latency.table import LatencyTable, load_table
 from latency.table.errors import raise_all
@@ -12,13 +13,20 @@ from latency.table.table_file import read_file, shipped_files
 DEFAULT_SPACE = "moga"
 
 
+def add_space(parser: argparse.ArgumentParser) -> None:
+    """A --space that must be given, and --blocks."""
+    parser.add_argument("--space", required=True, help="name of a shipped space, or a .yaml file")
+    blocks.add_option(parser)
+
+
 def add_table(parser: argparse.ArgumentParser) -> None:
-    """TABLE and --space."""
+    """TABLE, --space and --blocks."""
     parser.add_argument("table", metavar="TABLE", help="name of a shipped table, or a .csv file")
     parser.add_argument(
         "--space",
         help=f"name or .yaml file (default: that of a .csv file, {DEFAULT_SPACE} for a shipped table)",
     )
+    blocks.add_option(parser)
 
 
 def load(name_or_path: str, space: str | None) -> LatencyTable:

@@ -22,6 +22,7 @@ from latency.analysis.profile import cells, figures, files, from_networks, reduc
 from latency.analysis.profile.effects import Effects, check_confidence, fit_effects
 from latency.analysis.profile.samples import ACCURACY, LATENCY, read_samples
 from latency.analysis.profile.variance import variance_shares
+from latency.commands.options import add_space
 from latency.table import LatencyTable, load_table
 from latency.table.errors import TableError
 
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="instead of a table: CSV with columns architecture,latency_ms of whole networks",
     )
-    parser.add_argument("--space", required=True, help="name of a shipped space, or a .yaml file")
+    add_space(parser)
     parser.add_argument("--output", metavar="DIR", required=True, help="folder for files and figures")
     parser.add_argument("--networks", type=int, default=100, help="random networks per choice (100)")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (0)")

@@ -26,6 +26,8 @@ USAGE = """usage: dnas COMMAND [options]
 
   --version  the version of dnas
 
+Every command that reads a search space takes --blocks FILE.py, which defines block types of your own.
+
 'dnas COMMAND --help' explains each. Every option of a config can be overridden: --trainer.max_epochs 5"""
 
 # Imported when called for, so that no command waits for what it does not use.

@@ -17,6 +17,7 @@ from pytorch_lightning.cli import (
 )
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
+from dnas.blocks.registry import OPTION_HELP, register_files_of
 from lightning_modules.app.parse_errors import said_by_constructor, without_wrapping
 from lightning_modules.app.quiet import without_noise
 from lightning_modules.app.resources import resolve_config_arguments
@@ -38,6 +39,7 @@ class DnasCLI(LightningCLI):
     """LightningCLI with a folder per run, loggers in it, and data facts passed on to the model."""
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.epilog = f"--blocks FILE.py: {OPTION_HELP}."
         parser.add_argument(
             "--run_folder", type=str | None, default=None, help="where this run writes; must be empty"
         )
@@ -101,6 +103,8 @@ class DnasCLI(LightningCLI):
 
 def run_lightning(argv: list[str], **options: Any) -> DnasCLI:
     """Run one LightningCLI subcommand (fit, validate, test)."""
+    # Not among the options of a config: data never name code that is run.
+    argv = register_files_of(argv)
     with without_noise():
         return DnasCLI(
             subclass_mode_model=True,
