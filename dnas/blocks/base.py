@@ -110,6 +110,14 @@ class BlockType(ABC):
         """What a drawing calls the choice ``name`` there."""
         return name
 
+    def column_names(self) -> tuple[str, ...]:
+        """Names of what latency tables write of it, beside shapes, stride and activation."""
+        return tuple(field.name for field in dataclasses.fields(self.Options))
+
+    def columns(self, position: Position, options: Any) -> dict[str, Any]:
+        """The values of :meth:`column_names`, for people to read; by default the options."""
+        return option_values(options)
+
     def slices(self) -> Slices | None:
         """How a choice is a slice of its layer's largest block, for entangled sharing; None: it is none."""
         return None

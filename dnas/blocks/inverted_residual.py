@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dnas.blocks.base import BlockType, Glyph, Position, option
 from dnas.blocks.ops import Op, depthwise_op, output_size, squeeze_excite_ops
@@ -101,6 +101,14 @@ class InvertedResidual(BlockType):
         outline = "squeeze-excite" if options.se else ""
         hatch = "grouped convolutions" if options.groups > 1 else ""
         return (Glyph(options.expansion, options.kernel, outline, hatch),)
+
+    def column_names(self) -> tuple[str, ...]:
+        return "hidden", "kernel", "squeezed", "groups", "residual"
+
+    def columns(self, position: Position, options: InvertedResidualOptions) -> dict[str, Any]:
+        hidden, squeezed = options.hidden(position), options.squeezed(position)
+        values = hidden, options.kernel, squeezed, options.groups, position.keeps_shape
+        return dict(zip(self.column_names(), values, strict=True))
 
     def slices(self) -> Slices:
         from dnas.blocks.inverted_residual_sharing import InvertedResidualSlices

@@ -6,7 +6,9 @@ the latency package, so that both always speak of the network that :mod:`dnas.nn
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
 
 
 @dataclass(frozen=True)
@@ -111,3 +113,9 @@ def squeeze_excite_ops(channels: int, squeezed: int, size: int, activation: str)
         Op("sigmoid", channels, channels, 1),
         Op("multiply", channels, channels, size),
     )
+
+
+def ops_digest(ops: Iterable[Op]) -> str:
+    """The identity of operations, 16 hexadecimal digits: equal blocks on equal shapes have equal ones."""
+    text = "\n".join(",".join(map(str, astuple(op))) for op in ops)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -5,61 +5,76 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
+from dnas.blocks.ops import ops_digest
 from dnas.space import Choice, Layer
 
 KINDS = ("measured", "assembled", "calibrated", "predicted")
 # Milliseconds per kernel kind are rounded one by one, so their sum misses the whole by a little.
 SUM_TOLERANCE_MS, SUM_TOLERANCE = 1e-3, 1e-3
+IDENTITY = ops_digest(())
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """Everything about a block that decides its latency; a skip has no hidden channels.
+    """Everything about a block that decides its latency.
 
-    ``input_size`` is the side of the square input map in pixels; ``squeezed`` the channels between the two
-    squeeze-excite layers, 0 without.
+    Attributes:
+        input_size: side of the square input map in pixels.
+        type: the block type, as in a search space.
+        block: (name, value) of what the type tells beside, as texts.
+        ops: digest of its operations (:func:`dnas.blocks.ops.ops_digest`), the same in every space.
     """
 
     input_size: int
     in_channels: int
-    hidden: int
     out_channels: int
-    kernel: int
     stride: int
-    squeezed: int
     activation: str
-    groups: int
-    residual: bool
+    type: str
+    block: tuple[tuple[str, str], ...]
+    ops: str
 
     @classmethod
     def of(cls, layer: Layer, choice: Choice) -> Geometry:
         """The geometry of a choice of a space."""
-        options = choice.options
+        columns = choice.type.columns(layer, choice.options)
         return cls(
             input_size=layer.input_size,
             in_channels=layer.in_channels,
-            hidden=0 if choice.skip else options.hidden(layer),
             out_channels=layer.out_channels,
-            kernel=1 if choice.skip else options.kernel,
             stride=layer.stride,
-            squeezed=0 if choice.skip else options.squeezed(layer),
             activation=layer.activation,
-            groups=1 if choice.skip else options.groups,
-            residual=layer.keeps_shape and not choice.skip,
+            type=choice.type.name,
+            block=tuple((name, plain(value)) for name, value in columns.items()),
+            ops=ops_digest(choice.ops(layer)),
         )
 
     @property
     def is_identity(self) -> bool:
-        """A skip that keeps its shape: nothing runs, so 0 ms is possible."""
-        return self.hidden == 0 and self.stride == 1 and self.in_channels == self.out_channels
+        """Nothing runs, so 0 ms is possible."""
+        return self.ops == IDENTITY
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """All that people can read of it, by name, as texts."""
+        own = {field.name: plain(getattr(self, field.name)) for field in fields(self)}
+        del own["block"], own["ops"]
+        return {**own, **dict(self.block)}
 
     def differences(self, expected: Geometry) -> list[str]:
         """What differs from the ``expected`` geometry, in words."""
-        found, wanted = asdict(self), asdict(expected)
-        return [f"{key} is {found[key]}, not {wanted[key]}" for key in found if found[key] != wanted[key]]
+        found, wanted = self.facts, expected.facts
+        different = [
+            f"{name} is {found.get(name, '-')}, not {wanted.get(name, '-')}"
+            for name in {**found, **wanted}
+            if found.get(name) != wanted.get(name)
+        ]
+        if not different and self.ops != expected.ops:
+            return [f"other operations ({self.ops}, not {expected.ops})"]
+        return different
 
 
 @dataclass(frozen=True)
@@ -84,16 +99,25 @@ class Entry:
 
     def row(self) -> list[str]:
         """The texts of the CSV row, in the order of :data:`COLUMNS`."""
-        values = {**asdict(self.geometry), **{key: getattr(self, key) for key in _OWN}}
+        values = {
+            **{name: getattr(self.geometry, name) for name in _GEOMETRY},
+            **{name: getattr(self, name) for name in _OWN},
+            "block": dict(self.geometry.block),
+        }
         return [_text(values[column]) for column in COLUMNS]
+
+
+def plain(value: Any) -> str:
+    """A value as tables write it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, Mapping):
-        return ";".join(f"{kind}={ms}" for kind, ms in value.items())
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        return ";".join(f"{name}={each}" for name, each in value.items())
+    return plain(value)
 
 
 def sum_problem(parts: Mapping[str, float], ms: float) -> str | None:
@@ -104,13 +128,16 @@ def sum_problem(parts: Mapping[str, float], ms: float) -> str | None:
     return f"the kernel kinds add up to {total:.6g} ms, not to {ms:.6g} ms"
 
 
-def _name(text: str) -> str:
+def name_of(text: str) -> str:
+    """The text, if it is a name; raises ValueError."""
     if not re.fullmatch(r"[A-Za-z0-9_.+-]+", text):
         raise ValueError(f"{text!r} is no name (letters, digits and _ . + -)")
     return text
 
 
-def _integer(minimum: int) -> Callable[[str], int]:
+def integer(minimum: int) -> Callable[[str], int]:
+    """A converter that raises ValueError for anything but an integer of at least ``minimum``."""
+
     def convert(text: str) -> int:
         if not text.isascii() or not text.isdigit() or int(text) < minimum:
             raise ValueError(f"{text!r} is not an integer of at least {minimum}")
@@ -129,12 +156,6 @@ def _amount(text: str) -> float:
     return value
 
 
-def _flag(text: str) -> bool:
-    if text.lower() not in {"true", "false"}:
-        raise ValueError(f"{text!r} is neither true nor false")
-    return text.lower() == "true"
-
-
 def _kind(text: str) -> str:
     if text not in KINDS:
         raise ValueError(f"{text!r} is none of {', '.join(KINDS)}")
@@ -145,10 +166,24 @@ def _parts(text: str) -> dict[str, float]:
     parts: dict[str, float] = {}
     for item in filter(None, text.split(";")):
         kind, _, ms = item.partition("=")
-        if _name(kind) in parts:
+        if name_of(kind) in parts:
             raise ValueError(f"{kind!r} is given twice")
         parts[kind] = _amount(ms)
     return parts
+
+
+def _block(text: str) -> tuple[tuple[str, str], ...]:
+    pairs = [item.partition("=") for item in filter(None, text.split(";"))]
+    names = [name_of(name) for name, _, _ in pairs]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{text!r} gives a name twice")
+    return tuple((name, value) for name, _, value in pairs)
+
+
+def _digest(text: str) -> str:
+    if not re.fullmatch("[0-9a-f]{16}", text):
+        raise ValueError(f"{text!r} is no digest of operations (16 hexadecimal digits)")
+    return text
 
 
 def _optional(convert: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -156,20 +191,18 @@ def _optional(convert: Callable[[str], Any]) -> Callable[[str], Any]:
 
 
 CONVERTERS: dict[str, Callable[[str], Any]] = {
-    "layer": _name,
-    "choice": _name,
-    "input_size": _integer(1),
-    "in_channels": _integer(1),
-    "hidden": _integer(0),
-    "out_channels": _integer(1),
-    "kernel": _integer(1),
-    "stride": _integer(1),
-    "squeezed": _integer(0),
-    "activation": _name,
-    "groups": _integer(1),
-    "residual": _flag,
+    "layer": name_of,
+    "choice": name_of,
+    "input_size": integer(1),
+    "in_channels": integer(1),
+    "out_channels": integer(1),
+    "stride": integer(1),
+    "activation": name_of,
+    "type": name_of,
+    "block": _block,
+    "ops": _digest,
     "ms": _amount,
-    "n": _optional(_integer(1)),
+    "n": _optional(integer(1)),
     "std": _optional(_amount),
     "p90": _optional(_amount),
     "source": _kind,
@@ -177,23 +210,33 @@ CONVERTERS: dict[str, Callable[[str], Any]] = {
     "parts": _parts,
 }
 COLUMNS = tuple(CONVERTERS)
-REQUIRED_COLUMNS = COLUMNS[:-1]  # a table may leave out the parts
 _GEOMETRY = tuple(field.name for field in fields(Geometry))
 _OWN = tuple(column for column in COLUMNS if column not in _GEOMETRY)
 
 
 def parse_row(row: Sequence[str], columns: Sequence[str] = COLUMNS) -> tuple[Entry | None, list[str]]:
     """An entry from the texts of a CSV row, or None and everything that is wrong with it."""
+    values, problems = converted(row, columns, CONVERTERS)
+    return (None, problems) if problems else checked(values)
+
+
+def converted(
+    row: Sequence[str], columns: Sequence[str], converters: Mapping[str, Callable[[str], Any]]
+) -> tuple[dict[str, Any], list[str]]:
+    """The values of a CSV row by column, and everything that is wrong with them."""
     if len(row) != len(columns):
-        return None, [f"expected {len(columns)} values, found {len(row)}"]
+        return {}, [f"expected {len(columns)} values, found {len(row)}"]
     values, problems = {}, []
     for column, text in zip(columns, row, strict=True):
         try:
-            values[column] = CONVERTERS[column](text.strip())
+            values[column] = converters[column](text.strip())
         except ValueError as error:
             problems.append(f"{column} {error}")
-    if problems:
-        return None, problems
+    return values, problems
+
+
+def checked(values: dict[str, Any]) -> tuple[Entry | None, list[str]]:
+    """An entry of the values of all columns, or None and what is wrong."""
     geometry = Geometry(**{column: values.pop(column) for column in _GEOMETRY})
     entry = Entry(geometry=geometry, **values)
     if entry.ms == 0 and not geometry.is_identity:

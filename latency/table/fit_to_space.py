@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from dnas.blocks.ops import Op
+from dnas.blocks.ops import Op, ops_digest
 from dnas.space import SearchSpace
-from latency.table.entry import Geometry
+from latency.table.entry import Entry, Geometry
 from latency.table.table_file import TableFile
 
 Key = tuple[str, str]
@@ -16,12 +16,15 @@ Key = tuple[str, str]
 def space_problems(file: TableFile, space: SearchSpace) -> list[str]:
     """Everything in which a table differs from ``space``; an empty list when it fits.
 
-    When the space or the resolution is another one, every entry differs: only that one cause is named.
+    A table of another space fits when it holds all operations of this one. When the space or the resolution
+    is another one, every entry differs: only that one cause is named.
     """
     header = file.header
-    reduced = space.reduced_from is not None and header.get("space") == space.reduced_from
-    if header.get("space") != space.name and not reduced:
-        return [f"space: the table is for {header.get('space')!r}, the search uses {space.name!r}"]
+    if not _is_named(file, space) and (lacking := _lacking(file, space)):
+        return [
+            f"space: the table is for {header.get('space')!r}, the search uses {space.name!r}, "
+            f"{lacking} of whose {int(space.valid.sum())} blocks are not in the table"
+        ]
     if header.get("resolution") != space.resolution:
         return [_other_resolution(header.get("resolution"), space.resolution)]
     expected = {
@@ -29,7 +32,10 @@ def space_problems(file: TableFile, space: SearchSpace) -> list[str]:
         for layer in space.layers
         for choice in layer.choices
     }
+    if not _is_named(file, space):
+        return _fixed_problems(header.get("fixed"), space)
     found = {(entry.layer, entry.choice): entry.geometry for entry in file.entries}
+    reduced = header.get("space") == space.reduced_from
     return [
         *_fixed_problems(header.get("fixed"), space),
         *_listed(
@@ -42,6 +48,29 @@ def space_problems(file: TableFile, space: SearchSpace) -> list[str]:
         ),
         *_geometry_problems(expected, found),
     ]
+
+
+def entries_of(file: TableFile, space: SearchSpace) -> dict[Key, Entry]:
+    """The entry of every choice that has one: by name in a table of ``space``, else by operations."""
+    if _is_named(file, space):
+        by_name = {(entry.layer, entry.choice): entry for entry in file.entries}
+        return {key: by_name[key] for key, _ in _digests(space) if key in by_name}
+    by_ops = {entry.geometry.ops: entry for entry in reversed(file.entries)}
+    return {key: by_ops[digest] for key, digest in _digests(space) if digest in by_ops}
+
+
+def _is_named(file: TableFile, space: SearchSpace) -> bool:
+    return file.header.get("space") in {space.name, space.reduced_from or space.name}
+
+
+def _digests(space: SearchSpace) -> Iterator[tuple[Key, str]]:
+    for layer in space.layers:
+        for choice in layer.choices:
+            yield (layer.name, choice.name), ops_digest(choice.ops(layer))
+
+
+def _lacking(file: TableFile, space: SearchSpace) -> int:
+    return int(space.valid.sum()) - len(entries_of(file, space))
 
 
 def operation_text(op: Op) -> str:

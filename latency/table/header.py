@@ -9,7 +9,9 @@ from latency.table.document import parse_document, schema_problems
 from latency.table.entry import sum_problem
 from latency.table.errors import TableError
 
-FORMAT = "dnas-latency-table/1"
+FORMAT = "dnas-latency-table/2"
+# Tables of version 1 know inverted residuals and skips alone; they are read.
+FORMATS = ("dnas-latency-table/1", FORMAT)
 NO_TABLE = f"a latency table: it must begin with '# format: {FORMAT}' and its header"
 HINTS = {
     "unit": "; convert every value to milliseconds",
@@ -24,7 +26,7 @@ def parse_header(lines: Sequence[str], source: str) -> dict[str, Any]:
         TableError: no header, damaged YAML, a key given twice, or another format: the rest means nothing.
     """
     header = parse_document("\n".join(lines), f"{source}, header", NO_TABLE)
-    if header.get("format") != FORMAT:
+    if header.get("format") not in FORMATS:
         raise TableError(
             f"{source}: expected format {FORMAT!r}, found {header.get('format')!r}: "
             "not a latency table, or one of another version of this library."

@@ -23,7 +23,7 @@ from dnas.space.architecture import Architecture, index_array
 from latency.table.account import FIXED, OVERHEAD, Coverage, Part, kernel_shares, scaled
 from latency.table.entry import Entry
 from latency.table.errors import TableError, raise_all
-from latency.table.fit_to_space import space_problems
+from latency.table.fit_to_space import entries_of, space_problems
 from latency.table.table_file import TableFile, read_file, shipped_tables
 
 if TYPE_CHECKING:
@@ -241,14 +241,13 @@ def _build(file: TableFile, space: SearchSpace) -> LatencyTable:
 
 
 def _cells(file: TableFile, space: SearchSpace) -> list[tuple[Cell, Entry]]:
-    """The entries that ``space`` has (a reduced one has dropped some), each with its row and column."""
-    places = {
-        (layer.name, choice.name): (layer.index, column)
+    """The entry of every choice with its row and column; a table may have more, of a larger space."""
+    entries = entries_of(file, space)
+    return [
+        ((layer.index, column), entries[layer.name, choice.name])
         for layer in space.layers
         for column, choice in enumerate(layer.choices)
-    }
-    keyed = (((entry.layer, entry.choice), entry) for entry in file.entries)
-    return [(places[key], entry) for key, entry in keyed if key in places]
+    ]
 
 
 def _array(values: Sequence[tuple[Cell, Any]], space: SearchSpace, dtype: Any = np.float64) -> np.ndarray:

@@ -7,16 +7,17 @@ the file, so that an edited or cut table is refused.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from dnas.support.files import write_text
-from latency.table import shipped
-from latency.table.entry import COLUMNS, REQUIRED_COLUMNS, Entry, parse_row
+from latency.table import shipped, version1
+from latency.table.entry import COLUMNS, Entry, parse_row
 from latency.table.errors import TableError, raise_all
 from latency.table.header import FORMAT, header_problems, parse_header
 
@@ -88,17 +89,21 @@ def parse(text: str, source: str) -> TableFile:
     lines = text.splitlines()
     start, header = _body_start(lines), _header(lines, source)
     problems = [*header_problems(header), *_digest_problems(header, text)]
+    expected, read_row = (
+        (COLUMNS, parse_row) if header["format"] == FORMAT else (version1.COLUMNS, version1.parse_row)
+    )
     columns = tuple(lines[start].split(",")) if start < len(lines) else ()
-    if columns not in (COLUMNS, REQUIRED_COLUMNS):
+    if columns not in (expected, expected[:-1]):
         found = repr(lines[start]) if columns else "the end of the file"
-        wanted = f"{','.join(COLUMNS)} (the last may be left out)"
+        wanted = f"{','.join(expected)} (the last may be left out)"
         raise_all([*problems, f"line {start + 1}: expected the columns {wanted}, found {found}"], source)
     rows = lines[start + 1 :]
     if header.get("entries", len(rows)) != len(rows):
         problems.append(
             f"entries: the header promises {header['entries']}, here are {len(rows)}: it was cut or edited"
         )
-    entries, refused, row_problems = _parse_rows(rows, columns, first_line=start + 2)
+    read = partial(read_row, columns=columns)
+    entries, refused, row_problems = _parse_rows(rows, read, first_line=start + 2)
     return TableFile(
         source,
         header,
@@ -197,12 +202,14 @@ def _digest_problems(header: Mapping[str, Any], text: str) -> list[str]:
 
 
 def _parse_rows(
-    lines: list[str], columns: Sequence[str], first_line: int
+    lines: list[str],
+    read_row: Callable[[Sequence[str]], tuple[Entry | None, list[str]]],
+    first_line: int,
 ) -> tuple[tuple[Entry, ...], frozenset[tuple[str, ...]], list[str]]:
     entries, refused, problems = [], set(), []
     for number, line in enumerate(lines, start=first_line):
         row = line.split(",")
-        entry, wrong = parse_row(row, columns)
+        entry, wrong = read_row(row)
         problems += [f"line {number} ({' '.join(row[:2])}): {what}" for what in wrong]
         if entry is None:
             refused.add(tuple(row[:2]))

@@ -61,7 +61,7 @@ def header(tiny: SearchSpace) -> dict[str, Any]:
         "x",
     )
     return {
-        "format": "dnas-latency-table/1",
+        "format": "dnas-latency-table/2",
         "name": "tiny_phone",
         "kind": "measured",
         **facts,

@@ -13,8 +13,8 @@ import csv
 import re
 from collections.abc import Mapping
 
+from latency.sources.imported.keys import fact_names
 from latency.sources.imported.reading import ImportResult, Reading, Unread, amount, ms_per_unit
-from latency.table.entry import Geometry
 
 UNIT: str | None = None
 WHOLE_INFERENCES = False
@@ -22,7 +22,6 @@ KIND = "measured"
 STATISTIC = "as in the CSV file"
 
 LATENCY = re.compile(r"(?=.)(?:latency|time|mean|avg|median)?_?(?P<unit>us|ms|s)?")
-GEOMETRY = tuple(Geometry.__dataclass_fields__)
 EXTRAS = ("n", "std", "p90")
 
 
@@ -66,7 +65,7 @@ def _key_columns(header: list[str]) -> list[str]:
     for columns in (["layer", "choice"], ["key"]):
         if set(columns) <= set(header):
             return columns
-    columns = [name for name in header if name in GEOMETRY]
+    columns = [name for name in header if name in fact_names()]
     if columns:
         return columns
     raise ValueError(

@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dnas import blocks
 from dnas.space import output_size
-from latency.table.entry import CONVERTERS, Geometry
+from latency.table.entry import CONVERTERS, Geometry, plain
 
 PARTS = ("stem", "head", "overhead")
 SUFFIXES = (".log", ".txt", ".tflite", ".param", ".out")
@@ -38,12 +39,13 @@ class PartKey:
 
 @dataclass(frozen=True)
 class ShapeKey:
-    """A block by its geometry: the values that each named field of ``Geometry`` may have."""
+    """A block by its geometry: the texts that each of ``Geometry.facts`` may have."""
 
-    allowed: tuple[tuple[str, tuple[Any, ...]], ...]
+    allowed: tuple[tuple[str, tuple[str, ...]], ...]
 
     def matches(self, geometry: Geometry) -> bool:
-        return all(getattr(geometry, field) in values for field, values in self.allowed)
+        facts = geometry.facts
+        return all(facts.get(name) in values for name, values in self.allowed)
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,7 @@ def _fbnet(found: Mapping[str, str]) -> Key:
     size, channels, out = _square(number["height"], number["width"]), number["cin"], number["cout"]
     shape = {"input_size": size, "in_channels": channels, "out_channels": out, "stride": number["stride"]}
     if found["name"] == "Skip":
-        return _shape(**shape, hidden=0)
+        return _shape(**shape, type="skip")
     return _shape(
         **shape,
         hidden=channels * number["exp"],
@@ -176,18 +178,37 @@ def _columns(found: Mapping[str, str]) -> Key:
     """``input_size=56,in_channels=24,...``: the columns of a latency table, any of them left out."""
     pairs = [pair.partition("=") for pair in found["pairs"].split(",")]
     names = [name for name, _, _ in pairs]
-    wrong = [name for name in names if name not in Geometry.__dataclass_fields__ or names.count(name) > 1]
+    wrong = [name for name in names if name not in fact_names() or names.count(name) > 1]
     if wrong:
         raise ValueError(
             f"{', '.join(dict.fromkeys(wrong))}: no column of a block's geometry, or given twice"
         )
-    return _shape(**{name: CONVERTERS[name](value) for name, _, value in pairs})
+    given = {name: value.strip().lower() for name, _, value in pairs}
+    for name, value in given.items():
+        _check_value(name, value)
+    if given.get("hidden") == "0":
+        # A skip, of which nothing else is told.
+        inside = blocks.get("inverted_residual").column_names()
+        given = {**{name: value for name, value in given.items() if name not in inside}, "type": "skip"}
+    return _shape(**given)
+
+
+def fact_names() -> list[str]:
+    """The names that ``Geometry.facts`` may have: shapes, and what the block types tell."""
+    own = [field for field in Geometry.__dataclass_fields__ if field not in {"block", "ops"}]
+    return [*own, *dict.fromkeys(name for type in blocks.names() for name in blocks.get(type).column_names())]
+
+
+def _check_value(name: str, value: str) -> None:
+    if name in CONVERTERS:
+        CONVERTERS[name](value)
+    elif name in {"hidden", "kernel", "squeezed", "groups"} and not value.isdigit():
+        raise ValueError(f"{name} {value!r} is not an integer of at least 0")
 
 
 def _shape(**allowed: Any) -> ShapeKey:
-    return ShapeKey(
-        tuple((name, value if isinstance(value, tuple) else (value,)) for name, value in allowed.items())
-    )
+    values = {name: value if isinstance(value, tuple) else (value,) for name, value in allowed.items()}
+    return ShapeKey(tuple((name, tuple(map(plain, each))) for name, each in values.items()))
 
 
 def _map(text: str) -> tuple[int, int]:

@@ -99,22 +99,22 @@ def test_parts_of_the_fixed_part_must_add_up(complete: dict[str, Any], part: str
 
 
 def test_unquoted_date_is_a_date() -> None:
-    assert parse_header(["format: dnas-latency-table/1", "date: 2020-02-29"], "t")["date"] == "2020-02-29"
+    assert parse_header(["format: dnas-latency-table/2", "date: 2020-02-29"], "t")["date"] == "2020-02-29"
 
 
 @pytest.mark.parametrize("lines", [["date: 2020-13-45"], ["2020-01-01: x"], ["a: [1"]])
 def test_damaged_yaml_is_one_error(lines: list[str]) -> None:
     with pytest.raises(TableError, match="not valid YAML"):
-        parse_header(["format: dnas-latency-table/1", *lines], "t")
+        parse_header(["format: dnas-latency-table/2", *lines], "t")
 
 
 def test_key_given_twice_within_a_list() -> None:
-    lines = ["format: dnas-latency-table/1", "figures:", "- n: 1", "  n: 2"]
+    lines = ["format: dnas-latency-table/2", "figures:", "- n: 1", "  n: 2"]
     with pytest.raises(TableError, match="header: given twice: n"):
         parse_header(lines, "t")
 
 
 def test_nested_key_given_twice() -> None:
-    lines = ["format: dnas-latency-table/1", "fixed:", "  stem_ms: 1", "  stem_ms: 2"]
+    lines = ["format: dnas-latency-table/2", "fixed:", "  stem_ms: 1", "  stem_ms: 2"]
     with pytest.raises(TableError, match="header: given twice: stem_ms"):
         parse_header(lines, "t")

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from latency import TableError
+from dnas.space import SearchSpace
+from latency import TableError, load_table
+from latency.table import version1
 from latency.table.entry import COLUMNS, Entry
 from latency.table.table_file import digest, read_file, render, seal, shipped_tables, write_file
 
@@ -56,6 +58,32 @@ def test_the_column_of_parts_may_be_absent(file: Path, entries: list[Entry]) -> 
     assert read_file(file).entries == tuple(entries)
 
 
+VERSION_1 = f"""{",".join(version1.COLUMNS)}
+L1,small,4,4,4,4,3,1,0,relu,1,true,1.0,5,,,measured,0.01,
+L1,large,4,4,8,4,5,1,4,relu,1,true,2.0,5,,,measured,0.01,
+L1,skip,4,4,0,4,1,1,0,relu,1,false,0.0,5,,,measured,0.01,
+L2,small,4,4,4,6,3,2,0,hswish,1,false,0.25,5,,,measured,0.01,
+L2,large,4,4,8,6,5,2,4,hswish,1,false,4.0,5,,,measured,0.01,
+"""
+
+
+def test_version_1_is_read(file: Path, entries: list[Entry], tiny: SearchSpace) -> None:
+    lines = [line for line in file.read_text().splitlines() if line.startswith("# ")]
+    head = [line for line in lines if not line.startswith(("# sha256", "# entries", "# format"))]
+    file.write_text("\n".join(["# format: dnas-latency-table/1", *head, VERSION_1]).rstrip() + "\n")
+    seal(file)
+    assert read_file(file).problems == () and read_file(file).entries == tuple(entries)
+    assert load_table(file, tiny).ms.tolist() == [[1.0, 2.0, 0.0], [0.25, 4.0, 0.0]]
+    text = file.read_text()
+    file.write_text(text.replace("L1,small,4,4,4,4,3,1,0,relu,1,true", "L1,small,4,4,4,4,3,1,0,relu,1,false"))
+    with pytest.raises(TableError, match="geometry of L1 small: residual is false, not true"):
+        load_table(file, tiny)
+    file.write_text(text.replace("relu,1,true,1.0", "relu,1,perhaps,1.0"))
+    assert any("residual 'perhaps' is neither true nor false" in each for each in read_file(file).problems)
+    file.write_text(text.replace("L1,small,4,4,4,4", "L1,small,4,4,-4,4"))
+    assert any("hidden '-4' is not an integer of at least 0" in each for each in read_file(file).problems)
+
+
 def test_line_endings_and_byte_order_mark_do_not_count(file: Path) -> None:
     text = file.read_text()
     file.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
@@ -79,11 +107,11 @@ def test_digest_covers_header_and_entries(header: dict[str, Any], entries: list[
         (b"# just words\nlayer\n", "is not a latency table"),
         (b"# format: [dnas\nlayer\n", "not valid YAML"),
         (
-            b"# format: dnas-latency-table/2\nlayer\n",
-            "expected format 'dnas-latency-table/1', found 'dnas-latency-table/2'",
+            b"# format: dnas-latency-table/3\nlayer\n",
+            "expected format 'dnas-latency-table/2', found 'dnas-latency-table/3'",
         ),
         (
-            b"# format: dnas-latency-table/1\n# unit: us\n# unit: ms\nlayer\n",
+            b"# format: dnas-latency-table/2\n# unit: us\n# unit: ms\nlayer\n",
             "given twice: unit",
         ),
     ],
@@ -109,15 +137,17 @@ def test_unknown_name_or_path_lists_the_shipped_tables(name: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("relu,1,true,1.0,", "relu,1,true,1.5,", "a value was edited"),
+        (",1.0,5,", ",1.5,5,", "a value was edited"),
         ("# gpu: x", "# gpu: y", "a value was edited"),
-        ("true,1.0,", "true,nan,", "(L1 small): ms 'nan' is not a finite number"),
-        ("true,1.0,", "true,inf,", "(L1 small): ms 'inf' is not a finite number"),
-        ("true,1.0,", "true,-1.0,", "(L1 small): ms '-1.0' is not a finite number of at least 0"),
-        ("true,1.0,", "true,fast,", "(L1 small): ms 'fast' is not a number"),
-        ("true,1.0,", "true,,", "(L1 small): ms '' is not a number"),
-        ("true,1.0,", "true,0.0,", "(L1 small): ms is 0, which only a skip that keeps its shape may be"),
-        ("relu,1,true,1.0", "relu,1,perhaps,1.0", "residual 'perhaps' is neither true nor false"),
+        (",1.0,5,", ",nan,5,", "(L1 small): ms 'nan' is not a finite number"),
+        (",1.0,5,", ",inf,5,", "(L1 small): ms 'inf' is not a finite number"),
+        (",1.0,5,", ",-1.0,5,", "(L1 small): ms '-1.0' is not a finite number of at least 0"),
+        (",1.0,5,", ",fast,5,", "(L1 small): ms 'fast' is not a number"),
+        (",1.0,5,", ",,5,", "(L1 small): ms '' is not a number"),
+        (",1.0,5,", ",0.0,5,", "(L1 small): ms is 0, which only a skip that keeps its shape may be"),
+        ("hidden=4;kernel=3", "hidden=4;hidden=3", "gives a name twice"),
+        ("inverted_residual,hidden", "inverted residual,hidden", "type 'inverted residual' is no name"),
+        (",1.0,5,", "0,1.0,5,", "is no digest of operations (16 hexadecimal digits)"),
         ("L1,small,4,", "L1,small,-4,", "input_size '-4' is not an integer of at least 1"),
         (
             "measured,0.01,\nL1,l",
@@ -131,7 +161,7 @@ def test_unknown_name_or_path_lists_the_shipped_tables(name: str) -> None:
         ("measured,0.01,\nL1,l", "measured,0.01,a=0.5;a=0.5\nL1,l", "parts 'a' is given twice"),
         ("1.0,5,,,measured", "1.0,5,,,guessed", "source 'guessed' is none of measured, assembled"),
         ("L1,small,4,4", 'L1,"small,4,4', "choice '\"small' is no name"),
-        ("L1,small,", "L1,small,7,", "(L1 small): expected 19 values, found 20"),
+        ("L1,small,", "L1,small,7,", "(L1 small): expected 17 values, found 18"),
         ("L1,large", "L1,small", "given twice: L1 small"),
         ("# unit: ms", "# unit: us", "unit: expected 'ms', found 'us'; convert"),
         ("# batch: 1", "# batch: 8", "batch: expected 1, found 8"),
@@ -182,14 +212,14 @@ def test_two_statements_of_the_overhead_contradict(
 
 def test_seal_signs_an_edit(file: Path) -> None:
     lines = [line for line in file.read_text().splitlines() if not line.startswith(("# sha256", "# entries"))]
-    file.write_text("\n".join(lines[:-1]).replace("true,1.0,", "true,1.5,") + "\n")
+    file.write_text("\n".join(lines[:-1]).replace(",1.0,5,", ",1.5,5,") + "\n")
     assert seal(file) == read_file(file).header["sha256"]
     assert read_file(file).problems == ()
     assert [entry.ms for entry in read_file(file).entries] == [1.5, 2.0, 0.0, 0.25]
 
 
 def test_seal_leaves_a_wrong_file_as_it_was(file: Path) -> None:
-    damaged = file.read_text().replace("true,1.0,", "true,-1.5,")
+    damaged = file.read_text().replace(",1.0,5,", ",-1.5,5,")
     file.write_text(damaged)
     with pytest.raises(TableError, match="not a finite number"):
         seal(file)

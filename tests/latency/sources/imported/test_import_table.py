@@ -119,8 +119,8 @@ def test_csv_by_geometry(tmp_path: Path, facts: list[str], output: Path) -> None
     """Every geometry of moga once, layers 4 and 5, 7 to 9, 13 and 14 share theirs."""
     moga = SearchSpace.load("moga")
     shapes = dict.fromkeys(Geometry.of(layer, choice) for layer in moga.layers for choice in layer.choices)
-    names = list(Geometry.__dataclass_fields__)
-    rows = [[*(str(getattr(shape, name)) for name in names), str(1 + i)] for i, shape in enumerate(shapes)]
+    names = list(next(iter(shapes)).facts)
+    rows = [[*shape.facts.values(), str(1 + i)] for i, shape in enumerate(shapes)]
     path = tmp_path / "mine.csv"
     path.write_text("\n".join(map(",".join, [[*names, "ms"], *rows])))
     table = imported(["csv", str(path), *facts, *PARTS, "--relative-error", "0.1"], moga, output)
@@ -144,12 +144,13 @@ def test_once_for_all(
     }
     for layer in moga.layers:
         for column, choice in enumerate(layer.choices):
-            shape = Geometry.of(layer, choice)
-            n, c, m = shape.input_size, layer.in_channels, layer.output_size
+            each = choice.options
+            n, c, m = layer.input_size, layer.in_channels, layer.output_size
+            hidden, squeezed = each.hidden(layer), each.squeezed(layer)
             key = (
-                f"expanded_conv-input:{n}x{n}x{c}-output:{m}x{m}x{layer.out_channels}-expand:{shape.hidden}"
-                f"-kernel:{shape.kernel}-stride:{shape.stride}-idskip:{int(shape.residual)}"
-                f"-se:{int(shape.squeezed > 0)}-hs:{int(shape.activation == 'hswish')}"
+                f"expanded_conv-input:{n}x{n}x{c}-output:{m}x{m}x{layer.out_channels}-expand:{hidden}"
+                f"-kernel:{each.kernel}-stride:{layer.stride}-idskip:{int(layer.keeps_shape)}"
+                f"-se:{int(squeezed > 0)}-hs:{int(layer.activation == 'hswish')}"
             )
             ms[key] = 1.0 + column
     path = tmp_path / "note10.yaml"
