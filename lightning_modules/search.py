@@ -221,7 +221,7 @@ class DifferentiableSearch(SupernetTraining):
     def _costs(self, mask: Tensor) -> Expected:
         """Costs of the mask that the forward pass used; for a target form with the expectation's value."""
         costs = self.relaxation.expected(mask)
-        if not self.objective.centres:
+        if not self.objective.form.compares_with_target:
             return costs
         mean = self.relaxation.expected(self.relaxation.probabilities())
         return costs._replace(latency_ms=centred(costs.latency_ms, mean.latency_ms))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from dnas.nn import graphs
 from dnas.search.gradient.masks import TwoPath, UniformPath
-from dnas.search.gradient.objective import Objective
+from dnas.search.gradient.objective import AdditiveLatency, Objective
 from dnas.space import SearchSpace
 from latency.sources.calibrated.build import build_calibrated
 from latency.sources.calibrated.model import CalibratedModel
@@ -89,7 +89,7 @@ def make_search(tiny_space_file: Path, tiny_table_file: Path) -> Callable[..., D
             "sharing": "entangled",
             "num_classes": 10,
             "in_channels": 3,
-            "objective": Objective(form="additive", weight_per_ms=0.1),
+            "objective": Objective(AdditiveLatency(weight_per_ms=0.1)),
             "weight_masks": UniformPath(),
             "alpha_masks": TwoPath(),
             "weight_optimizer": partial(torch.optim.SGD, lr=0.05, momentum=0.9),

@@ -18,6 +18,7 @@ from pytorch_lightning.cli import (
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from dnas.blocks.registry import OPTION_HELP, register_files_of
+from lightning_modules.app.moved_keys import refuse_moved
 from lightning_modules.app.parse_errors import said_by_constructor, without_wrapping
 from lightning_modules.app.quiet import without_noise
 from lightning_modules.app.resources import resolve_config_arguments
@@ -104,7 +105,8 @@ class DnasCLI(LightningCLI):
 def run_lightning(argv: list[str], **options: Any) -> DnasCLI:
     """Run one LightningCLI subcommand (fit, validate, test)."""
     # Not among the options of a config: data never name code that is run.
-    argv = register_files_of(argv)
+    argv = resolve_config_arguments(register_files_of(argv))
+    refuse_moved(argv)
     with without_noise():
         return DnasCLI(
             subclass_mode_model=True,
@@ -116,6 +118,6 @@ def run_lightning(argv: list[str], **options: Any) -> DnasCLI:
             save_config_kwargs={"overwrite": True},
             seed_everything_default=0,
             parser_kwargs={"prog": "dnas", "exit_on_error": False},
-            args=resolve_config_arguments(argv),
+            args=argv,
             **options,
         )

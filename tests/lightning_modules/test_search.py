@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from dnas.runs.checkpoint_file import read
 from dnas.search.gradient.masks import HardGumbel, SoftGumbel, StrictlyFair, TwoPath, UniformPath
-from dnas.search.gradient.objective import Objective
+from dnas.search.gradient.objective import AdditiveLatency, Objective
 from dnas.search.gradient.schedules import Linear
 from dnas.space import SearchSpace
 from dnas.space.space_file import SpaceError
@@ -351,7 +351,7 @@ def test_unusable_arguments_are_refused(
 def test_one_shot_accuracy_is_that_of_the_argmax_network(
     make_search: MakeSearch, fit: Fit, tmp_path: Path
 ) -> None:
-    search = make_search(objective=Objective(form="additive", weight_per_ms=0.1))
+    search = make_search(objective=Objective(AdditiveLatency(weight_per_ms=0.1)))
     trainer = fit(search, tmp_path, limit_val_batches=1.0)
     network = search.validated[0].__self__
     assert network.arch == search.relaxation.best()

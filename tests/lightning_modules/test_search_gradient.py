@@ -11,27 +11,35 @@ from torch import Tensor, nn
 
 from dnas.costs import count
 from dnas.search.gradient.masks import HardGumbel, MaskStrategy, Sample, SoftGumbel, TwoPath
-from dnas.search.gradient.objective import Objective
+from dnas.search.gradient.objective import (
+    AbsoluteLatency,
+    AdditiveLatency,
+    FBNetLatency,
+    HingeLatency,
+    LatencyForm,
+    MnasNetLatency,
+    Objective,
+)
 from lightning_modules.search import DifferentiableSearch
 
-FORMS: dict[str, dict[str, Any]] = {
-    "fbnet": {},
-    "additive": {"weight_per_ms": 0.5},
-    "mnasnet": {"target_ms": 1.0, "exponent": 0.5},
-    "absolute": {"target_ms": 1.0, "weight": 2.0},
-    "hinge": {"target_ms": 0.1, "weight": 2.0},
-}
+FORMS: list[LatencyForm] = [
+    FBNetLatency(),
+    AdditiveLatency(weight_per_ms=0.5),
+    MnasNetLatency(target_ms=1.0, exponent=0.5),
+    AbsoluteLatency(target_ms=1.0, weight=2.0),
+    HingeLatency(target_ms=0.1, weight=2.0),
+]
 STRATEGIES = [SoftGumbel(), HardGumbel(), HardGumbel(all_paths=True), TwoPath()]
 STEP = 1e-6
 
 
 @pytest.fixture(
     params=[(form, strategy) for form in FORMS for strategy in STRATEGIES],
-    ids=lambda pair: f"{pair[0]}-{type(pair[1]).__name__}",
+    ids=lambda pair: "-".join(type(each).__name__ for each in pair),
 )
 def search(request: pytest.FixtureRequest, make_search: Callable[..., DifferentiableSearch]) -> Any:
     form, strategy = request.param
-    objective = Objective(form=form, params_reward=30.0, madds_reward=-50.0, **FORMS[form])
+    objective = Objective(form, params_reward=30.0, madds_reward=-50.0)
     search = make_search(objective=objective, alpha_masks=strategy).double().train()
     # Dropout would be another function at every call; logging needs a trainer.
     for module in search.modules():
@@ -69,7 +77,7 @@ def total_of_mask(search: DifferentiableSearch, batch: Any, sample: Sample) -> C
         return (mask * torch.tensor(table.ms)).sum() + table.fixed_ms
 
     offset = 0.0
-    if search.objective.centres:
+    if search.objective.form.compares_with_target:
         valid = torch.from_numpy(search.space.valid)
         share = torch.where(valid, search.relaxation.alpha.detach(), -torch.inf).softmax(dim=1)
         offset = float(latency_of(share) - latency_of(sample.mask.detach()))
@@ -131,7 +139,7 @@ def test_costs_change_the_direction_of_the_gradient(search: DifferentiableSearch
 
 
 def test_a_scale_of_zero_leaves_the_cross_entropy(make_search: Any, batch: Any) -> None:
-    search = make_search(objective=Objective(form="additive", weight_per_ms=0.5, params_reward=3.0))
+    search = make_search(objective=Objective(AdditiveLatency(weight_per_ms=0.5), params_reward=3.0))
     search.log = lambda *arguments, **options: None
     batch = batch[0].float(), batch[1]
     search.latency_scale = 0.0

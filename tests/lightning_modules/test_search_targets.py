@@ -13,13 +13,13 @@ import pytorch_lightning as pl
 import torch
 
 from dnas.search.gradient.masks import HardGumbel, SoftGumbel, TwoPath
-from dnas.search.gradient.objective import Objective
+from dnas.search.gradient.objective import AbsoluteLatency, AdditiveLatency, Objective
 from dnas.search.gradient.schedules import Cosine
 from lightning_modules.search import DifferentiableSearch
 
 MakeSearch = Callable[..., DifferentiableSearch]
 Fit = Callable[..., pl.Trainer]
-CHEAPEST = Objective(form="additive", weight_per_ms=1.0, cross_entropy=False)
+CHEAPEST = Objective(AdditiveLatency(weight_per_ms=1.0), cross_entropy=False)
 
 
 def final(trainer: pl.Trainer) -> dict[str, float]:
@@ -43,7 +43,7 @@ def test_without_cross_entropy_the_cheapest_architecture_wins(
 
 
 def test_a_reward_for_parameters_wins_the_largest(make_search: MakeSearch, fit: Fit, tmp_path: Path) -> None:
-    reward = Objective(form="additive", weight_per_ms=0.0, params_reward=100.0, cross_entropy=False)
+    reward = Objective(AdditiveLatency(weight_per_ms=0.0), params_reward=100.0, cross_entropy=False)
     search = make_search(objective=reward, alpha_masks=SoftGumbel(), bilevel=False)
     fit(search, tmp_path, limit_train_batches=120, data={"batch_size": 4})
     sizes = np.where(search.space.valid, search.relaxation.params.numpy(), -1)
@@ -58,7 +58,7 @@ def test_expected_latency_ends_at_the_target(
     table = make_search().table
     fast, slow = (table.latency_ms(arch) for arch in (table.cheapest(), table.dearest()))
     target = fast + share * (slow - fast)
-    objective = Objective(form="absolute", target_ms=target, weight=100.0, cross_entropy=False)
+    objective = Objective(AbsoluteLatency(target_ms=target, weight=100.0), cross_entropy=False)
     search = make_search(objective=objective, alpha_masks=masks, bilevel=False, alpha_lr=Cosine(1.0, 0.01))
     trainer = fit(search, tmp_path, limit_train_batches=100, data={"batch_size": 4})
     assert final(trainer)["expected_latency_ms"] == pytest.approx(target, rel=0.02)
@@ -72,7 +72,7 @@ def test_on_the_moga_space(fit: Fit, tmp_path: Path, target_ms: float | None) ->
     """All 14 x 12 choices, through the real supernet, on images that are as cheap as they can be."""
     objective = CHEAPEST
     if target_ms:
-        objective = Objective(form="absolute", target_ms=target_ms, weight=10.0, cross_entropy=False)
+        objective = Objective(AbsoluteLatency(target_ms=target_ms, weight=10.0), cross_entropy=False)
     search = DifferentiableSearch(
         sharing="entangled",
         num_classes=10,

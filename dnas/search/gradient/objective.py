@@ -1,4 +1,4 @@
-"""What the architecture minimises: cross-entropy, a latency term by name, and rewards for size.
+"""What the architecture minimises: cross-entropy, a latency form, and rewards for size.
 
 Forms: FBNet (arXiv 1812.03443 eq. 2), ProxylessNAS (1812.00332 eq. 5), MnasNet (1807.11626 eq. 2),
 TuNAS (2008.06120 sec. 3). Every form keeps the gradient of its latency.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -18,10 +18,15 @@ _US_PER_MS = 1000.0
 
 
 class LatencyForm(ABC):
-    """Joins a cross-entropy and an expected latency in milliseconds into one differentiable loss."""
+    """Joins a cross-entropy and an expected latency in milliseconds into one differentiable loss.
+
+    A form that aims at a latency has it as ``target_ms``.
+    """
 
     # Exclusive lower bound of the latency for which the formula holds.
     floor_ms: ClassVar[float] = 0.0
+    # |x - T| and max(0, x - T) of a draw are not those of the expectation: see `centred`.
+    compares_with_target: ClassVar[bool] = False
 
     def __call__(self, ce: Tensor, latency_ms: Tensor, scale: float = 1.0) -> Tensor:
         """Return the loss.
@@ -125,6 +130,7 @@ class AbsoluteLatency(LatencyForm):
 
     target_ms: float
     weight: float
+    compares_with_target: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _check(above_zero={"target_ms": self.target_ms}, not_negative={"weight": self.weight})
@@ -144,21 +150,13 @@ class HingeLatency(LatencyForm):
 
     target_ms: float
     weight: float
+    compares_with_target: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         _check(above_zero={"target_ms": self.target_ms}, not_negative={"weight": self.weight})
 
     def _loss(self, ce: Tensor, latency_ms: Tensor, scale: float) -> Tensor:
         return ce + scale * self.weight * (latency_ms / self.target_ms - 1.0).relu()
-
-
-LATENCY_FORMS: dict[str, type[LatencyForm]] = {
-    "fbnet": FBNetLatency,
-    "additive": AdditiveLatency,
-    "mnasnet": MnasNetLatency,
-    "absolute": AbsoluteLatency,
-    "hinge": HingeLatency,
-}
 
 
 class Loss(NamedTuple):
@@ -175,64 +173,36 @@ class Loss(NamedTuple):
     madds: Tensor
 
 
+@dataclass(frozen=True)
 class Objective:
     """The architecture's loss: form(ce, latency) - params_reward * params / 1e6 - madds_reward * madds / 1e8.
 
     Args:
-        form: Latency form: fbnet, additive, mnasnet, absolute or hinge.
-        target_ms: Latency target in milliseconds, for mnasnet, absolute and hinge.
-        weight: Weight of the relative excess over the target, for absolute and hinge.
-        weight_per_ms: Loss per millisecond, for additive (0.1 unless given).
-        exponent: Exponent of latency / target, for mnasnet (0.07 unless given).
-        a: Constant factor, for fbnet (0.2 unless given).
-        b: Exponent of the logarithm, for fbnet (0.6 unless given).
+        form: Joins cross-entropy and latency: FBNetLatency, AdditiveLatency, MnasNetLatency, AbsoluteLatency,
+            HingeLatency, or one of your own.
         params_reward: Loss taken off per million parameters; negative penalises size.
         madds_reward: Loss taken off per hundred million multiply-adds; negative penalises them.
         cross_entropy: False replaces the cross-entropy by the constant 1, so that only the costs act.
 
     Raises:
-        ValueError: one message with all that is wrong: an unknown form, an option that the form does not
-            take, a missing or out-of-range value.
+        ValueError: naming every reward that is not finite.
     """
 
-    def __init__(
-        self,
-        form: str = "fbnet",
-        target_ms: float | None = None,
-        weight: float | None = None,
-        weight_per_ms: float | None = None,
-        exponent: float | None = None,
-        a: float | None = None,
-        b: float | None = None,
-        params_reward: float = 0.0,
-        madds_reward: float = 0.0,
-        cross_entropy: bool = True,
-    ) -> None:
-        options = {
-            "target_ms": target_ms,
-            "weight": weight,
-            "weight_per_ms": weight_per_ms,
-            "exponent": exponent,
-            "a": a,
-            "b": b,
-        }
-        given = {name: value for name, value in options.items() if value is not None}
-        rewards = {"params_reward": params_reward, "madds_reward": madds_reward}
-        problems = [
-            f"{name} must be finite, got {value}"
-            for name, value in rewards.items()
-            if not math.isfinite(value)
-        ]
-        problems += _form_problems(form, given)
-        if problems:
-            raise ValueError(f"objective: {'; '.join(problems)}")
-        self.latency_form = LATENCY_FORMS[form](**given)
-        self.target_ms = target_ms
-        # |x - T| and max(0, x - T) of a draw are not those of the expectation: see `centred`.
-        self.centres = form in ("absolute", "hinge")
-        self.params_reward = params_reward
-        self.madds_reward = madds_reward
-        self.cross_entropy = cross_entropy
+    form: LatencyForm = field(default_factory=FBNetLatency)
+    params_reward: float = 0.0
+    madds_reward: float = 0.0
+    cross_entropy: bool = True
+
+    def __post_init__(self) -> None:
+        rewards = {"params_reward": self.params_reward, "madds_reward": self.madds_reward}
+        wrong = [f"{name} must be finite, got {x}" for name, x in rewards.items() if not math.isfinite(x)]
+        if wrong:
+            raise ValueError(f"objective: {'; '.join(wrong)}")
+
+    @property
+    def target_ms(self) -> float | None:
+        """The latency that the form aims at, in milliseconds; None where it aims at none."""
+        return getattr(self.form, "target_ms", None)
 
     def __call__(
         self, ce: Tensor, latency_ms: Tensor, params: Tensor, madds: Tensor, scale: float = 1.0
@@ -250,7 +220,7 @@ class Objective:
             ValueError: scale is negative or not finite, or the latency is not one the form is defined for.
         """
         base = ce if self.cross_entropy else torch.ones_like(ce)
-        joint = self.latency_form(base, latency_ms, scale)
+        joint = self.form(base, latency_ms, scale)
         size = -scale * self.params_reward * params / 1e6
         work = -scale * self.madds_reward * madds / 1e8
         terms = (base, joint - base, size, work)
@@ -270,25 +240,6 @@ def centred(sampled: Tensor, expected: Tensor) -> Tensor:
         expected: cost under softmax(alpha), same shape and unit.
     """
     return sampled + (expected - sampled).detach()
-
-
-def _form_problems(form: str, given: dict[str, float]) -> list[str]:
-    """Return what keeps `form` from being built with the given options."""
-    if form not in LATENCY_FORMS:
-        return [f"unknown form {form!r}, expected one of {', '.join(LATENCY_FORMS)}"]
-    takes = {field.name: field.default for field in fields(LATENCY_FORMS[form])}  # type: ignore[arg-type]
-    missing = [name for name, default in takes.items() if default is MISSING and name not in given]
-    foreign = [f"{name}={value}" for name, value in given.items() if name not in takes]
-    problems = [f"{name} is missing" for name in missing]
-    problems += [f"{text} does not belong to form {form!r}" for text in foreign]
-    if problems:
-        required = [f"{name} (required)" if takes[name] is MISSING else name for name in takes]
-        return [*problems, f"form {form!r} takes {', '.join(required)}"]
-    try:
-        LATENCY_FORMS[form](**given)
-    except ValueError as error:
-        return [str(error)]
-    return []
 
 
 def _check(above_zero: dict[str, float] | None = None, not_negative: dict[str, float] | None = None) -> None:

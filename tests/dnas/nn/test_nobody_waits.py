@@ -19,16 +19,23 @@ from dnas.costs import count
 from dnas.layers.fused.checkpointing import PLANS
 from dnas.nn.supernet import Supernet
 from dnas.search.gradient.masks import MaskStrategy, SoftGumbel, UniformPath
-from dnas.search.gradient.objective import Objective
+from dnas.search.gradient.objective import (
+    AbsoluteLatency,
+    AdditiveLatency,
+    FBNetLatency,
+    HingeLatency,
+    MnasNetLatency,
+    Objective,
+)
 from dnas.search.gradient.relaxation import Relaxation
 from dnas.space import SearchSpace
 
 OBJECTIVES = [
-    Objective("fbnet"),
-    Objective("additive", params_reward=0.1, madds_reward=0.1),
-    Objective("mnasnet", target_ms=1.0),
-    Objective("absolute", target_ms=1.0, weight=1.0),
-    Objective("hinge", target_ms=1.0, weight=1.0),
+    Objective(FBNetLatency()),
+    Objective(AdditiveLatency(), params_reward=0.1, madds_reward=0.1),
+    Objective(MnasNetLatency(target_ms=1.0)),
+    Objective(AbsoluteLatency(target_ms=1.0, weight=1.0)),
+    Objective(HingeLatency(target_ms=1.0, weight=1.0)),
 ]
 
 
@@ -46,7 +53,7 @@ def space(get_space: Callable[[str], SearchSpace]) -> SearchSpace:
     return get_space("motley")
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda each: type(each.latency_form).__name__)
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=lambda each: type(each.form).__name__)
 @pytest.mark.parametrize("masks", [SoftGumbel(), UniformPath()], ids=lambda each: type(each).__name__)
 def test_draw_and_objective(space: SearchSpace, masks: MaskStrategy, objective: Objective) -> None:
     relaxation = Relaxation(space, count(space), Milliseconds(space)).to("meta")
@@ -98,7 +105,7 @@ def make_step(
 @pytest.mark.parametrize("sharing", ["independent", "entangled"])
 @pytest.mark.parametrize("masks", [SoftGumbel(), UniformPath()], ids=lambda each: type(each).__name__)
 def test_on_a_gpu(space: SearchSpace, sharing: str, masks: MaskStrategy) -> None:
-    step = make_step(space, masks, Objective("fbnet"), Supernet(space, sharing))
+    step = make_step(space, masks, Objective(FBNetLatency()), Supernet(space, sharing))
     step()
     torch.cuda.set_sync_debug_mode("error")
     try:

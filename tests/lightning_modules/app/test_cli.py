@@ -15,6 +15,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 import dnas
 from dnas.report.history import read_history
+from dnas.search.gradient.objective import FBNetLatency, Objective
 from lightning_modules.app.cli import LIGHTNING, MODULES, main
 from lightning_modules.app.lightning_command import DnasCLI, run_lightning
 
@@ -65,17 +66,15 @@ def test_flags_override_the_config(fit: Any) -> None:
         "--model.warmup_epochs=0",
         "--model.init_args.tau=2.5",
         "--data.init_args.batch_size=4",
-        # Unsetting an option of the config takes the whole mapping: jsonargparse reads no null below a class.
-        "--model.objective={class_path: dnas.search.gradient.objective.Objective,"
-        " init_args: {form: fbnet, weight_per_ms: null}}",
-        "--model.objective.init_args.b=0.5",
+        "--model.objective.form=FBNetLatency",
+        "--model.objective.form.b=0.5",
         "--model.alpha_masks=dnas.search.gradient.masks.SoftGumbel",
         "--trainer.max_epochs=1",
     )
     search = cli.model
     assert search.monitor.history[0]["tau"] == 2.5
     assert search.relaxation.alpha.abs().max() > 0
-    assert type(search.objective.latency_form).__name__ == "FBNetLatency"
+    assert search.objective == Objective(FBNetLatency(b=0.5), params_reward=0.1)
     assert type(search.alpha_masks).__name__ == "SoftGumbel"
     assert cli.datamodule.batch_size == 4
     kept = yaml.safe_load(Path(cli.trainer.default_root_dir, "config.yaml").read_text())
@@ -129,8 +128,13 @@ def test_a_checkpoint_does_not_override_the_command_line(fit: Any, tiny_flags: l
         (["--model.table=nosuch"], "Unknown latency table 'nosuch'"),
         (["--model.sharing=some"], "Unknown sharing 'some': expected one of independent, entangled"),
         (["--model.warmup_epochs=-1"], "warmup_epochs must be at least 0, got -1"),
-        (["--model.objective.init_args.target_ms=5"], "target_ms=5.0 does not belong to form"),
-        (["--model.objective.init_args.form=absolute"], "target_ms is missing"),
+        (["--model.objective.form.target_ms=5"], "Option 'target_ms' is not accepted"),
+        (["--model.objective.form=AbsoluteLatency"], "arguments are required: target_ms, weight"),
+        (
+            ["--model.objective.form=AbsoluteLatency", "--model.objective.form={target_ms: 0, weight: -1}"],
+            "target_ms must be finite and above 0, got 0.0; weight must be finite and not negative",
+        ),
+        (["--model.objective.params_reward=.inf"], "objective: params_reward must be finite, got inf"),
         (["--model.alpha_masks=dnas.search.gradient.masks.UniformPath"], "does not depend on alpha"),
         (["--model.tau=-2"], "tau must stay above 0, got -2.0"),
         (["--model.tau=warm"], 'Parser key "tau"'),

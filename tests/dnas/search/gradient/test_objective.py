@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import partial
 
 import jsonargparse
 import pytest
@@ -11,14 +13,23 @@ import torch
 from torch import Tensor
 
 from dnas.search.gradient.masks import HardGumbel, MaskStrategy, SoftGumbel, TwoPath, argmax, probabilities
-from dnas.search.gradient.objective import LATENCY_FORMS, LatencyForm, Objective, centred
+from dnas.search.gradient.objective import (
+    AbsoluteLatency,
+    AdditiveLatency,
+    FBNetLatency,
+    HingeLatency,
+    LatencyForm,
+    MnasNetLatency,
+    Objective,
+    centred,
+)
 
-FORMS = {
-    "fbnet": {"a": 0.2, "b": 0.6},
-    "additive": {"weight_per_ms": 0.1},
-    "mnasnet": {"target_ms": 6.0, "exponent": 0.5},
-    "absolute": {"target_ms": 6.0, "weight": 0.8},
-    "hinge": {"target_ms": 6.0, "weight": 0.8},
+FORMS: dict[str, LatencyForm] = {
+    "fbnet": FBNetLatency(a=0.2, b=0.6),
+    "additive": AdditiveLatency(weight_per_ms=0.1),
+    "mnasnet": MnasNetLatency(target_ms=6.0, exponent=0.5),
+    "absolute": AbsoluteLatency(target_ms=6.0, weight=0.8),
+    "hinge": HingeLatency(target_ms=6.0, weight=0.8),
 }
 STRATEGIES = [SoftGumbel(), HardGumbel(), HardGumbel(all_paths=True), TwoPath()]
 # Which paths run makes no difference where only costs act.
@@ -38,8 +49,10 @@ def name(strategy: object) -> str:
     return f"{type(strategy).__name__}{'-all' if getattr(strategy, 'all_paths', False) else ''}"
 
 
-def form(label: str) -> LatencyForm:
-    return LATENCY_FORMS[label](**FORMS[label])
+def out_of_reach(label: str) -> LatencyForm:
+    """The form with a target below every architecture's latency, so that the hinge is open."""
+    form = FORMS[label]
+    return replace(form, target_ms=3.0) if hasattr(form, "target_ms") else form  # type: ignore[type-var]
 
 
 def scalar(value: float) -> Tensor:
@@ -60,15 +73,15 @@ def scalar(value: float) -> Tensor:
 )
 def test_formula_and_gradient(label: str, formula: Callable[..., float], ms: float, scale: float) -> None:
     ce, latency = scalar(2.3).requires_grad_(), scalar(ms).requires_grad_()
-    assert form(label)(ce, latency, scale).item() == pytest.approx(formula(2.3, ms, scale), rel=1e-12)
-    assert torch.autograd.gradcheck(lambda c, t: form(label)(c, t, scale), (ce, latency))
+    assert FORMS[label](ce, latency, scale).item() == pytest.approx(formula(2.3, ms, scale), rel=1e-12)
+    assert torch.autograd.gradcheck(lambda c, t: FORMS[label](c, t, scale), (ce, latency))
 
 
 @pytest.mark.parametrize(
     ("loss", "expected"),
     [
-        (LATENCY_FORMS["fbnet"](), 0.2 * 9.0**0.6),  # log(e^9 us) = 9; log(LAT^b) would be 0.2 * 5.4
-        (LATENCY_FORMS["mnasnet"](target_ms=math.exp(9) / 2000), 2**0.07),
+        (FBNetLatency(), 0.2 * 9.0**0.6),  # log(e^9 us) = 9; log(LAT^b) would be 0.2 * 5.4
+        (MnasNetLatency(target_ms=math.exp(9) / 2000), 2**0.07),
     ],
 )
 def test_published_defaults(loss: LatencyForm, expected: float) -> None:
@@ -76,39 +89,43 @@ def test_published_defaults(loss: LatencyForm, expected: float) -> None:
 
 
 def test_all_forms_are_covered() -> None:
-    assert set(FORMS) == set(LATENCY_FORMS)
+    assert {type(each) for each in FORMS.values()} == set(LatencyForm.__subclasses__())
+
+
+def test_forms_that_compare_with_a_target_say_so() -> None:
+    assert {label for label, form in FORMS.items() if form.compares_with_target} == {"absolute", "hinge"}
+    aims = {label: Objective(form).target_ms for label, form in FORMS.items()}
+    assert aims == {"fbnet": None, "additive": None, "mnasnet": 6.0, "absolute": 6.0, "hinge": 6.0}
 
 
 @pytest.mark.parametrize("label", FORMS)
 @pytest.mark.parametrize("latency", [math.nan, math.inf, 0.0, -1.0])
 def test_impossible_latency_is_refused(label: str, latency: float) -> None:
     with pytest.raises(ValueError, match=f"latency_ms must be finite and above .* got {latency}"):
-        form(label)(scalar(1.0), scalar(latency))
+        FORMS[label](scalar(1.0), scalar(latency))
 
 
 def test_fbnet_needs_more_than_a_microsecond() -> None:
-    assert form("fbnet")(scalar(1.0), scalar(0.0011)).isfinite()
+    assert FORMS["fbnet"](scalar(1.0), scalar(0.0011)).isfinite()
     with pytest.raises(ValueError, match=r"above 0\.001 ms for FBNetLatency, got 0\.001;"):
-        form("fbnet")(scalar(1.0), scalar(0.001))
+        FORMS["fbnet"](scalar(1.0), scalar(0.001))
 
 
 @pytest.mark.parametrize("scale", [-0.1, math.nan, math.inf])
 def test_bad_scale_is_refused(scale: float) -> None:
     with pytest.raises(ValueError, match=f"scale must .* got {scale}"):
-        form("additive")(scalar(1.0), scalar(1.0), scale)
+        FORMS["additive"](scalar(1.0), scalar(1.0), scale)
 
 
 @pytest.mark.parametrize("label", FORMS)
 @pytest.mark.parametrize("cross_entropy", [True, False])
 def test_terms_add_up_and_rewards_lower_the_loss(label: str, cross_entropy: bool) -> None:
-    objective = Objective(
-        form=label, **FORMS[label], params_reward=0.02, madds_reward=-0.3, cross_entropy=cross_entropy
-    )
+    objective = Objective(FORMS[label], 0.02, madds_reward=-0.3, cross_entropy=cross_entropy)
     ce, latency = scalar(2.3).requires_grad_(), scalar(9.0).requires_grad_()
     loss = objective(ce, latency, scalar(5e6), scalar(3e8), scale=0.5)
     base = scalar(2.3 if cross_entropy else 1.0)
     assert loss.ce == base
-    assert loss.latency == form(label)(base, latency, 0.5) - base
+    assert loss.latency == FORMS[label](base, latency, 0.5) - base
     assert loss.params.item() == pytest.approx(-0.5 * 0.02 * 5)
     assert loss.madds.item() == pytest.approx(+0.5 * 0.3 * 3)
     assert loss.total.item() == pytest.approx(float(sum(loss[1:])), rel=1e-12)
@@ -120,7 +137,7 @@ def test_terms_add_up_and_rewards_lower_the_loss(label: str, cross_entropy: bool
 
 
 def test_rewards_are_differentiable() -> None:
-    objective = Objective(form="absolute", target_ms=6.0, weight=1.0, params_reward=0.02, madds_reward=0.1)
+    objective = Objective(AbsoluteLatency(6.0, weight=1.0), params_reward=0.02, madds_reward=0.1)
     inputs = tuple(scalar(v).requires_grad_() for v in (2.0, 9.0, 5e6, 3e8))
     objective(*inputs).total.backward()
     gradients = [x.grad.item() for x in inputs if x.grad is not None]
@@ -128,44 +145,28 @@ def test_rewards_are_differentiable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("make", "said"),
     [
-        ({"form": "fbnett"}, ["unknown form 'fbnett'", "fbnet, additive, mnasnet, absolute, hinge"]),
         (
-            {"form": "absolute", "a": 0.3, "exponent": 0.1},
-            [
-                "target_ms is missing; weight is missing; exponent=0.1 does not belong to form 'absolute'",
-                "a=0.3 does not",
-                "takes target_ms (required), weight (required)",
-            ],
-        ),
-        (
-            {"form": "fbnet", "target_ms": 9.0},
-            ["target_ms=9.0 does not belong to form 'fbnet'", "takes a, b"],
-        ),
-        ({"form": "mnasnet"}, ["target_ms is missing", "takes target_ms (required), exponent"]),
-        ({"form": "absolute", "target_ms": 9.0}, ["weight is missing"]),
-        (
-            {"form": "hinge", "target_ms": 0.0, "weight": -1.0},
+            partial(HingeLatency, target_ms=0.0, weight=-1.0),
             [
                 "target_ms must be finite and above 0, got 0.0; weight must be finite and not negative",
                 "got -1.0",
             ],
         ),
-        ({"form": "mnasnet", "target_ms": math.nan, "exponent": -0.07}, ["got nan", "got -0.07"]),
-        ({"form": "fbnet", "a": 0.0, "b": math.inf}, ["a must be finite and above 0, got 0.0", "got inf"]),
+        (partial(AbsoluteLatency, target_ms=math.inf, weight=math.nan), ["got inf; weight", "got nan"]),
+        (partial(MnasNetLatency, target_ms=math.nan, exponent=-0.07), ["got nan", "got -0.07"]),
+        (partial(AdditiveLatency, weight_per_ms=-1.0), ["weight_per_ms must be finite and not negative"]),
+        (partial(FBNetLatency, a=0.0, b=math.inf), ["a must be finite and above 0, got 0.0", "got inf"]),
         (
-            {"form": "nope", "params_reward": math.nan, "madds_reward": math.inf},
-            [
-                "params_reward must be finite, got nan; madds_reward must be finite, got inf",
-                "unknown form 'nope'",
-            ],
+            partial(Objective, params_reward=math.nan, madds_reward=math.inf),
+            ["objective: params_reward must be finite, got nan; madds_reward must be finite, got inf"],
         ),
     ],
 )
-def test_all_that_is_wrong_is_said_at_once(options: dict, said: list[str]) -> None:
+def test_all_that_is_wrong_is_said_at_once(make: Callable[[], object], said: list[str]) -> None:
     with pytest.raises(ValueError) as error:
-        Objective(**options)
+        make()
     assert [text for text in said if text not in str(error.value)] == []
 
 
@@ -173,15 +174,11 @@ def test_all_that_is_wrong_is_said_at_once(options: dict, said: list[str]) -> No
 def test_can_be_written_in_yaml(label: str) -> None:
     parser = jsonargparse.ArgumentParser()
     parser.add_argument("--objective", type=Objective)
-    options = {"form": label, **FORMS[label], "params_reward": 0.02}
     # Named `instantiate` from jsonargparse 4.49 on.
     instantiate = getattr(parser, "instantiate", None) or parser.instantiate_classes
-    config = parser.parse_object(
-        {"objective": {"class_path": "dnas.search.gradient.objective.Objective", "init_args": options}}
-    )
-    built = instantiate(config).objective
-    assert built.latency_form == form(label)
-    assert built.params_reward == 0.02
+    form = {"class_path": type(FORMS[label]).__name__, "init_args": asdict(FORMS[label])}  # type: ignore[call-overload]
+    config = parser.parse_object({"objective": {"form": form, "params_reward": 0.02}})
+    assert instantiate(config).objective == Objective(FORMS[label], params_reward=0.02)
 
 
 # Contract 1: the cost reaches alpha, by the right amount, for every loss form and mask strategy.
@@ -235,9 +232,7 @@ def gradient(strategy: MaskStrategy, loss: Callable[[Tensor], Tensor], alpha: Te
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=name)
 @pytest.mark.parametrize("label", FORMS)
 def test_cost_reaches_alpha(label: str, strategy: MaskStrategy) -> None:
-    # A target below every architecture's latency, so that the hinge is open.
-    options = {k: 3.0 if k == "target_ms" else v for k, v in FORMS[label].items()}
-    objective = Objective(form=label, **options, params_reward=0.02, madds_reward=-0.05)
+    objective = Objective(out_of_reach(label), params_reward=0.02, madds_reward=-0.05)
     alpha = torch.randn(MS.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
     total = gradient(strategy, lambda mask: toy_total(objective, mask), alpha)
     alone = gradient(strategy, toy_ce, alpha)
@@ -276,22 +271,21 @@ def expected_ms(mask: Tensor) -> Tensor:
 @pytest.mark.parametrize("strategy", COSTS_ONLY, ids=name)
 @pytest.mark.parametrize("label", FORMS)
 def test_without_cross_entropy_the_cheapest_architecture_wins(label: str, strategy: MaskStrategy) -> None:
-    options = {k: 3.0 if k == "target_ms" else v for k, v in FORMS[label].items()}
-    alpha = search(Objective(form=label, **options, cross_entropy=False), strategy, steps=250)
+    alpha = search(Objective(out_of_reach(label), cross_entropy=False), strategy, steps=250)
     assert argmax(alpha).tolist() == MS.argmin(dim=1).tolist()
 
 
 @pytest.mark.parametrize("strategy", COSTS_ONLY, ids=name)
 @pytest.mark.parametrize("target_ms", [5.0, 6.0, 9.0, 13.0])
 def test_expected_latency_converges_to_the_target(strategy: MaskStrategy, target_ms: float) -> None:
-    objective = Objective(form="absolute", target_ms=target_ms, weight=1.0, cross_entropy=False)
+    objective = Objective(AbsoluteLatency(target_ms, weight=1.0), cross_entropy=False)
     alpha = search(objective, strategy, steps=400, centre=True)
     assert expected_ms(probabilities(alpha)).item() == pytest.approx(target_ms, rel=0.02)
 
 
 @pytest.mark.parametrize("strategy", COSTS_ONLY, ids=name)
 def test_hinge_stops_at_its_target(strategy: MaskStrategy) -> None:
-    objective = Objective(form="hinge", target_ms=6.0, weight=1.0, cross_entropy=False)
+    objective = Objective(HingeLatency(6.0, weight=1.0), cross_entropy=False)
     # Momentum would carry alpha past the target, where no gradient brings it back.
     alpha = search(objective, strategy, steps=400, centre=True, momentum=0.0)
     assert expected_ms(probabilities(alpha)).item() == pytest.approx(6.0, rel=0.02)

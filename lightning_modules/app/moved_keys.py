@@ -1,0 +1,111 @@
+"""Refusing options that have moved, with the new place of each: one message for configs and command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lightning_modules.app.resources import CONFIG_FLAGS
+
+_FORM = "objective.form"
+_FORMS = {
+    "fbnet": "FBNetLatency",
+    "additive": "AdditiveLatency",
+    "mnasnet": "MnasNetLatency",
+    "absolute": "AbsoluteLatency",
+    "hinge": "HingeLatency",
+}
+# Below `model`, by the class that took them: the key as it was, and as it is.
+_RENAMED = {
+    "DifferentiableSearch": {
+        f"objective.{option}": f"{_FORM}.{option}"
+        for option in ("target_ms", "weight", "weight_per_ms", "exponent", "a", "b")
+    }
+}
+_Source = tuple[str, Any]
+
+
+def refuse_moved(argv: Sequence[str]) -> None:
+    """Look at the configs and options of a Lightning command for keys that its model does not take any more.
+
+    Args:
+        argv: the command line, with configs as files. What cannot be read is left to the parser.
+
+    Raises:
+        ValueError: naming every such key, where it was found and what it is now.
+    """
+    sources = list(_sources(argv))
+    named = [name for _, section in sources if (name := _class_name(section))]
+    if not named or named[-1] not in _RENAMED:
+        return
+    found = [f"{place}: {text}" for place, section in sources for text in _moved(named[-1], _plain(section))]
+    if found:
+        raise ValueError("\n  ".join([f"Options of {named[-1]} have moved:", *dict.fromkeys(found)]))
+
+
+def _moved(name: str, section: Any) -> Iterator[str]:
+    for old, new in _RENAMED[name].items():
+        if _value(section, old) is not _MISSING:
+            yield f"model.{old} is now model.{new}"
+    form = _value(section, _FORM)
+    if isinstance(form, str) and form in _FORMS:
+        yield f"model.{_FORM} {form} is now the class {_FORMS[form]}"
+
+
+def _sources(argv: Sequence[str]) -> Iterator[_Source]:
+    """Where something is said about the model, and what, in the order in which the parser reads it."""
+    pairs = zip(argv, [*argv[1:], ""], strict=True)
+    for flag, value in ((*each.split("=", 1),) if "=" in each else (each, after) for each, after in pairs):
+        if flag in CONFIG_FLAGS:
+            config = _load(Path(value))
+            yield value, config.get("model") if isinstance(config, Mapping) else None
+        elif flag == "--model" or flag.startswith("--model."):
+            yield "command line", _nested(flag.split(".")[1:], _parsed(value))
+
+
+def _load(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+
+
+def _parsed(value: str) -> Any:
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+
+
+def _nested(path: Sequence[str], value: Any) -> Any:
+    for key in reversed(path):
+        value = {key: value}
+    return value
+
+
+def _class_name(section: Any) -> str | None:
+    path = section.get("class_path") if isinstance(section, Mapping) else section
+    return path.rpartition(".")[2] if isinstance(path, str) else None
+
+
+def _plain(section: Any) -> Any:
+    """A section without the level `init_args`, which the command line may leave out too."""
+    if not isinstance(section, Mapping):
+        return section
+    inner = section.get("init_args")
+    flat = {**section, **inner} if isinstance(inner, Mapping) else section
+    return {key: _plain(value) for key, value in flat.items() if key != "init_args"}
+
+
+_MISSING = object()
+
+
+def _value(section: Any, dotted: str) -> Any:
+    for key in dotted.split("."):
+        if not isinstance(section, Mapping) or key not in section:
+            return _MISSING
+        section = section[key]
+    return section

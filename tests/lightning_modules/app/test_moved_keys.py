@@ -1,0 +1,98 @@
+"""Options that have moved are refused with their new places, wherever and however they were given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lightning_modules.app.cli import main
+from lightning_modules.app.moved_keys import refuse_moved
+from lightning_modules.app.resources import config_root, shipped_configs
+
+SEARCH = ["fit", f"--config={config_root() / 'digits/search.yaml'}"]
+OLD = """\
+model:
+  class_path: lightning_modules.search.DifferentiableSearch
+  init_args:
+    objective:
+      class_path: dnas.search.gradient.objective.Objective
+      init_args: {form: absolute, target_ms: 8.0, weight: 2.0}
+"""
+
+
+@pytest.mark.parametrize("name", shipped_configs())
+def test_shipped_configs_have_no_key_that_moved(name: str) -> None:
+    refuse_moved(["fit", "--config", str(config_root() / name)])
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--model.objective.weight_per_ms=0.2"],
+        ["--model.objective.weight_per_ms", "0.2"],
+        ["--model.init_args.objective.init_args.weight_per_ms=0.2"],
+        ["--model.objective={init_args: {weight_per_ms: 0.2}}"],
+        ["--model.init_args={objective: {weight_per_ms: 0.2}}"],
+    ],
+    ids=str,
+)
+def test_every_way_to_say_it_on_the_command_line(flags: list[str]) -> None:
+    with pytest.raises(ValueError) as caught:
+        refuse_moved([*SEARCH, *flags])
+    assert str(caught.value).splitlines() == [
+        "Options of DifferentiableSearch have moved:",
+        "  command line: model.objective.weight_per_ms is now model.objective.form.weight_per_ms",
+    ]
+
+
+def test_one_message_for_all_of_a_config_and_the_command_line(tmp_path: Path) -> None:
+    path = tmp_path / "old.yaml"
+    path.write_text(OLD)
+    with pytest.raises(ValueError) as caught:
+        refuse_moved(["fit", "-c", str(path), "--model.objective.form", "hinge"])
+    assert str(caught.value).splitlines() == [
+        "Options of DifferentiableSearch have moved:",
+        f"  {path}: model.objective.target_ms is now model.objective.form.target_ms",
+        f"  {path}: model.objective.weight is now model.objective.form.weight",
+        f"  {path}: model.objective.form absolute is now the class AbsoluteLatency",
+        "  command line: model.objective.form hinge is now the class HingeLatency",
+    ]
+
+
+def test_a_command_ends_in_that_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DNAS_TRACEBACK", raising=False)
+    Path("old.yaml").write_text(OLD)
+    with pytest.raises(
+        SystemExit, match=r"^dnas fit: Options of DifferentiableSearch have moved:\n  old.yaml"
+    ):
+        main(["fit", "--config=old.yaml"])
+    assert [path.name for path in tmp_path.iterdir()] == ["old.yaml"]
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        # Other classes have options of the same names.
+        ["--config", str(config_root() / "digits/one_shot.yaml"), "--model.objective.weight=1"],
+        ["--model=mine.Search", "--model.objective.weight=1"],
+        ["--model.objective.form=AbsoluteLatency", "--model.objective.form.weight=1"],
+        # Mistakes that are the parser's to tell.
+        ["--config=nosuch.yaml"],
+        ["--config"],
+        ["--model.objective"],
+        ["--model.objective={weight"],
+        ["--model="],
+    ],
+    ids=str,
+)
+def test_all_else_is_left_to_the_parser(flags: list[str]) -> None:
+    refuse_moved([*SEARCH, *flags])
+
+
+@pytest.mark.parametrize("text", ["", "- 1", "model: 3", "{broken", "model: {init_args: [1]}"])
+def test_files_that_are_no_configs_are_left_to_the_parser(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_text(text)
+    refuse_moved([*SEARCH, f"--config={path}"])
