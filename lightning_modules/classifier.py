@@ -18,10 +18,9 @@ from dnas.search.gradient.schedules import Schedule
 from dnas.space import zoo
 from lightning_modules.accuracy import Accuracy
 from lightning_modules.callbacks import AnnealLearningRates, FiniteLoss, GracefulInterrupt, RandomState
+from lightning_modules.data_protocols import Batch, Normalises, datamodule_of, serve
 from lightning_modules.mixing import Mixing, mixing_problems
 from lightning_modules.provenance import save_plain_hyperparameters
-
-Batch = tuple[Tensor, Tensor]
 
 
 class Classifier(pl.LightningModule):
@@ -84,9 +83,7 @@ class Classifier(pl.LightningModule):
         return [AnnealLearningRates([self.lr]), self.finite, RandomState(), GracefulInterrupt()]
 
     def setup(self, stage: str) -> None:
-        serve = getattr(self.trainer.datamodule, "serve", None)  # type: ignore[attr-defined]
-        if serve is not None:
-            serve("plain", split_alpha=False)
+        serve(self.trainer, "plain", split_alpha=False)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         # It brings weights, and the supernet may be gone by now.
@@ -130,11 +127,10 @@ class Classifier(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["architecture"] = self.arch.to_dict()
-        normalisation = getattr(self.trainer.datamodule, "normalisation", None)  # type: ignore[attr-defined]
-        if normalisation is not None:
-            checkpoint["normalisation"] = {
-                part: list(values) for part, values in normalisation._asdict().items()
-            }
+        data = datamodule_of(self.trainer)
+        if isinstance(data, Normalises) and data.normalisation is not None:
+            parts = data.normalisation._asdict().items()
+            checkpoint["normalisation"] = {part: list(values) for part, values in parts}
 
     def configure_optimizers(self) -> Optimizer:
         if self.decay_norms:

@@ -31,10 +31,9 @@ from lightning_modules.callbacks import (
     RandomState,
 )
 from lightning_modules.checks import check_one_shot, check_same_supernet
+from lightning_modules.data_protocols import Batch, datamodule_of, serve
 from lightning_modules.provenance import describe_data, library_versions, save_plain_hyperparameters
 from lightning_modules.supernet_training import Checkpointing, SupernetTraining, full_precision
-
-Batch = tuple[Tensor, Tensor]
 
 
 class OneShotSupernet(SupernetTraining):
@@ -109,7 +108,7 @@ class OneShotSupernet(SupernetTraining):
         return plan_passes(self.space, self.masks, None, bilevel=False)
 
     def setup(self, stage: str) -> None:
-        self.serve("plain", split_alpha=False)
+        serve(self.trainer, "plain", split_alpha=False)
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """One update, with the gradients of all paths that the strategy draws for a step."""
@@ -159,7 +158,7 @@ class OneShotSupernet(SupernetTraining):
             seed=self.seed,
             draws=self.draws,
             versions=library_versions(),
-            data=describe_data(self.trainer.datamodule),  # type: ignore[attr-defined]
+            data=describe_data(datamodule_of(self.trainer)),
             history=self.monitor.history,
             training=self.cost.spent,
         ) | {"updates": self.updates.tolist()}

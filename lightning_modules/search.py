@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from pytorch_lightning.cli import OptimizerCallable
@@ -43,11 +43,9 @@ from lightning_modules.checks import (
     check_same_search,
     check_some_dense,
 )
+from lightning_modules.data_protocols import Alternate, Batch, datamodule_of, serve
 from lightning_modules.provenance import describe_data, library_versions, save_plain_hyperparameters
 from lightning_modules.supernet_training import Checkpointing, SupernetTraining, full_precision
-
-Batch = tuple[Tensor, Tensor]
-Alternate = Literal["step", "epoch"]
 
 
 class DifferentiableSearch(SupernetTraining):
@@ -166,7 +164,7 @@ class DifferentiableSearch(SupernetTraining):
     def setup(self, stage: str) -> None:
         if self.supernet.graphs is not None:
             check_gpu(self.trainer)
-        self.serve("search", split_alpha=self.bilevel, alternate=self.alternate)
+        serve(self.trainer, "search", split_alpha=self.bilevel, alternate=self.alternate)
 
     def training_step(self, batch: Mapping[str, Batch], batch_idx: int) -> None:
         """One step on ``{"weights": (images, labels), "alpha": (images, labels)}``; either may be absent."""
@@ -234,7 +232,7 @@ class DifferentiableSearch(SupernetTraining):
             seed=self.seed,
             draws=self.draws,
             versions=library_versions(),
-            data=describe_data(self.trainer.datamodule),  # type: ignore[attr-defined]
+            data=describe_data(datamodule_of(self.trainer)),
             history=self.monitor.history,
             training=self.cost.spent,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import pytorch_lightning as pl
 import torch
@@ -17,8 +17,8 @@ from dnas.space.architecture import Architecture
 from lightning_modules.accuracy import Accuracy
 from lightning_modules.callbacks import FiniteLoss, TrainingCost
 from lightning_modules.checks import check_trainer
+from lightning_modules.data_protocols import Batch, ServesRecalibration, datamodule_of
 
-Batch = tuple[Tensor, Tensor]
 Checkpointing = Literal["none", "choice", "block"]
 
 
@@ -65,19 +65,13 @@ class SupernetTraining(pl.LightningModule, ABC):
         check_trainer(self.trainer)
         return self.own_callbacks
 
-    def serve(self, *arguments: Any, **named: Any) -> None:
-        """Ask the data module for what the training needs; a plain one has no ``serve``."""
-        serve = getattr(self.trainer.datamodule, "serve", None)  # type: ignore[attr-defined]
-        if serve is not None:
-            serve(*arguments, **named)
-
     def on_validation_epoch_start(self) -> None:
         """One-shot accuracy is measured as candidates will be ranked: with batch norms of their own."""
-        loader = getattr(self.trainer.datamodule, "recalibration_dataloader", None)  # type: ignore[attr-defined]
+        data = datamodule_of(self.trainer)
         networks = [self.supernet.extract(architecture) for architecture in self.candidates()]
-        if loader is not None and self.recalibration_batches:
+        if isinstance(data, ServesRecalibration) and self.recalibration_batches:
             for network in networks:
-                batches = map(self.trainer.precision_plugin.convert_input, loader())
+                batches = map(self.trainer.precision_plugin.convert_input, data.recalibration_dataloader())
                 recalibrate(network, batches, self.recalibration_batches)
         # Bound methods, not modules: their weights are no parameters of this one.
         self.validated = [network.eval().__call__ for network in networks]

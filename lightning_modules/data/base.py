@@ -18,9 +18,8 @@ from lightning_modules.data.raw import ready
 from lightning_modules.data.sources import Split
 from lightning_modules.data.splits import fraction_problems
 from lightning_modules.data.streams import PairedSteps, SharedSteps, Steps, Stream, SuccessiveSteps
+from lightning_modules.data_protocols import Alternate, Batches
 
-Batches = Literal["search", "plain"]
-Alternate = Literal["step", "epoch"]
 BatchSize = int | Literal["auto"]
 PrepareOn = Literal["auto", "loader", "device"]
 
