@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 
 from dnas.memory import plan_passes
 from dnas.memory.passes import Pass
+from dnas.nn.supernet import Supernet
 from dnas.runs import checkpoint as supernet_checkpoint
 from dnas.search.gradient.masks import MaskStrategy, Sample, StrictlyFair, generator_at
 from dnas.search.gradient.schedules import Schedule
@@ -78,12 +79,18 @@ class OneShotSupernet(SupernetTraining):
         validation_architectures: int = 4,
         seed: int = 0,
     ) -> None:
-        super().__init__()
         check_one_shot(masks, label_smoothing, recalibration_batches, validation_architectures)
+        supernet = Supernet(
+            SearchSpace.load(space),
+            sharing,
+            num_classes=num_classes,
+            in_channels=in_channels,
+            stem_stride=stem_stride,
+            checkpointing=checkpointing,
+        )
+        super().__init__(supernet, optimizer, recalibration_batches, seed)
         save_plain_hyperparameters(self)
-        images = {"num_classes": num_classes, "in_channels": in_channels, "stem_stride": stem_stride}
-        self.hold(SearchSpace.load(space), sharing, checkpointing, images, recalibration_batches, seed)
-        self.masks, self.weight_optimizer, self.label_smoothing = masks, optimizer, label_smoothing
+        self.masks, self.label_smoothing = masks, label_smoothing
         # How often every choice was trained, (L, C); of a strictly fair training equal within a layer.
         self.updates = np.zeros((len(self.space), self.space.max_choices), dtype=np.int64)
         generator = np.random.default_rng(seed)

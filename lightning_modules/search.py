@@ -17,6 +17,7 @@ from torch.optim import Optimizer
 from dnas.costs import count
 from dnas.memory import plan_passes
 from dnas.memory.passes import Pass
+from dnas.nn.supernet import Supernet
 from dnas.runs import checkpoint as search_checkpoint
 from dnas.search.gradient.masks import MaskStrategy, Sample
 from dnas.search.gradient.objective import Objective, centred
@@ -118,16 +119,22 @@ class DifferentiableSearch(SupernetTraining):
         cuda_graphs: bool = False,
         seed: int = 0,
     ) -> None:
-        super().__init__()
         schedules = {"tau": _schedule(tau), "latency_scale": _schedule(latency_scale)}
         check_arguments(alpha_masks, accumulate, warmup_epochs, recalibration_batches, schedules)
+        supernet = Supernet(
+            SearchSpace.load(space),
+            sharing,
+            num_classes=num_classes,
+            in_channels=in_channels,
+            stem_stride=stem_stride,
+            checkpointing=checkpointing,
+        )
+        super().__init__(supernet, weight_optimizer, recalibration_batches, seed)
         save_plain_hyperparameters(self)
-        images = {"num_classes": num_classes, "in_channels": in_channels, "stem_stride": stem_stride}
-        self.hold(SearchSpace.load(space), sharing, checkpointing, images, recalibration_batches, seed)
         self.table = load_table(table, self.space)
         self.relaxation = Relaxation(self.space, count(self.space), self.table, seed)
         self.objective, self.weight_masks, self.alpha_masks = objective, weight_masks, alpha_masks
-        self.weight_optimizer, self.alpha_optimizer = weight_optimizer, alpha_optimizer
+        self.alpha_optimizer = alpha_optimizer
         self.bilevel, self.alternate, self.accumulate = bilevel, alternate, accumulate
         self.alpha_frozen, self.pending = False, [0, 0]
         if compile is not None:

@@ -8,11 +8,11 @@ from typing import Literal
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor
 
 from dnas.nn.supernet import Supernet
 from dnas.runs.evaluator import recalibrate
-from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 from lightning_modules.accuracy import Accuracy
 from lightning_modules.callbacks import FiniteLoss, TrainingCost
@@ -23,31 +23,28 @@ Checkpointing = Literal["none", "choice", "block"]
 
 
 class SupernetTraining(pl.LightningModule, ABC):
-    """Holds a supernet, the data it is served, its counters and the validation of candidates.
+    """Holds a supernet, its counters and the validation of candidates; a subclass adds ``own_callbacks``.
 
-    A subclass calls :meth:`hold` in its constructor and lists its callbacks in ``self.own_callbacks``.
+    Args:
+        supernet: what is trained.
+        weight_optimizer: optimiser of its weights.
+        recalibration_batches: batches for batch-norm statistics before candidates are validated.
+        seed: decides what is drawn.
     """
 
     own_callbacks: list[pl.Callback]
 
-    def hold(
+    def __init__(
         self,
-        space: SearchSpace,
-        sharing: str,
-        checkpointing: Checkpointing,
-        images: dict[str, int | None],
+        supernet: Supernet,
+        weight_optimizer: OptimizerCallable,
         recalibration_batches: int,
         seed: int,
     ) -> None:
-        """Make the supernet of a space for images of ``num_classes``, ``in_channels`` and ``stem_stride``.
-
-        Raises:
-            ValueError: an unknown ``sharing`` or ``checkpointing``.
-        """
+        super().__init__()
         self.automatic_optimization = False
-        self.space = space
-        self.supernet = Supernet(space, sharing, checkpointing=checkpointing, **images)
-        self.supernet.to(memory_format=torch.channels_last)
+        self.supernet = supernet.to(memory_format=torch.channels_last)
+        self.space, self.weight_optimizer = supernet.space, weight_optimizer
         self.recalibration_batches, self.seed, self.draws = recalibration_batches, seed, 0
         self.finite, self.cost = FiniteLoss(), TrainingCost()
         self.metrics = Accuracy(self.num_classes)
