@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy, Strategy
 
-from dnas.memory.passes import Pass
 from dnas.runs.checkpoint import ONE_SHOT, SEARCH
 from dnas.search.gradient.masks import MaskStrategy
 from dnas.search.gradient.schedules import Schedule
@@ -51,47 +50,6 @@ def check_arguments(
         problems.append(f"latency_scale must not become negative, got {ends['latency_scale']}")
     if problems:
         raise ValueError("DifferentiableSearch: " + "; ".join(problems))
-
-
-def check_all_run(passes: Sequence[Pass]) -> None:
-    """Refuse to compile layers of which a step runs some choices only.
-
-    Raises:
-        ValueError: a pass has a selection of choices.
-    """
-    if any(each.active is not None for each in passes):
-        raise ValueError(
-            "compile: the masks run other choices in every step, and each selection would be compiled "
-            "anew. Use dnas.search.gradient.masks.SoftGumbel for weight_masks and alpha_masks, or leave "
-            "compile out."
-        )
-
-
-def check_some_dense(passes: Sequence[Pass]) -> None:
-    """Refuse graphs that no step would use.
-
-    Raises:
-        ValueError: every pass has a selection of choices.
-    """
-    if all(each.active is not None for each in passes):
-        raise ValueError(
-            "cuda_graphs: no step runs all choices, and graphs are of such steps only. Use "
-            "dnas.search.gradient.masks.SoftGumbel for weight_masks or alpha_masks, or leave cuda_graphs out."
-        )
-
-
-def check_gpu(trainer: pl.Trainer) -> None:
-    """Refuse graphs without one GPU to replay them on.
-
-    Raises:
-        ValueError: the trainer's device is another, or one of several.
-    """
-    device, number = trainer.strategy.root_device.type, trainer.world_size
-    if device != "cuda" or number > 1:
-        raise ValueError(
-            f"cuda_graphs needs one CUDA device, and this training runs on {number} of {device}: use "
-            "trainer.accelerator: gpu with trainer.devices: 1, or leave cuda_graphs out."
-        )
 
 
 def check_trainer(trainer: pl.Trainer) -> None:

@@ -38,11 +38,8 @@ from lightning_modules.callbacks import (
     SearchMonitor,
 )
 from lightning_modules.checks import (
-    check_all_run,
     check_arguments,
-    check_gpu,
     check_same_search,
-    check_some_dense,
 )
 from lightning_modules.data_protocols import Alternate, Batch, datamodule_of, serve
 from lightning_modules.provenance import describe_data, library_versions, save_plain_hyperparameters
@@ -81,10 +78,6 @@ class DifferentiableSearch(SupernetTraining):
             (block) and compute the rest again in the backward pass; slower, with the same results. With
             data.batch_size auto, the plan to begin with.
         recalibration_batches: batches for batch-norm statistics before one-shot accuracy is measured.
-        compile: backend of torch.compile (inductor) for the layers' steps, for masks that run all choices;
-            see docs/performance.md for when it pays.
-        cuda_graphs: replay the layers' steps as CUDA graphs where masks run all choices, so that the GPU does
-            not wait for the host; each kind of pass (weights, alpha, both) keeps the memory of one.
         seed: decides the noise of the masks.
     """
 
@@ -115,8 +108,6 @@ class DifferentiableSearch(SupernetTraining):
         clip_alpha: float | None = None,
         recalibration_batches: int = 8,
         checkpointing: Checkpointing = "none",
-        compile: str | None = None,
-        cuda_graphs: bool = False,
         seed: int = 0,
     ) -> None:
         schedules = {"tau": _schedule(tau), "latency_scale": _schedule(latency_scale)}
@@ -137,12 +128,6 @@ class DifferentiableSearch(SupernetTraining):
         self.alpha_optimizer = alpha_optimizer
         self.bilevel, self.alternate, self.accumulate = bilevel, alternate, accumulate
         self.alpha_frozen, self.pending = False, [0, 0]
-        if compile is not None:
-            check_all_run(self.passes())
-            self.supernet.compile_layers(compile)
-        if cuda_graphs:
-            check_some_dense(self.passes())
-            self.supernet.capture_layers()
         self.tau, self.latency_scale = schedules["tau"](0.0), schedules["latency_scale"](0.0)
         self.monitor = SearchMonitor(self.relaxation)
         self.own_callbacks = [
@@ -169,8 +154,6 @@ class DifferentiableSearch(SupernetTraining):
         return plan_passes(self.space, *masks, bilevel=self.bilevel, accumulate=self.accumulate)
 
     def setup(self, stage: str) -> None:
-        if self.supernet.graphs is not None:
-            check_gpu(self.trainer)
         serve(self.trainer, "search", split_alpha=self.bilevel, alternate=self.alternate)
 
     def training_step(self, batch: Mapping[str, Batch], batch_idx: int) -> None:

@@ -25,6 +25,7 @@ _RENAMED = {
         for option in ("target_ms", "weight", "weight_per_ms", "exponent", "a", "b")
     }
 }
+_CALLBACKS = {"DifferentiableSearch": {"compile": "CompileLayers", "cuda_graphs": "CudaGraphs"}}
 _Source = tuple[str, Any]
 
 
@@ -50,6 +51,9 @@ def _moved(name: str, section: Any) -> Iterator[str]:
     for old, new in _RENAMED[name].items():
         if _value(section, old) is not _MISSING:
             yield f"model.{old} is now model.{new}"
+    for old, callback in _CALLBACKS[name].items():
+        if _value(section, old) is not _MISSING:
+            yield f"model.{old} is now lightning_modules.callbacks.{callback}, in trainer.callbacks"
     form = _value(section, _FORM)
     if isinstance(form, str) and form in _FORMS:
         yield f"model.{_FORM} {form} is now the class {_FORMS[form]}"

@@ -2,9 +2,11 @@
 
 from lightning_modules.callbacks.anneal import Anneal, AnnealLearningRates
 from lightning_modules.callbacks.clip import ClipGradients
+from lightning_modules.callbacks.compile import CompileLayers
 from lightning_modules.callbacks.cost import TrainingCost
 from lightning_modules.callbacks.figures import SearchFigures
 from lightning_modules.callbacks.finite_loss import Diverged, FiniteLoss
+from lightning_modules.callbacks.graphs import CudaGraphs
 from lightning_modules.callbacks.interrupt import GracefulInterrupt
 from lightning_modules.callbacks.memory import PlanMemory
 from lightning_modules.callbacks.monitor import EpochHistory, SearchMonitor
@@ -17,6 +19,8 @@ __all__ = [
     "Anneal",
     "AnnealLearningRates",
     "ClipGradients",
+    "CompileLayers",
+    "CudaGraphs",
     "Diverged",
     "EpochHistory",
     "FiniteLoss",

@@ -332,8 +332,6 @@ def test_alpha_that_is_not_finite_stops_with_its_place(
         ({"tau": 0.0}, ValueError, "tau must stay above 0, got 0.0"),
         ({"tau": Linear(1.0, -1.0)}, ValueError, "tau must stay above 0, got -1.0"),
         ({"latency_scale": Linear(-1.0, 1.0)}, ValueError, "latency_scale .* got -1.0"),
-        ({"compile": "inductor"}, ValueError, "each selection would be compiled anew.*SoftGumbel"),
-        ({"cuda_graphs": True}, ValueError, "no step runs all choices.*SoftGumbel"),
         (
             {"alpha_masks": UniformPath(), "accumulate": 0, "warmup_epochs": -1, "recalibration_batches": -2},
             ValueError,
@@ -370,56 +368,3 @@ def test_checkpointing_reaches_every_layer(
 ) -> None:
     blocks = make_search(checkpointing=plan).supernet.mixed_blocks()
     assert [block.checkpointing for block in blocks] == [plan] * len(blocks)
-
-
-@pytest.mark.parametrize("dense", [("weight_masks", "alpha_masks"), ("alpha_masks",)], ids=str)
-@pytest.mark.parametrize("bilevel", [True, False])
-@pytest.mark.gpu
-def test_replayed_layers_learn_as_plain_ones(
-    make_search: MakeSearch, fit: Fit, tmp_path: Path, dense: tuple[str, ...], bilevel: bool
-) -> None:
-    masks = {name: SoftGumbel() for name in dense}
-    plain, replayed = (make_search(**masks, bilevel=bilevel, cuda_graphs=graphs) for graphs in (False, True))
-    replayed.load_state_dict(plain.state_dict())
-    for name, search in (("plain", plain), ("replayed", replayed)):
-        pl.seed_everything(0)
-        fit(search, tmp_path / name, max_epochs=2, limit_train_batches=3, accelerator="gpu")
-    torch.testing.assert_close(dict(replayed.state_dict()), dict(plain.state_dict()), rtol=1e-2, atol=1e-3)
-
-
-@pytest.mark.parametrize("bilevel", [True, False])
-def test_emulated_graphs_learn_as_plain_layers(
-    make_search: MakeSearch,
-    fit: Fit,
-    tmp_path: Path,
-    bilevel: bool,
-    captures: list[int],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("lightning_modules.search.check_gpu", lambda trainer: None)
-    options = {"weight_masks": SoftGumbel(), "alpha_masks": SoftGumbel(), "accumulate": 2, "bilevel": bilevel}
-    plain, replayed = (make_search(**options, cuda_graphs=graphs) for graphs in (False, True))
-    replayed.load_state_dict(plain.state_dict())
-    for name, search in (("plain", plain), ("replayed", replayed)):
-        pl.seed_everything(0)
-        fit(search, tmp_path / name, max_epochs=2, limit_train_batches=3)
-    assert len(captures) == (2 if bilevel else 1)
-    torch.testing.assert_close(dict(replayed.state_dict()), dict(plain.state_dict()))
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
-def test_graphs_without_a_gpu_are_refused(make_search: MakeSearch, fit: Fit, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"cuda_graphs needs one CUDA device, .* runs on 1 of cpu"):
-        fit(make_search(alpha_masks=SoftGumbel(), cuda_graphs=True), tmp_path)
-
-
-def test_compiled_layers_learn_as_plain_ones(make_search: MakeSearch, fit: Fit, tmp_path: Path) -> None:
-    masks = {"weight_masks": SoftGumbel(), "alpha_masks": SoftGumbel()}
-    plain, compiled = (make_search(**masks, compile=backend) for backend in (None, "aot_eager"))
-    compiled.load_state_dict(plain.state_dict())
-    before = plain.relaxation.alpha.detach().clone()
-    for name, search in (("plain", plain), ("compiled", compiled)):
-        pl.seed_everything(0)
-        fit(search, tmp_path / name, max_epochs=1, limit_train_batches=2)
-    assert not torch.equal(plain.relaxation.alpha, before)
-    torch.testing.assert_close(dict(compiled.state_dict()), dict(plain.state_dict()), rtol=1e-3, atol=1e-4)

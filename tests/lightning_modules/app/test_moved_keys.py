@@ -46,6 +46,14 @@ def test_every_way_to_say_it_on_the_command_line(flags: list[str]) -> None:
     ]
 
 
+@pytest.mark.parametrize(("old", "new"), [("compile", "CompileLayers"), ("cuda_graphs", "CudaGraphs")])
+def test_what_became_a_callback(old: str, new: str) -> None:
+    with pytest.raises(
+        ValueError, match=f"model.{old} is now lightning_modules.callbacks.{new}, in trainer.call"
+    ):
+        refuse_moved([*SEARCH, f"--model.{old}", "true"])
+
+
 def test_one_message_for_all_of_a_config_and_the_command_line(tmp_path: Path) -> None:
     path = tmp_path / "old.yaml"
     path.write_text(OLD)
