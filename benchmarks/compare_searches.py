@@ -86,7 +86,7 @@ def all_runs(commands: Commands, lanes: ThreadPoolExecutor, options: argparse.Na
     trained = {"one_shot": lanes.submit(commands.fit, *one_shot)}
     for seed in range(options.seeds):
         name, epochs = f"differentiable_{seed}", options.search_epochs
-        flags = [*seeded(seed), f"--model.warmup_epochs={epochs // 4}"]
+        flags = [*seeded(seed), f"--model.steps.warmup_epochs={epochs // 4}"]
         trained[name] = lanes.submit(commands.fit, "cifar10/search.yaml", name, epochs, *flags)
     paths = {name: future.result() for name, future in trained.items()}
     searches = []

@@ -144,7 +144,11 @@ def _enlarged(values: np.ndarray) -> np.ndarray:
 def make_search(options: argparse.Namespace) -> pl.LightningModule:
     """The model of configs/cifar10/search.yaml, whose alpha moves from the first step."""
     model = yaml.safe_load(shipped_config("cifar10/search.yaml").read_text(encoding="utf-8"))["model"]
-    model["init_args"] |= {"num_classes": 10, "stem_stride": options.stem_stride, "warmup_epochs": 0}
+    model["init_args"] |= {
+        "num_classes": 10,
+        "stem_stride": options.stem_stride,
+        "steps": {"warmup_epochs": 0},
+    }
     parser = ArgumentParser()
     parser.add_subclass_arguments(pl.LightningModule, "model")
     return parser.instantiate_classes(parser.parse_object({"model": model})).model

@@ -4,7 +4,8 @@
     python benchmarks/same_results.py --against before.json
 
 Search, derivation, retraining, one-shot training and refinement, with fixed seeds and one thread, through the
-command that the checkout declares in its pyproject.toml: an older checkout may have another layout. What
+command that the checkout declares in its pyproject.toml, with the options that its configs have: an older
+checkout may have another layout. What
 differs between any two runs (dates, paths, seconds) is in no hash. Hashes compare on one machine only, with
 the same versions of PyTorch and matplotlib: others round, and draw, differently.
 """
@@ -26,12 +27,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import yaml
 
 LAST = "checkpoints/last.ckpt"
 ARCHITECTURE = "derived/architecture.json"
 # Long enough for every kind of step: alpha trains after its warm-up, and evolution selects twice.
 COMMANDS = (
-    "fit --config digits/search.yaml --trainer.max_epochs 4 --model.warmup_epochs 2 --run_folder search",
+    "fit --config digits/search.yaml --trainer.max_epochs 4 {warmup_epochs} 2 --run_folder search",
     f"derive --checkpoint search/{LAST} --output derived --latency-below 20 --sample 3",
     f"fit --config digits/train.yaml --model.architecture {ARCHITECTURE} --trainer.max_epochs 2"
     " --run_folder retrained",
@@ -75,12 +77,14 @@ def run_all(checkout: Path, output: Path) -> None:
     module, function = entry_point((checkout / "pyproject.toml").read_text(encoding="utf-8"))
     code = f"from {module} import {function}; {function}()"
     own = {"PYTHONPATH": str(checkout), "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-    for line in COMMANDS:
+    searched = yaml.safe_load((checkout / "configs/digits/search.yaml").read_text(encoding="utf-8"))
+    for command in COMMANDS:
+        line = command.format(warmup_epochs=option(searched, "warmup_epochs"))
         print(f"$ dnas {line}", file=sys.stderr, flush=True)
         started = time.perf_counter()
         with (output / "run.log").open("a") as log:
-            command = [sys.executable, "-c", code, *shlex.split(line)]
-            ended = subprocess.run(command, cwd=output, env=os.environ | own, stdout=log, stderr=log)
+            process = [sys.executable, "-c", code, *shlex.split(line)]
+            ended = subprocess.run(process, cwd=output, env=os.environ | own, stdout=log, stderr=log)
         if ended.returncode:
             sys.exit(
                 f"dnas {line}\nended with {ended.returncode}:\n{(output / 'run.log').read_text()[-2000:]}"
@@ -95,6 +99,17 @@ def entry_point(pyproject: str) -> tuple[str, str]:
     if found is None:
         sys.exit("pyproject.toml declares no command 'dnas' in [project.scripts].")
     return found[1], found[2]
+
+
+def option(config: Mapping[str, Any], name: str) -> str:
+    """The flag of an option, wherever the checkout's config has it."""
+    for key, value in config.items():
+        if key == name:
+            return f"--{key}"
+        below = option(value, name) if isinstance(value, Mapping) else ""
+        if below:
+            return below if key == "init_args" else f"--{key}.{below.removeprefix('--')}"
+    return ""
 
 
 def results(output: Path) -> Iterator[tuple[str, str]]:

@@ -10,19 +10,13 @@ from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy, Stra
 
 from dnas.runs.checkpoint import ONE_SHOT, SEARCH
 from dnas.search.gradient.masks import MaskStrategy
-from dnas.search.gradient.schedules import Schedule
 from dnas.space import SearchSpace
+from lightning_modules.search_settings import Steps
 
 _DDP = "ddp_find_unused_parameters_true"
 
 
-def check_arguments(
-    alpha_masks: MaskStrategy,
-    accumulate: int,
-    warmup_epochs: int,
-    recalibration_batches: int,
-    schedules: Mapping[str, Schedule],
-) -> None:
+def check_arguments(alpha_masks: MaskStrategy, steps: Steps, recalibration_batches: int) -> None:
     """Refuse what a search cannot be made with.
 
     Raises:
@@ -31,23 +25,11 @@ def check_arguments(
     problems = []
     if not alpha_masks.trains_alpha:
         problems.append(
-            f"alpha_masks: {type(alpha_masks).__name__} does not depend on alpha, which could never learn"
+            f"alpha.masks: {type(alpha_masks).__name__} does not depend on alpha, which could never learn"
         )
-    at_least = {
-        "accumulate": (accumulate, 1),
-        "warmup_epochs": (warmup_epochs, 0),
-        "recalibration_batches": (recalibration_batches, 0),
-    }
-    problems += [
-        f"{name} must be at least {least}, got {value}"
-        for name, (value, least) in at_least.items()
-        if value < least
-    ]
-    ends = {name: min(schedule(0.0), schedule(1.0)) for name, schedule in schedules.items()}
-    if not ends["tau"] > 0:
-        problems.append(f"tau must stay above 0, got {ends['tau']}")
-    if not ends["latency_scale"] >= 0:
-        problems.append(f"latency_scale must not become negative, got {ends['latency_scale']}")
+    problems += [f"steps.{each}" for each in steps.problems()]
+    if recalibration_batches < 0:
+        problems.append(f"recalibration_batches must be at least 0, got {recalibration_batches}")
     if problems:
         raise ValueError("DifferentiableSearch: " + "; ".join(problems))
 
@@ -60,9 +42,9 @@ def check_trainer(trainer: pl.Trainer) -> None:
     """
     problems = _strategy_problems(trainer.strategy)
     if trainer.gradient_clip_val is not None:
-        problems.append("trainer.gradient_clip_val: use model.clip_weights and model.clip_alpha")
+        problems.append("trainer.gradient_clip_val: use model.weights.clip and model.alpha.clip")
     if trainer.accumulate_grad_batches != 1:
-        problems.append("trainer.accumulate_grad_batches: use model.accumulate")
+        problems.append("trainer.accumulate_grad_batches: use model.steps.accumulate")
     if trainer.precision in ("16-true", "bf16-true"):
         problems.append(
             f"trainer.precision {trainer.precision}, in which Gumbel noise overflows and small updates of "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -27,17 +28,30 @@ def describe_data(datamodule: pl.LightningDataModule | None) -> dict[str, Any] |
 
 
 def save_plain_hyperparameters(module: pl.LightningModule) -> None:
-    """Save the constructor's arguments, leaving out objects, so that checkpoints hold plain data only.
+    """Save the constructor's arguments as plain data, which is all that checkpoints may hold.
 
-    On the command line all arguments are plain data already and none is left out.
+    On the command line they are plain already. In Python, dataclasses are written as a config writes them,
+    with ``class_path`` and ``init_args``; other objects are left out.
     """
     # save_hyperparameters must look at the constructor that called us, not at this function.
     frame = inspect.currentframe()
     assert frame is not None
     module.save_hyperparameters(frame=frame.f_back)
-    for name in [name for name, value in module.hparams.items() if not is_plain(value)]:
-        del module.hparams[name]
+    for name, value in list(module.hparams.items()):
+        module.hparams[name] = described = as_plain(value)
+        if not is_plain(described):
+            del module.hparams[name]
     module._hparams_initial = module._hparams  # type: ignore[assignment]
+
+
+def as_plain(value: Any) -> Any:
+    """A dataclass as the config that makes it, without fields that are other objects; all else as it is."""
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    kind = type(value)
+    described = {field.name: as_plain(getattr(value, field.name)) for field in fields(value)}
+    arguments = {name: each for name, each in described.items() if is_plain(each)}
+    return {"class_path": f"{kind.__module__}.{kind.__qualname__}", "init_args": arguments}
 
 
 def is_plain(value: Any) -> bool:

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import torch
-from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Optimizer
@@ -22,7 +21,6 @@ from dnas.runs import checkpoint as search_checkpoint
 from dnas.search.gradient.masks import MaskStrategy, Sample
 from dnas.search.gradient.objective import Objective, centred
 from dnas.search.gradient.relaxation import Expected, Relaxation
-from dnas.search.gradient.schedules import Constant, Schedule
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 from latency import load_table
@@ -41,9 +39,12 @@ from lightning_modules.checks import (
     check_arguments,
     check_same_search,
 )
-from lightning_modules.data_protocols import Alternate, Batch, datamodule_of, serve
+from lightning_modules.data_protocols import Batch, datamodule_of, serve
 from lightning_modules.provenance import describe_data, library_versions, save_plain_hyperparameters
+from lightning_modules.search_settings import Learner, Steps
 from lightning_modules.supernet_training import Checkpointing, SupernetTraining, full_precision
+
+_ALTERNATING = Steps()
 
 
 class DifferentiableSearch(SupernetTraining):
@@ -57,23 +58,9 @@ class DifferentiableSearch(SupernetTraining):
         in_channels: channels of the images; taken from the data module on the command line.
         stem_stride: stride of the first convolution; 1 keeps small images from vanishing.
         objective: loss of the architecture (and of the weights, in single-level search).
-        weight_masks: how masks are drawn when the weights learn.
-        alpha_masks: how masks are drawn when alpha learns; must train alpha.
-        weight_optimizer: optimiser of the weights.
-        alpha_optimizer: optimiser of alpha.
-        bilevel: True: alpha learns from the alpha split, weights from the weights split. False: one loss, one
-            batch.
-        alternate: bilevel search alternates per step, or per epoch (FBNet: all weights steps, then all alpha
-            steps).
-        warmup_epochs: epochs before alpha moves.
-        tau: temperature of the masks as a schedule of progress.
-        latency_scale: strength of all cost terms as a schedule of progress.
-        weight_lr: factor of the weights' learning rate as a schedule of progress.
-        alpha_lr: factor of alpha's learning rate as a schedule of progress.
-        schedule_per_epoch: hold scheduled values constant within an epoch, as FBNet does.
-        accumulate: batches whose gradients are averaged into one optimiser step.
-        clip_weights: maximal gradient norm of the weights.
-        clip_alpha: maximal gradient norm of alpha.
+        weights: masks, optimiser, learning rate and clipping of the weights.
+        alpha: the same of alpha; its masks must train alpha.
+        steps: who learns when, and the schedules.
         checkpointing: against running out of memory: keep only the inputs of choices (choice) or of layers
             (block) and compute the rest again in the backward pass; slower, with the same results. With
             data.batch_size auto, the plan to begin with.
@@ -91,27 +78,14 @@ class DifferentiableSearch(SupernetTraining):
         stem_stride: int | None = None,
         *,
         objective: Objective,
-        weight_masks: MaskStrategy,
-        alpha_masks: MaskStrategy,
-        weight_optimizer: OptimizerCallable,
-        alpha_optimizer: OptimizerCallable,
-        bilevel: bool = True,
-        alternate: Alternate = "step",
-        warmup_epochs: int = 0,
-        tau: Schedule | float = 1.0,
-        latency_scale: Schedule | float = 1.0,
-        weight_lr: Schedule | None = None,
-        alpha_lr: Schedule | None = None,
-        schedule_per_epoch: bool = False,
-        accumulate: int = 1,
-        clip_weights: float | None = None,
-        clip_alpha: float | None = None,
-        recalibration_batches: int = 8,
+        weights: Learner,
+        alpha: Learner,
+        steps: Steps = _ALTERNATING,
         checkpointing: Checkpointing = "none",
+        recalibration_batches: int = 8,
         seed: int = 0,
     ) -> None:
-        schedules = {"tau": _schedule(tau), "latency_scale": _schedule(latency_scale)}
-        check_arguments(alpha_masks, accumulate, warmup_epochs, recalibration_batches, schedules)
+        check_arguments(alpha.masks, steps, recalibration_batches)
         supernet = Supernet(
             SearchSpace.load(space),
             sharing,
@@ -120,21 +94,19 @@ class DifferentiableSearch(SupernetTraining):
             stem_stride=stem_stride,
             checkpointing=checkpointing,
         )
-        super().__init__(supernet, weight_optimizer, recalibration_batches, seed)
+        super().__init__(supernet, weights.optimizer, recalibration_batches, seed)
         save_plain_hyperparameters(self)
         self.table = load_table(table, self.space)
         self.relaxation = Relaxation(self.space, count(self.space), self.table, seed)
-        self.objective, self.weight_masks, self.alpha_masks = objective, weight_masks, alpha_masks
-        self.alpha_optimizer = alpha_optimizer
-        self.bilevel, self.alternate, self.accumulate = bilevel, alternate, accumulate
+        self.objective, self.weights, self.alpha, self.steps = objective, weights, alpha, steps
         self.alpha_frozen, self.pending = False, [0, 0]
-        self.tau, self.latency_scale = schedules["tau"](0.0), schedules["latency_scale"](0.0)
+        self.tau, self.latency_scale = (schedule(0.0) for schedule in steps.schedules.values())
         self.monitor = SearchMonitor(self.relaxation)
         self.own_callbacks = [
-            AlphaWarmup(warmup_epochs),
-            Anneal(schedules, schedule_per_epoch),
-            AnnealLearningRates([weight_lr, alpha_lr], schedule_per_epoch),
-            ClipGradients([clip_weights, clip_alpha]),
+            AlphaWarmup(steps.warmup_epochs),
+            Anneal(steps.schedules, steps.schedule_per_epoch),
+            AnnealLearningRates([weights.lr, alpha.lr], steps.schedule_per_epoch),
+            ClipGradients([weights.clip, alpha.clip]),
             self.monitor,
             SearchFigures(self.monitor, self.table.kind, objective.target_ms),
             PlanMemory(),
@@ -150,24 +122,24 @@ class DifferentiableSearch(SupernetTraining):
 
     def passes(self) -> Sequence[Pass]:
         """The forward and backward passes of a step, for the planner of memory."""
-        masks = self.weight_masks, self.alpha_masks
-        return plan_passes(self.space, *masks, bilevel=self.bilevel, accumulate=self.accumulate)
+        masks, steps = (self.weights.masks, self.alpha.masks), self.steps
+        return plan_passes(self.space, *masks, bilevel=steps.bilevel, accumulate=steps.accumulate)
 
     def setup(self, stage: str) -> None:
-        serve(self.trainer, "search", split_alpha=self.bilevel, alternate=self.alternate)
+        serve(self.trainer, "search", split_alpha=self.steps.bilevel, alternate=self.steps.alternate)
 
     def training_step(self, batch: Mapping[str, Batch], batch_idx: int) -> None:
         """One step on ``{"weights": (images, labels), "alpha": (images, labels)}``; either may be absent."""
-        if not self.bilevel:
-            self._learn(batch["weights"], self.alpha_masks, (0,) if self.alpha_frozen else (0, 1), phase=0)
+        if not self.steps.bilevel:
+            self._learn(batch["weights"], self.alpha.masks, (0,) if self.alpha_frozen else (0, 1), phase=0)
             return
         if "weights" in batch:
-            self._learn(batch["weights"], self.weight_masks, (0,), phase=0)
+            self._learn(batch["weights"], self.weights.masks, (0,), phase=0)
         else:
             # The weights' phase of the epoch is over: what it accumulated must not wait for the next one.
             self._update(0)
         if "alpha" in batch and not self.alpha_frozen:
-            self._learn(batch["alpha"], self.alpha_masks, (1,), phase=1)
+            self._learn(batch["alpha"], self.alpha.masks, (1,), phase=1)
 
     def _learn(self, batch: Batch, masks: MaskStrategy, moving: tuple[int, ...], phase: int) -> None:
         """Draw, forward and backward; update what moves (0: weights, 1: alpha) when enough is accumulated."""
@@ -177,13 +149,13 @@ class DifferentiableSearch(SupernetTraining):
             # Spares the backward pass the gradients that nobody takes.
             self.toggle_optimizer(optimizers[moving[0]])
         for sample in self.relaxation.draw(masks, self.tau, self.draws, phase):
-            self.manual_backward(self._loss(batch, sample, costs=1 in moving) / self.accumulate)
+            self.manual_backward(self._loss(batch, sample, costs=1 in moving) / self.steps.accumulate)
         if len(moving) == 1:
             self.untoggle_optimizer(optimizers[moving[0]])
         self.draws += 1
         for index in moving:
             self.pending[index] += 1
-            if self.pending[index] >= self.accumulate or self.trainer.is_last_batch:
+            if self.pending[index] >= self.steps.accumulate or self.trainer.is_last_batch:
                 self._update(index)
 
     def _update(self, index: int) -> None:
@@ -198,7 +170,7 @@ class DifferentiableSearch(SupernetTraining):
         logits = self.supernet(images.contiguous(memory_format=torch.channels_last), *sample)
         loss = F.cross_entropy(full_precision(logits), labels)
         log = partial(self.log, on_step=False, on_epoch=True, batch_size=len(labels))
-        log("alpha_ce" if costs and self.bilevel else "train_ce", loss, prog_bar=True)
+        log("alpha_ce" if costs and self.steps.bilevel else "train_ce", loss, prog_bar=True)
         if costs:
             loss = self.objective(loss, *self._costs(sample.mask), scale=self.latency_scale).total
             log("alpha_loss", loss)
@@ -236,9 +208,5 @@ class DifferentiableSearch(SupernetTraining):
     def configure_optimizers(self) -> list[Optimizer]:
         return [
             self.weight_optimizer(self.supernet.parameters()),
-            self.alpha_optimizer(self.relaxation.parameters()),
+            self.alpha.optimizer(self.relaxation.parameters()),
         ]
-
-
-def _schedule(value: Schedule | float) -> Schedule:
-    return value if isinstance(value, Schedule) else Constant(value)

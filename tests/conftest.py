@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from latency.sources.calibrated.model import CalibratedModel
 from lightning_modules.data import Digits
 from lightning_modules.one_shot import OneShotSupernet
 from lightning_modules.search import DifferentiableSearch
+from lightning_modules.search_settings import Learner, Steps
 
 TINY_SPACE = """\
 format: dnas-space/1
@@ -80,9 +81,19 @@ def tiny_table_file(tmp_path_factory: pytest.TempPathFactory, tiny_space: Search
 
 @pytest.fixture(scope="session")
 def make_search(tiny_space_file: Path, tiny_table_file: Path) -> Callable[..., DifferentiableSearch]:
-    """Builds a search on the tiny space, entangled and bilevel; keyword arguments replace any of its own."""
+    """Builds a search on the tiny space, entangled and bilevel; keyword arguments replace any of its own.
 
-    def make(**overrides: Any) -> DifferentiableSearch:
+    ``weights``, ``alpha`` and ``steps`` are dictionaries of what replaces some of theirs.
+    """
+
+    def make(
+        weights: Mapping[str, Any] = {},
+        alpha: Mapping[str, Any] = {},
+        steps: Mapping[str, Any] = {},
+        **overrides: Any,
+    ) -> DifferentiableSearch:
+        sgd = partial(torch.optim.SGD, lr=0.05, momentum=0.9)
+        adam = partial(torch.optim.Adam, lr=0.1, betas=(0.5, 0.999))
         options: dict[str, Any] = {
             "space": str(tiny_space_file),
             "table": str(tiny_table_file),
@@ -90,10 +101,9 @@ def make_search(tiny_space_file: Path, tiny_table_file: Path) -> Callable[..., D
             "num_classes": 10,
             "in_channels": 3,
             "objective": Objective(AdditiveLatency(weight_per_ms=0.1)),
-            "weight_masks": UniformPath(),
-            "alpha_masks": TwoPath(),
-            "weight_optimizer": partial(torch.optim.SGD, lr=0.05, momentum=0.9),
-            "alpha_optimizer": partial(torch.optim.Adam, lr=0.1, betas=(0.5, 0.999)),
+            "weights": Learner(**{"masks": UniformPath(), "optimizer": sgd, **weights}),
+            "alpha": Learner(**{"masks": TwoPath(), "optimizer": adam, **alpha}),
+            "steps": Steps(**steps),
             "recalibration_batches": 2,
         }
         # Weights are drawn from the global generator; a test's result must not depend on the tests before it.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from same_results import differences, entry_point, of_data, of_tensors
+from same_results import differences, entry_point, of_data, of_tensors, option
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -50,6 +51,19 @@ def test_the_command_is_that_of_the_checkout() -> None:
     assert entry_point(text) == ("lightning_modules.app.cli", "main")
     with pytest.raises(SystemExit, match="declares no command"):
         entry_point('[project.scripts]\nother = "a.b:main"\n\n[tool.x]\ndnas = "c.d:main"\n')
+
+
+@pytest.mark.parametrize(
+    ("inside", "flag"),
+    [
+        ({"warmup_epochs": 10}, "--model.warmup_epochs"),
+        ({"steps": {"tau": 1.0, "warmup_epochs": 10}}, "--model.steps.warmup_epochs"),
+        ({"steps": {"tau": 1.0}}, ""),
+    ],
+)
+def test_an_option_is_found_where_the_config_has_it(inside: dict[str, Any], flag: str) -> None:
+    model = {"class_path": "a.B", "init_args": {"space": "moga", "weights": {"clip": 5.0}, **inside}}
+    assert option({"model": model, "trainer": {"max_epochs": 3}}, "warmup_epochs") == flag
 
 
 def test_differences_are_named() -> None:

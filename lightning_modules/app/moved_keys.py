@@ -21,8 +21,30 @@ _FORMS = {
 # Below `model`, by the class that took them: the key as it was, and as it is.
 _RENAMED = {
     "DifferentiableSearch": {
-        f"objective.{option}": f"{_FORM}.{option}"
-        for option in ("target_ms", "weight", "weight_per_ms", "exponent", "a", "b")
+        "weight_masks": "weights.masks",
+        "weight_optimizer": "weights.optimizer",
+        "weight_lr": "weights.lr",
+        "clip_weights": "weights.clip",
+        "alpha_masks": "alpha.masks",
+        "alpha_optimizer": "alpha.optimizer",
+        "alpha_lr": "alpha.lr",
+        "clip_alpha": "alpha.clip",
+        **{
+            option: f"steps.{option}"
+            for option in (
+                "bilevel",
+                "alternate",
+                "warmup_epochs",
+                "accumulate",
+                "tau",
+                "latency_scale",
+                "schedule_per_epoch",
+            )
+        },
+        **{
+            f"objective.{option}": f"{_FORM}.{option}"
+            for option in ("target_ms", "weight", "weight_per_ms", "exponent", "a", "b")
+        },
     }
 }
 _CALLBACKS = {"DifferentiableSearch": {"compile": "CompileLayers", "cuda_graphs": "CudaGraphs"}}

@@ -64,7 +64,7 @@ def _refuse(loss: Tensor, epoch: int, beginning: str) -> None:
     if not torch.isfinite(loss):
         raise Diverged(
             f"The loss became {loss.item()} in epoch {epoch}. {beginning} checkpoint of the last completed "
-            "epoch is intact. Lower the learning rate (model.weight_optimizer, model.alpha_optimizer; "
-            "model.optimizer when one architecture is trained), or clip gradients (model.clip_weights, "
-            "model.clip_alpha)."
+            "epoch is intact. Lower the learning rate (model.weights.optimizer, model.alpha.optimizer; "
+            "model.optimizer where nothing but weights is trained), or clip gradients (model.weights.clip, "
+            "model.alpha.clip)."
         )

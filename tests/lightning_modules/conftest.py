@@ -40,7 +40,7 @@ def tiny_flags(tiny_space_file: Path, tiny_table_file: Path) -> list[str]:
         "--config=digits/search.yaml",
         f"--model.space={tiny_space_file}",
         f"--model.table={tiny_table_file}",
-        "--model.warmup_epochs=1",
+        "--model.steps.warmup_epochs=1",
         "--model.recalibration_batches=1",
         "--data.resolution=8",
         "--data.batch_size=8",

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import pytorch_lightning as pl
 
 from lightning_modules.data import Digits
-from lightning_modules.provenance import describe_data, is_plain, library_versions, save_plain_hyperparameters
+from lightning_modules.provenance import (
+    as_plain,
+    describe_data,
+    is_plain,
+    library_versions,
+    save_plain_hyperparameters,
+)
 
 
 class Module(pl.LightningModule):
@@ -34,6 +41,22 @@ def test_plain(value: Any, plain: bool) -> None:
 
 def test_objects_are_left_out_of_the_hyperparameters() -> None:
     assert dict(Module(3, names=["a"], thing=object()).hparams) == {"width": 3, "names": ["a"]}
+
+
+@dataclass
+class Settings:
+    width: int
+    thing: Any = None
+    inner: Any = None
+
+
+def test_dataclasses_are_described_as_a_config_writes_them() -> None:
+    settings = Settings(3, thing=object(), inner=Settings(4, thing=[1]))
+    path = f"{__name__}.Settings"
+    inner = {"class_path": path, "init_args": {"width": 4, "thing": [1], "inner": None}}
+    expected = {"class_path": path, "init_args": {"width": 3, "inner": inner}}
+    assert dict(Module(3, thing=settings).hparams)["thing"] == expected
+    assert as_plain(Settings) is Settings
 
 
 def test_a_data_module_can_be_made_again() -> None:

@@ -77,13 +77,13 @@ def without_dropout(search: DifferentiableSearch) -> DifferentiableSearch:
 
 
 @pytest.mark.parametrize(
-    "alpha_masks", [TwoPath(), SoftGumbel(), HardGumbel()], ids=lambda m: type(m).__name__
+    "masks_of_alpha", [TwoPath(), SoftGumbel(), HardGumbel()], ids=lambda m: type(m).__name__
 )
 @pytest.mark.parametrize("bilevel", [True, False])
 def test_one_draw_per_batch_serves_forward_and_cost(
-    make_search: MakeSearch, fit: Fit, tmp_path: Path, alpha_masks: Any, bilevel: bool
+    make_search: MakeSearch, fit: Fit, tmp_path: Path, masks_of_alpha: Any, bilevel: bool
 ) -> None:
-    search = make_search(alpha_masks=alpha_masks, bilevel=bilevel)
+    search = make_search(alpha={"masks": masks_of_alpha}, steps={"bilevel": bilevel})
     drawn, executed, costed = [], [], []
     draw, expected = search.relaxation.draw, search.relaxation.expected
 
@@ -141,7 +141,7 @@ def test_who_moves_when(
     make_search: MakeSearch, fit: Fit, tmp_path: Path, options: dict[str, Any], batches: Any, order: list[int]
 ) -> None:
     steps = Steps()
-    search = make_search(**options)
+    search = make_search(steps=options)
     size = {"batch_size": 256} if isinstance(batches, float) else {}
     fit(search, tmp_path, limit_train_batches=batches, callbacks=[steps], data=size)
     assert steps.order == order
@@ -157,7 +157,7 @@ def test_each_optimiser_sees_the_gradients_of_its_own_parameters(
     make_search: MakeSearch, fit: Fit, tmp_path: Path, bilevel: bool
 ) -> None:
     steps = Steps()
-    fit(make_search(bilevel=bilevel), tmp_path, callbacks=[steps])
+    fit(make_search(steps={"bilevel": bilevel}), tmp_path, callbacks=[steps])
     for index, gradients in zip(steps.order, steps.gradients, strict=True):
         if bilevel or index == ALPHA:
             assert all(name.startswith("relaxation.") == (index == ALPHA) for name in gradients)
@@ -169,13 +169,13 @@ def test_each_optimiser_sees_the_gradients_of_its_own_parameters(
 def test_warm_up_leaves_alpha_and_its_optimiser_untouched(
     make_search: MakeSearch, fit: Fit, tmp_path: Path, bilevel: bool
 ) -> None:
-    search = make_search(warmup_epochs=1, bilevel=bilevel)
+    search = make_search(steps={"warmup_epochs": 1, "bilevel": bilevel})
     start = torch.tensor([[0.1, -0.2, 0.3, 0.4]] * 3)
     search.relaxation.alpha.data.copy_(start)
     trainer = fit(search, tmp_path, max_epochs=1)
     assert torch.equal(search.relaxation.alpha, start)
     assert not trainer.optimizers[ALPHA].state
-    longer = make_search(warmup_epochs=1, bilevel=bilevel)
+    longer = make_search(steps={"warmup_epochs": 1, "bilevel": bilevel})
     fit(longer, tmp_path, max_epochs=2)
     assert not torch.equal(longer.relaxation.alpha, torch.zeros(3, 4))
 
@@ -186,7 +186,11 @@ def test_accumulated_gradients_are_the_mean_over_their_batches(
 ) -> None:
     # The weights stand still: in a bilevel step they move before alpha's last batch.
     still = partial(torch.optim.SGD, lr=0.0)
-    options = {"accumulate": 3, "bilevel": bilevel, "alpha_masks": SoftGumbel(), "weight_optimizer": still}
+    options = {
+        "weights": {"optimizer": still},
+        "alpha": {"masks": SoftGumbel()},
+        "steps": {"accumulate": 3, "bilevel": bilevel},
+    }
     steps, search = Steps(), without_dropout(make_search(**options))
     fit(search, tmp_path, limit_train_batches=3, callbacks=[steps])
     assert steps.order == [WEIGHTS, ALPHA]
@@ -198,7 +202,7 @@ def test_accumulated_gradients_are_the_mean_over_their_batches(
     parts = bilevel_parts if bilevel else [("weights", ALPHA, ["supernet", "relaxation"])]
     draws = [(batch, *part) for batch in steps.batches for part in parts]
     for draw, (batch, part, index, moving) in enumerate(draws):
-        masks = fresh.alpha_masks if index == ALPHA else fresh.weight_masks
+        masks = fresh.alpha.masks if index == ALPHA else fresh.weights.masks
         (sample,) = fresh.relaxation.draw(masks, fresh.tau, draw, phase=index if bilevel else 0)
         loss = fresh._loss(batch[part], sample, costs=index == ALPHA) / 3
         own = {name: p for name, p in fresh.named_parameters() if name.split(".")[0] in moving}
@@ -217,7 +221,7 @@ def test_strictly_fair_masks_take_one_step_for_all_choices(
     make_search: MakeSearch, fit: Fit, tmp_path: Path, tiny_space_file: Path
 ) -> None:
     with pytest.raises(ValueError, match="layer 1 has 3"):
-        fit(make_search(weight_masks=StrictlyFair()), tmp_path)
+        fit(make_search(weights={"masks": StrictlyFair()}), tmp_path)
     even = tmp_path / "even.yaml"
     even.write_text(tiny_space_file.read_text().replace("[E1K3, E2K5, E3K5SE]", "[E1K3, E2K5]"))
     table = tmp_path / "even.csv"
@@ -225,7 +229,7 @@ def test_strictly_fair_masks_take_one_step_for_all_choices(
     made = {"space": str(even), "table": str(table), "sharing": "independent"}
     for masks, executed in ((StrictlyFair(), 4 + 2 + 4), (UniformPath(), 3)):
         steps = Steps()
-        fit(make_search(weight_masks=masks, **made), tmp_path, limit_train_batches=1, callbacks=[steps])
+        fit(make_search(weights={"masks": masks}, **made), tmp_path, limit_train_batches=1, callbacks=[steps])
         assert steps.order == [WEIGHTS, ALPHA]
         # supernet.blocks.LAYER.blocks.CHOICE...
         names = [name.split(".") for name in steps.gradients[0] if name.startswith("supernet.blocks.")]
@@ -238,7 +242,7 @@ def test_gradient_norms_are_clipped(
 ) -> None:
     free, clipped = Steps(), Steps()
     fit(make_search(), tmp_path, callbacks=[free], limit_train_batches=1, precision=precision)
-    search = make_search(clip_weights=0.01, clip_alpha=0.001)
+    search = make_search(weights={"clip": 0.01}, alpha={"clip": 0.001})
     fit(search, tmp_path, callbacks=[clipped], limit_train_batches=1, precision=precision)
     for index, limit in ((WEIGHTS, 0.01), (ALPHA, 0.001)):
         norms = [
@@ -265,7 +269,7 @@ def test_double_precision_is_double_all_the_way(make_search: MakeSearch, fit: Fi
 
 @pytest.mark.gpu
 def test_float16_with_a_scaler(make_search: MakeSearch, fit: Fit, tmp_path: Path) -> None:
-    search = make_search(clip_weights=1.0, clip_alpha=1.0)
+    search = make_search(weights={"clip": 1.0}, alpha={"clip": 1.0})
     fit(search, tmp_path, precision="16-mixed", accelerator="gpu", limit_train_batches=4)
     assert search.relaxation.alpha.isfinite().all() and search.relaxation.alpha.abs().max() > 0
 
@@ -274,8 +278,8 @@ def test_float16_with_a_scaler(make_search: MakeSearch, fit: Fit, tmp_path: Path
     ("options", "message"),
     [
         ({"precision": "bf16-true"}, "bf16-true.*use bf16-mixed"),
-        ({"gradient_clip_val": 1.0}, "model.clip_weights"),
-        ({"accumulate_grad_batches": 2}, "model.accumulate"),
+        ({"gradient_clip_val": 1.0}, "model.weights.clip and model.alpha.clip"),
+        ({"accumulate_grad_batches": 2}, "model.steps.accumulate"),
         ({"strategy": "ddp"}, "ddp_find_unused_parameters_true"),
     ],
     ids=str,
@@ -306,8 +310,8 @@ class Poison(pl.Callback):
 def test_a_diverged_loss_stops_before_it_spoils_the_weights(
     make_search: MakeSearch, fit: Fit, tmp_path: Path, bilevel: bool, value: float
 ) -> None:
-    search, poison = make_search(bilevel=bilevel), Poison("supernet.classifier.bias", value)
-    with pytest.raises(Diverged, match=r"epoch 1.*clip_weights"):
+    search, poison = make_search(steps={"bilevel": bilevel}), Poison("supernet.classifier.bias", value)
+    with pytest.raises(Diverged, match=r"epoch 1.*model.weights.clip, model.alpha.clip"):
         fit(search, tmp_path, max_epochs=2, callbacks=[poison])
     after = copies(search)
     assert all(torch.equal(after[n], b) or b.isnan().any() for n, b in poison.before.items())
@@ -328,14 +332,18 @@ def test_alpha_that_is_not_finite_stops_with_its_place(
         ({"table": "nosuch"}, TableError, "nosuch.*adreno630_mace_calibrated"),
         ({"table": "adreno630_mace_calibrated"}, TableError, "moga"),
         ({"sharing": "some"}, ValueError, "some.*independent, entangled"),
-        ({"clip_alpha": 0.0}, ValueError, r"above 0, got \[0.0\]"),
-        ({"tau": 0.0}, ValueError, "tau must stay above 0, got 0.0"),
-        ({"tau": Linear(1.0, -1.0)}, ValueError, "tau must stay above 0, got -1.0"),
-        ({"latency_scale": Linear(-1.0, 1.0)}, ValueError, "latency_scale .* got -1.0"),
+        ({"alpha": {"clip": 0.0}}, ValueError, r"above 0, got \[0.0\]"),
+        ({"steps": {"tau": 0.0}}, ValueError, "steps.tau must stay above 0, got 0.0"),
+        ({"steps": {"tau": Linear(1.0, -1.0)}}, ValueError, "steps.tau must stay above 0, got -1.0"),
+        ({"steps": {"latency_scale": Linear(-1.0, 1.0)}}, ValueError, "steps.latency_scale .* got -1.0"),
         (
-            {"alpha_masks": UniformPath(), "accumulate": 0, "warmup_epochs": -1, "recalibration_batches": -2},
+            {
+                "alpha": {"masks": UniformPath()},
+                "steps": {"accumulate": 0, "warmup_epochs": -1},
+                "recalibration_batches": -2,
+            },
             ValueError,
-            "UniformPath does not.*accumulate .* got 0; warmup_epochs .* got -1; recalibration.* got -2",
+            "alpha.masks: Uniform.*accumulate .* got 0; steps.warm.* got -1; recalibration.* got -2",
         ),
     ],
 )

@@ -40,7 +40,7 @@ STEP = 1e-6
 def search(request: pytest.FixtureRequest, make_search: Callable[..., DifferentiableSearch]) -> Any:
     form, strategy = request.param
     objective = Objective(form, params_reward=30.0, madds_reward=-50.0)
-    search = make_search(objective=objective, alpha_masks=strategy).double().train()
+    search = make_search(objective=objective, alpha={"masks": strategy}).double().train()
     # Dropout would be another function at every call; logging needs a trainer.
     for module in search.modules():
         if isinstance(module, nn.Dropout):
@@ -115,7 +115,7 @@ def soft_mask(search: DifferentiableSearch, strategy: MaskStrategy) -> Callable[
 
 
 def test_gradient_of_the_loss_equals_finite_differences(search: DifferentiableSearch, batch: Any) -> None:
-    strategy, alpha = search.alpha_masks, search.relaxation.alpha
+    strategy, alpha = search.alpha.masks, search.relaxation.alpha
     (sample,) = search.relaxation.draw(strategy, search.tau, index=5, phase=1)
     search._loss(batch, sample, costs=True).backward()
     total = total_of_mask(search, batch, sample)
@@ -130,9 +130,9 @@ def test_gradient_of_the_loss_equals_finite_differences(search: DifferentiableSe
 def test_costs_change_the_direction_of_the_gradient(search: DifferentiableSearch, batch: Any) -> None:
     """Not only its length: a factor on the cross-entropy would not make anything faster."""
     alpha = search.relaxation.alpha
-    (sample,) = search.relaxation.draw(search.alpha_masks, search.tau, index=5, phase=1)
+    (sample,) = search.relaxation.draw(search.alpha.masks, search.tau, index=5, phase=1)
     (ce,) = torch.autograd.grad(cross_entropy(search, batch, sample), alpha)
-    (sample,) = search.relaxation.draw(search.alpha_masks, search.tau, index=5, phase=1)
+    (sample,) = search.relaxation.draw(search.alpha.masks, search.tau, index=5, phase=1)
     (total,) = torch.autograd.grad(search._loss(batch, sample, costs=True), alpha)
     across = total - ce * (total * ce).sum() / (ce * ce).sum()
     assert across.norm() > 1e-3
@@ -143,11 +143,11 @@ def test_a_scale_of_zero_leaves_the_cross_entropy(make_search: Any, batch: Any) 
     search.log = lambda *arguments, **options: None
     batch = batch[0].float(), batch[1]
     search.latency_scale = 0.0
-    (sample,) = search.relaxation.draw(search.alpha_masks, search.tau, index=5, phase=1)
+    (sample,) = search.relaxation.draw(search.alpha.masks, search.tau, index=5, phase=1)
     for module in search.modules():
         if isinstance(module, nn.Dropout):
             module.p = 0.0
     (ce,) = torch.autograd.grad(cross_entropy(search, batch, sample), search.relaxation.alpha)
-    (sample,) = search.relaxation.draw(search.alpha_masks, search.tau, index=5, phase=1)
+    (sample,) = search.relaxation.draw(search.alpha.masks, search.tau, index=5, phase=1)
     (total,) = torch.autograd.grad(search._loss(batch, sample, costs=True), search.relaxation.alpha)
     torch.testing.assert_close(total, ce)

@@ -93,14 +93,15 @@ def progress(checkpoint: Path) -> tuple[int, int]:
 @pytest.fixture
 def search(make_search: MakeSearch) -> MakeSearch:
     """With everything on that has a memory or depends on the position in training."""
-    return partial(
-        make_search,
-        alpha_masks=SoftGumbel(),
-        tau=Geometric(5.0, 0.5),
-        weight_lr=Cosine(1.0, 0.1),
-        warmup_epochs=1,
-        clip_weights=1.0,
-    )
+
+    def make(**steps: Any) -> DifferentiableSearch:
+        return make_search(
+            weights={"lr": Cosine(1.0, 0.1), "clip": 1.0},
+            alpha={"masks": SoftGumbel()},
+            steps={"tau": Geometric(5.0, 0.5), "warmup_epochs": 1} | steps,
+        )
+
+    return make
 
 
 @pytest.fixture
@@ -225,6 +226,20 @@ def test_a_checkpoint_of_something_else_is_refused(make_search: MakeSearch, fit:
 def test_a_search_made_in_python_saves_plain_data_only(search_checkpoint: Path) -> None:
     content = load(search_checkpoint)
     assert content["hyper_parameters"]["sharing"] == "entangled"
-    # Objects that a caller passed in are left out, not pickled.
-    assert "objective" not in content["hyper_parameters"]
+    # Settings are written as a config writes them; objects in them are left out, not pickled.
+    assert content["hyper_parameters"]["steps"] == {
+        "class_path": "lightning_modules.search_settings.Steps",
+        "init_args": {
+            "bilevel": True,
+            "alternate": "step",
+            "warmup_epochs": 0,
+            "accumulate": 1,
+            "tau": 1.0,
+            "latency_scale": 1.0,
+            "schedule_per_epoch": False,
+        },
+    }
+    assert content["hyper_parameters"]["weights"]["init_args"] == {"lr": None, "clip": None}
+    form = content["hyper_parameters"]["objective"]["init_args"]["form"]
+    assert form["class_path"] == "dnas.search.gradient.objective.AdditiveLatency"
     assert content["dnas"]["data"]["class_path"].endswith("Digits")

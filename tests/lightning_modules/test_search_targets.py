@@ -16,6 +16,7 @@ from dnas.search.gradient.masks import HardGumbel, SoftGumbel, TwoPath
 from dnas.search.gradient.objective import AbsoluteLatency, AdditiveLatency, Objective
 from dnas.search.gradient.schedules import Cosine
 from lightning_modules.search import DifferentiableSearch
+from lightning_modules.search_settings import Learner, Steps
 
 MakeSearch = Callable[..., DifferentiableSearch]
 Fit = Callable[..., pl.Trainer]
@@ -33,7 +34,9 @@ def test_without_cross_entropy_the_cheapest_architecture_wins(
     make_search: MakeSearch, fit: Fit, tmp_path: Path, bilevel: bool, masks: Any
 ) -> None:
     fast = partial(torch.optim.Adam, lr=0.3, betas=(0.5, 0.999))
-    search = make_search(objective=CHEAPEST, alpha_masks=masks, bilevel=bilevel, alpha_optimizer=fast)
+    search = make_search(
+        objective=CHEAPEST, alpha={"masks": masks, "optimizer": fast}, steps={"bilevel": bilevel}
+    )
     cheapest = search.table.cheapest()
     # Alpha starts against it.
     search.relaxation.alpha.data[range(3), list(cheapest.indices)] = -1.0
@@ -44,7 +47,7 @@ def test_without_cross_entropy_the_cheapest_architecture_wins(
 
 def test_a_reward_for_parameters_wins_the_largest(make_search: MakeSearch, fit: Fit, tmp_path: Path) -> None:
     reward = Objective(AdditiveLatency(weight_per_ms=0.0), params_reward=100.0, cross_entropy=False)
-    search = make_search(objective=reward, alpha_masks=SoftGumbel(), bilevel=False)
+    search = make_search(objective=reward, alpha={"masks": SoftGumbel()}, steps={"bilevel": False})
     fit(search, tmp_path, limit_train_batches=120, data={"batch_size": 4})
     sizes = np.where(search.space.valid, search.relaxation.params.numpy(), -1)
     assert search.relaxation.best().indices == tuple(sizes.argmax(axis=1).tolist())
@@ -59,7 +62,9 @@ def test_expected_latency_ends_at_the_target(
     fast, slow = (table.latency_ms(arch) for arch in (table.cheapest(), table.dearest()))
     target = fast + share * (slow - fast)
     objective = Objective(AbsoluteLatency(target_ms=target, weight=100.0), cross_entropy=False)
-    search = make_search(objective=objective, alpha_masks=masks, bilevel=False, alpha_lr=Cosine(1.0, 0.01))
+    search = make_search(
+        objective=objective, alpha={"masks": masks, "lr": Cosine(1.0, 0.01)}, steps={"bilevel": False}
+    )
     trainer = fit(search, tmp_path, limit_train_batches=100, data={"batch_size": 4})
     assert final(trainer)["expected_latency_ms"] == pytest.approx(target, rel=0.02)
 
@@ -78,12 +83,9 @@ def test_on_the_moga_space(fit: Fit, tmp_path: Path, target_ms: float | None) ->
         num_classes=10,
         in_channels=3,
         objective=objective,
-        weight_masks=TwoPath(),
-        alpha_masks=TwoPath(),
-        weight_optimizer=partial(torch.optim.SGD, lr=0.01),
-        alpha_optimizer=partial(torch.optim.Adam, lr=0.3, betas=(0.5, 0.999)),
-        alpha_lr=Cosine(1.0, 0.02),
-        bilevel=False,
+        weights=Learner(TwoPath(), partial(torch.optim.SGD, lr=0.01)),
+        alpha=Learner(TwoPath(), partial(torch.optim.Adam, lr=0.3, betas=(0.5, 0.999)), lr=Cosine(1.0, 0.02)),
+        steps=Steps(bilevel=False),
         recalibration_batches=1,
     )
     trainer = fit(search, tmp_path, max_epochs=3, limit_train_batches=200, data={"batch_size": 4})

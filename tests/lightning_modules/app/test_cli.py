@@ -63,22 +63,22 @@ def test_the_resolution_is_told_only_where_it_differs(fit: Any, capsys: pytest.C
 
 def test_flags_override_the_config(fit: Any) -> None:
     cli = fit(
-        "--model.warmup_epochs=0",
-        "--model.init_args.tau=2.5",
+        "--model.steps.warmup_epochs=0",
+        "--model.init_args.steps.tau=2.5",
         "--data.init_args.batch_size=4",
         "--model.objective.form=FBNetLatency",
         "--model.objective.form.b=0.5",
-        "--model.alpha_masks=dnas.search.gradient.masks.SoftGumbel",
+        "--model.alpha.masks=SoftGumbel",
         "--trainer.max_epochs=1",
     )
     search = cli.model
     assert search.monitor.history[0]["tau"] == 2.5
     assert search.relaxation.alpha.abs().max() > 0
     assert search.objective == Objective(FBNetLatency(b=0.5), params_reward=0.1)
-    assert type(search.alpha_masks).__name__ == "SoftGumbel"
+    assert type(search.alpha.masks).__name__ == "SoftGumbel"
     assert cli.datamodule.batch_size == 4
     kept = yaml.safe_load(Path(cli.trainer.default_root_dir, "config.yaml").read_text())
-    assert kept["model"]["init_args"]["tau"] == 2.5
+    assert kept["model"]["init_args"]["steps"]["tau"] == 2.5
 
 
 def test_facts_of_the_data_reach_the_model(fit: Any) -> None:
@@ -116,7 +116,7 @@ def test_a_checkpoint_does_not_override_the_command_line(fit: Any, tiny_flags: l
     """LightningCLI would take the hyper-parameters of the checkpoint, silently."""
     folder = fit("--run_folder=one", "--trainer.max_epochs=1").trainer.default_root_dir
     last = f"--ckpt_path={folder}/checkpoints/last.ckpt"
-    assert fit(last, "--model.init_args.tau=3.0").model.monitor.history[-1]["tau"] == 3.0
+    assert fit(last, "--model.init_args.steps.tau=3.0").model.monitor.history[-1]["tau"] == 3.0
     with pytest.raises(SystemExit, match=r"Cannot resume .*another tiny, this search has moga"):
         main([*tiny_flags, last, "--model.space=moga", "--model.table=adreno630_mace_calibrated"])
 
@@ -127,7 +127,7 @@ def test_a_checkpoint_does_not_override_the_command_line(fit: Any, tiny_flags: l
         (["--model.space=nosuch"], "Unknown search space 'nosuch'. Give one of fbnet, moga"),
         (["--model.table=nosuch"], "Unknown latency table 'nosuch'"),
         (["--model.sharing=some"], "Unknown sharing 'some': expected one of independent, entangled"),
-        (["--model.warmup_epochs=-1"], "warmup_epochs must be at least 0, got -1"),
+        (["--model.steps.warmup_epochs=-1"], "steps.warmup_epochs must be at least 0, got -1"),
         (["--model.objective.form.target_ms=5"], "Option 'target_ms' is not accepted"),
         (["--model.objective.form=AbsoluteLatency"], "arguments are required: target_ms, weight"),
         (
@@ -135,15 +135,15 @@ def test_a_checkpoint_does_not_override_the_command_line(fit: Any, tiny_flags: l
             "target_ms must be finite and above 0, got 0.0; weight must be finite and not negative",
         ),
         (["--model.objective.params_reward=.inf"], "objective: params_reward must be finite, got inf"),
-        (["--model.alpha_masks=dnas.search.gradient.masks.UniformPath"], "does not depend on alpha"),
-        (["--model.tau=-2"], "tau must stay above 0, got -2.0"),
-        (["--model.tau=warm"], 'Parser key "tau"'),
+        (["--model.alpha.masks=dnas.search.gradient.masks.UniformPath"], "does not depend on alpha"),
+        (["--model.steps.tau=-2"], "tau must stay above 0, got -2.0"),
+        (["--model.steps.tau=warm"], 'Parser key "steps.tau"'),
         (["--model.nosuch=1"], "Option 'nosuch' is not accepted"),
         (["--data.batch_size=-3"], "batch_size must be an integer >= 1, got -3"),
         (["--data.batch_size=many"], "Expected a typing.Literal['auto']\n  Given value: many"),
         (["--nosuch=1"], "unrecognized arguments: --nosuch=1"),
         (["--config=nosuch.yaml"], "no config 'nosuch.yaml'"),
-        (["--trainer.gradient_clip_val=1"], "use model.clip_weights"),
+        (["--trainer.gradient_clip_val=1"], "use model.weights.clip"),
         (["--trainer.max_epochs=-1"], "set trainer.max_epochs to a number above 0"),
         (["--ckpt_path=nosuch.ckpt"], "nosuch.ckpt"),
     ],

@@ -48,7 +48,7 @@ def test_config_trains(
         fair = "masks" in model and model["masks"]["class_path"].endswith("StrictlyFair")
         flags = ["--model.recalibration_batches=1", f"--model.space={'moga' if fair else tiny_space_file}"]
         flags += [f"--model.table={tiny_table_file}"] if "table" in model else []
-        flags += ["--model.warmup_epochs=0"] if "warmup_epochs" in model else []
+        flags += ["--model.steps.warmup_epochs=0"] if "steps" in model else []
     if not name.startswith("digits/"):
         flags += [
             "--data=lightning_modules.data.ImageFolder",

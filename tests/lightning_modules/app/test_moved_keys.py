@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dnas.search.gradient.objective import (
+    AbsoluteLatency,
+    AdditiveLatency,
+    FBNetLatency,
+    HingeLatency,
+    MnasNetLatency,
+)
 from lightning_modules.app.cli import main
-from lightning_modules.app.moved_keys import refuse_moved
+from lightning_modules.app.moved_keys import _RENAMED, refuse_moved
 from lightning_modules.app.resources import config_root, shipped_configs
+from lightning_modules.search_settings import Learner, Steps
 
+KINDS: dict[str, Any] = {"weights": Learner, "alpha": Learner, "steps": Steps}
+FORMS: list[Any] = [FBNetLatency, AdditiveLatency, MnasNetLatency, AbsoluteLatency, HingeLatency]
 SEARCH = ["fit", f"--config={config_root() / 'digits/search.yaml'}"]
 OLD = """\
 model:
@@ -66,6 +78,14 @@ def test_one_message_for_all_of_a_config_and_the_command_line(tmp_path: Path) ->
         f"  {path}: model.objective.form absolute is now the class AbsoluteLatency",
         "  command line: model.objective.form hinge is now the class HingeLatency",
     ]
+
+
+def test_every_option_of_before_is_one_of_today() -> None:
+    moved = _RENAMED["DifferentiableSearch"].values()
+    taken = {f"{name}.{field.name}" for name, kind in KINDS.items() for field in fields(kind)}
+    assert {each for each in moved if not each.startswith("objective.")} <= taken
+    forms = {f"objective.form.{field.name}" for form in FORMS for field in fields(form)}
+    assert {each for each in moved if each.startswith("objective.")} == forms
 
 
 def test_a_command_ends_in_that_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,10 +59,8 @@ def test_values_and_rates_follow_their_schedules(
     expected: list[float],
 ) -> None:
     search = make_search(
-        tau=Linear(8.0, 0.0 + 1e-9),
-        weight_lr=Linear(1.0, 0.0),
-        weight_optimizer=partial(torch.optim.SGD, lr=0.2),
-        schedule_per_epoch=per_epoch,
+        weights={"optimizer": partial(torch.optim.SGD, lr=0.2), "lr": Linear(1.0, 0.0)},
+        steps={"tau": Linear(8.0, 0.0 + 1e-9), "schedule_per_epoch": per_epoch},
     )
     record = Record()
     fit(search, tmp_path, max_epochs=2, callbacks=[record])

@@ -16,7 +16,7 @@ from lightning_modules.search import DifferentiableSearch
 
 MakeSearch = Callable[..., DifferentiableSearch]
 Fit = Callable[..., pl.Trainer]
-DENSE = {"weight_masks": SoftGumbel(), "alpha_masks": SoftGumbel()}
+DENSE = {"weights": {"masks": SoftGumbel()}, "alpha": {"masks": SoftGumbel()}}
 
 
 def test_compiled_layers_learn_as_plain_ones(make_search: MakeSearch, fit: Fit, tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_compiled_layers_learn_as_plain_ones(make_search: MakeSearch, fit: Fit, 
     ("options", "backend", "message"),
     [
         ({}, "inductor", r"CompileLayers: .* each selection would be compiled anew\. Use .*SoftGumbel"),
-        ({"alpha_masks": SoftGumbel()}, "inductor", "each selection would be compiled anew"),
+        ({"alpha": {"masks": SoftGumbel()}}, "inductor", "each selection would be compiled anew"),
         (DENSE, "inducktor", "Unknown backend of torch.compile 'inducktor'"),
         (DENSE | {"checkpointing": "choice"}, "inductor", "checkpointing must be 'none'"),
     ],

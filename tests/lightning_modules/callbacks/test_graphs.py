@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytorch_lightning as pl
@@ -17,14 +18,14 @@ MakeSearch = Callable[..., DifferentiableSearch]
 Fit = Callable[..., pl.Trainer]
 
 
-@pytest.mark.parametrize("dense", [("weight_masks", "alpha_masks"), ("alpha_masks",)], ids=str)
+@pytest.mark.parametrize("dense", [("weights", "alpha"), ("alpha",)], ids=str)
 @pytest.mark.parametrize("bilevel", [True, False])
 @pytest.mark.gpu
 def test_replayed_layers_learn_as_plain_ones(
     make_search: MakeSearch, fit: Fit, tmp_path: Path, dense: tuple[str, ...], bilevel: bool
 ) -> None:
-    masks = {name: SoftGumbel() for name in dense}
-    plain, replayed = (make_search(**masks, bilevel=bilevel) for _ in range(2))
+    masks = {name: {"masks": SoftGumbel()} for name in dense}
+    plain, replayed = (make_search(**masks, steps={"bilevel": bilevel}) for _ in range(2))
     replayed.load_state_dict(plain.state_dict())
     for search, callbacks in ((plain, []), (replayed, [CudaGraphs()])):
         pl.seed_everything(0)
@@ -43,7 +44,8 @@ def test_emulated_graphs_learn_as_plain_layers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("lightning_modules.callbacks.graphs.check_gpu", lambda trainer: None)
-    options = {"weight_masks": SoftGumbel(), "alpha_masks": SoftGumbel(), "accumulate": 2, "bilevel": bilevel}
+    options: dict[str, Any] = {name: {"masks": SoftGumbel()} for name in ("weights", "alpha")}
+    options["steps"] = {"accumulate": 2, "bilevel": bilevel}
     plain, replayed = (make_search(**options) for _ in range(2))
     replayed.load_state_dict(plain.state_dict())
     for search, callbacks in ((plain, []), (replayed, [CudaGraphs()])):
@@ -56,7 +58,7 @@ def test_emulated_graphs_learn_as_plain_layers(
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
 def test_graphs_without_a_gpu_are_refused(make_search: MakeSearch, fit: Fit, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"CudaGraphs needs one CUDA device, .* runs on 1 of cpu"):
-        fit(make_search(alpha_masks=SoftGumbel()), tmp_path, callbacks=[CudaGraphs()])
+        fit(make_search(alpha={"masks": SoftGumbel()}), tmp_path, callbacks=[CudaGraphs()])
 
 
 def test_masks_that_never_run_all_choices_are_refused(

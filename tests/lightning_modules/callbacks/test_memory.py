@@ -40,7 +40,7 @@ class Greedy(pl.Callback):
 
 @pytest.fixture
 def dense(make_search: MakeSearch) -> DifferentiableSearch:
-    return make_search(weight_masks=SoftGumbel(), alpha_masks=SoftGumbel())
+    return make_search(weights={"masks": SoftGumbel()}, alpha={"masks": SoftGumbel()})
 
 
 def limit(monkeypatch: pytest.MonkeyPatch, module: Any, free: int) -> None:

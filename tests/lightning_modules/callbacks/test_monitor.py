@@ -40,7 +40,7 @@ NAMES = {
 
 @pytest.fixture
 def fitted(make_search: MakeSearch, fit: Fit, tmp_path: Path) -> pl.Trainer:
-    trainer = fit(make_search(tau=Linear(4.0, 1.0)), tmp_path, max_epochs=3)
+    trainer = fit(make_search(steps={"tau": Linear(4.0, 1.0)}), tmp_path, max_epochs=3)
     trainer.save_checkpoint(tmp_path / "last.ckpt")
     return trainer
 
@@ -68,7 +68,7 @@ def test_the_record_is_of_the_present_alpha(fitted: pl.Trainer) -> None:
 def test_entropy_of_untouched_alpha_is_that_of_equal_choices(
     make_search: MakeSearch, fit: Fit, tmp_path: Path
 ) -> None:
-    search = make_search(warmup_epochs=1)
+    search = make_search(steps={"warmup_epochs": 1})
     fit(search, tmp_path)
     expected = (2 * torch.tensor(4.0).log() + torch.tensor(3.0).log()) / 3
     assert search.monitor.history[0]["entropy"] == pytest.approx(expected.item())
