@@ -48,6 +48,7 @@ _RENAMED = {
     }
 }
 _CALLBACKS = {"DifferentiableSearch": {"compile": "CompileLayers", "cuda_graphs": "CudaGraphs"}}
+_LEFT_OUT = "model.{}, which is not set, is no option any more: leave it out"
 _Source = tuple[str, Any]
 
 
@@ -71,10 +72,17 @@ def refuse_moved(argv: Sequence[str]) -> None:
 
 def _moved(name: str, section: Any) -> Iterator[str]:
     for old, new in _RENAMED[name].items():
-        if _value(section, old) is not _MISSING:
+        value = _value(section, old)
+        # The config that a run of before kept has all options, also those of forms that it did not use.
+        if value is None and new.startswith(_FORM):
+            yield _LEFT_OUT.format(old)
+        elif value is not _MISSING:
             yield f"model.{old} is now model.{new}"
     for old, callback in _CALLBACKS[name].items():
-        if _value(section, old) is not _MISSING:
+        value = _value(section, old)
+        if value is None or value is False:
+            yield _LEFT_OUT.format(old)
+        elif value is not _MISSING:
             yield f"model.{old} is now lightning_modules.callbacks.{callback}, in trainer.callbacks"
     form = _value(section, _FORM)
     if isinstance(form, str) and form in _FORMS:

@@ -66,6 +66,12 @@ def test_what_became_a_callback(old: str, new: str) -> None:
         refuse_moved([*SEARCH, f"--model.{old}", "true"])
 
 
+@pytest.mark.parametrize("flag", ["compile=null", "cuda_graphs=false", "objective.target_ms=null"])
+def test_what_was_not_set_is_to_be_left_out(flag: str) -> None:
+    with pytest.raises(ValueError, match=f"model.{flag.split('=')[0]}, which is not set, .*: leave it out"):
+        refuse_moved([*SEARCH, f"--model.{flag}"])
+
+
 def test_one_message_for_all_of_a_config_and_the_command_line(tmp_path: Path) -> None:
     path = tmp_path / "old.yaml"
     path.write_text(OLD)
