@@ -9,6 +9,7 @@ from typing import Literal
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import OptimizerCallable
+from pytorch_lightning.utilities import rank_zero_warn
 from torch import Tensor
 
 from dnas.nn.supernet import Supernet
@@ -42,6 +43,11 @@ class SupernetTraining(pl.LightningModule, ABC):
         seed: int,
     ) -> None:
         super().__init__()
+        if supernet.unshared:
+            rank_zero_warn(
+                f"Blocks of type {', '.join(supernet.unshared)} are no slices of a larger one: under "
+                "entangled sharing each keeps weights of its own."
+            )
         self.automatic_optimization = False
         self.supernet = supernet.to(memory_format=torch.channels_last)
         self.space, self.weight_optimizer = supernet.space, weight_optimizer

@@ -6,7 +6,6 @@ How the mask was drawn (soft Gumbel, two paths, one path, ...) is not the supern
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,8 +55,6 @@ class Supernet(Frame):
             raise ValueError(f"Unknown checkpointing {checkpointing!r}: expected one of {', '.join(PLANS)}.")
         if sharing not in SHARINGS:
             raise ValueError(f"Unknown sharing {sharing!r}: expected one of {', '.join(SHARINGS)}.")
-        if sharing == "entangled":
-            _warn_of_own_weights(space)
         self.adaptation = {"num_classes": num_classes, "in_channels": in_channels, "stem_stride": stem_stride}
         adapted = space.adapt(**self.adaptation)
         super().__init__(adapted)
@@ -93,6 +90,13 @@ class Supernet(Frame):
         for block, row, chosen in zip(self.blocks, rows, choices, strict=True):
             x = block(x, row, chosen)
         return self.finish(x)
+
+    @property
+    def unshared(self) -> list[str]:
+        """Block types without slices: under entangled sharing each of their choices keeps its own weights."""
+        choices = [choice for layer in self.space.layers for choice in layer.choices if not choice.skip]
+        without = {choice.type.name for choice in choices if choice.type.slices() is None}
+        return sorted(without) if self.sharing == "entangled" else []
 
     def mixed_blocks(self) -> list[MixedBlock]:
         """One mixed block per layer."""
@@ -171,14 +175,3 @@ class Supernet(Frame):
         parts = zip(self.mixed_blocks(), arch.indices, strict=True)
         network = Network.of_parts(arch, self, (block.extract(choice) for block, choice in parts))
         return network.train(self.training)
-
-
-def _warn_of_own_weights(space: SearchSpace) -> None:
-    types = {choice.type for layer in space.layers for choice in layer.choices if not choice.skip}
-    names = sorted(block.name for block in types if block.slices() is None)
-    if names:
-        warnings.warn(
-            f"Blocks of type {', '.join(names)} are no slices of a larger one: under entangled sharing each "
-            "keeps weights of its own.",
-            stacklevel=3,
-        )

@@ -114,7 +114,6 @@ def test_ops_are_those_of_the_module(name: str) -> None:
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("sharing", sorted(SHARINGS))
 @pytest.mark.parametrize("name", TYPES)
-@pytest.mark.filterwarnings("ignore:Blocks of type .* are no slices")
 def test_extracted_networks_are_the_one_hot_supernet(name: str, sharing: str, training: bool) -> None:
     space = space_of(name)
     supernet = randomised(Supernet(space, sharing).double()).train(training)
@@ -128,7 +127,6 @@ def test_extracted_networks_are_the_one_hot_supernet(name: str, sharing: str, tr
 
 
 @pytest.mark.parametrize("sharing", sorted(SHARINGS))
-@pytest.mark.filterwarnings("ignore:Blocks of type .* are no slices")
 def test_all_types_in_one_layer(sharing: str) -> None:
     """The dense mixture of every example of every type is the sum of its blocks."""
     supernet = randomised(Supernet(space_of(*TYPES), sharing).double()).train()
