@@ -38,7 +38,7 @@ def test_compiled_layers_learn_as_plain_ones(make_search: MakeSearch, fit: Fit, 
         (DENSE, "inducktor", "Unknown backend of torch.compile 'inducktor'"),
         (DENSE | {"checkpointing": "choice"}, "inductor", "checkpointing must be 'none'"),
     ],
-    ids=str,
+    ids=["sampled", "one_sampled", "backend", "checkpointing"],
 )
 def test_what_cannot_be_compiled_is_refused(
     make_search: MakeSearch, fit: Fit, tmp_path: Path, options: dict[str, Any], backend: str, message: str
