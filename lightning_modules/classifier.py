@@ -21,6 +21,7 @@ from lightning_modules.callbacks import AnnealLearningRates, FiniteLoss, Gracefu
 from lightning_modules.data_protocols import Batch, Normalises, datamodule_of, serve
 from lightning_modules.mixing import Mixing, mixing_problems
 from lightning_modules.provenance import save_plain_hyperparameters
+from lightning_modules.saved_order import renumber_states
 
 
 class Classifier(pl.LightningModule):
@@ -88,6 +89,7 @@ class Classifier(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         # It brings weights, and the supernet may be gone by now.
         self.inherit = None
+        renumber_states(checkpoint, self, [self.configure_optimizers()])
 
     def on_fit_start(self) -> None:
         if self.inherit is not None:

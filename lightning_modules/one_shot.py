@@ -34,6 +34,7 @@ from lightning_modules.callbacks import (
 from lightning_modules.checks import check_one_shot, check_same_supernet
 from lightning_modules.data_protocols import Batch, datamodule_of, serve
 from lightning_modules.provenance import describe_data, library_versions, save_plain_hyperparameters
+from lightning_modules.saved_order import renumber_states
 from lightning_modules.supernet_training import Checkpointing, SupernetTraining, full_precision
 
 
@@ -173,6 +174,7 @@ class OneShotSupernet(SupernetTraining):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         section = checkpoint.get(supernet_checkpoint.SECTION, {})
         check_same_supernet(section, self.space)
+        renumber_states(checkpoint, self, [self.configure_optimizers()])
         self.draws, self.updates = section["draws"], np.array(section["updates"], dtype=np.int64)
         self.cost.resume(section["training"])
 

@@ -41,6 +41,7 @@ from lightning_modules.checks import (
 )
 from lightning_modules.data_protocols import Batch, datamodule_of, serve
 from lightning_modules.provenance import describe_data, library_versions, save_plain_hyperparameters
+from lightning_modules.saved_order import renumber_states
 from lightning_modules.search_settings import Learner, Steps
 from lightning_modules.supernet_training import Checkpointing, SupernetTraining, full_precision
 
@@ -202,6 +203,7 @@ class DifferentiableSearch(SupernetTraining):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         section = checkpoint.get(search_checkpoint.SECTION, {})
         check_same_search(section, self.space, self.table.identity())
+        renumber_states(checkpoint, self, self.configure_optimizers())
         self.draws = section["draws"]
         self.cost.resume(section["training"])
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import itertools
+import operator
 from collections.abc import Iterable
 
 from torch import Tensor, nn
@@ -13,16 +15,21 @@ from dnas.space.architecture import Architecture
 
 
 class Frame(nn.Module):
-    """What networks and supernets of a space share: stem before the blocks, head and classifier after."""
+    """What networks and supernets of a space share: stem before the blocks, head and classifier after.
+
+    Modules stand in the order of the data, and so do the names of the state dict.
+    """
 
     stem: nn.Module
+    blocks: nn.Module
     head: nn.Module
     classifier: nn.Linear
 
-    def __init__(self, space: SearchSpace) -> None:
+    def __init__(self, space: SearchSpace, blocks: nn.Module | None = None) -> None:
         super().__init__()
         self.in_channels = space.in_channels
         self.stem = nn.Sequential(*map(build_fixed, space.stem))
+        self.blocks = nn.Sequential() if blocks is None else blocks
         self.head = nn.Sequential(*map(build_fixed, space.head), nn.Flatten())
         self.classifier = nn.Linear(space.head[-1].out_channels, space.num_classes)
 
@@ -42,7 +49,12 @@ class Network(Frame):
             (:func:`dnas.layers.layers.add_drop_paths`).
 
     Forward: (N, in_channels, H, W) images to (N, num_classes) logits; any H and W.
+
+    Attributes:
+        strides: of every layer's output with respect to the images.
     """
+
+    blocks: nn.Sequential
 
     def __init__(
         self,
@@ -54,27 +66,34 @@ class Network(Frame):
         drop_path: float = 0.0,
     ) -> None:
         space = arch.space.adapt(num_classes=num_classes, in_channels=in_channels, stem_stride=stem_stride)
-        super().__init__(space)
-        self.arch = arch
-        blocks = zip(space.layers, arch.choices, strict=True)
-        self.blocks = nn.Sequential(*(choice.build(layer) for layer, choice in blocks))
+        pairs = zip(space.layers, arch.choices, strict=True)
+        super().__init__(space, nn.Sequential(*(choice.build(layer) for layer, choice in pairs)))
+        self.arch, self.strides = arch, layer_strides(space)
         if drop_path:
             add_drop_paths(self.blocks, drop_path)
         self.apply(init_weights)
 
     @classmethod
-    def of_parts(cls, arch: Architecture, frame: Frame, blocks: Iterable[nn.Module]) -> Network:
+    def of_parts(
+        cls, arch: Architecture, frame: Frame, blocks: Iterable[nn.Module], strides: tuple[int, ...]
+    ) -> Network:
         """The network of ``arch`` from its blocks, in a copy of ``frame``; nothing is initialised."""
         network = cls.__new__(cls)
         nn.Module.__init__(network)
-        for name in ("stem", "head", "classifier"):
-            setattr(network, name, copy.deepcopy(getattr(frame, name)))
-        network.arch, network.in_channels = arch, frame.in_channels
+        network.stem = copy.deepcopy(frame.stem)
         network.blocks = nn.Sequential(*blocks)
+        network.head, network.classifier = copy.deepcopy(frame.head), copy.deepcopy(frame.classifier)
+        network.arch, network.in_channels, network.strides = arch, frame.in_channels, strides
         return network
 
     def forward(self, images: Tensor) -> Tensor:
         return self.finish(self.blocks(self.stem(images)))
+
+
+def layer_strides(space: SearchSpace) -> tuple[int, ...]:
+    """Stride of every layer's output with respect to the images."""
+    strides = [*(entry.stride for entry in space.stem), *(layer.stride for layer in space.layers)]
+    return tuple(itertools.accumulate(strides, operator.mul))[len(space.stem) :]
 
 
 def build_fixed(op: FixedOp) -> nn.Module:

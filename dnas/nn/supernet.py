@@ -16,7 +16,7 @@ from dnas.layers.fused.checkpointing import PLANS
 from dnas.layers.layers import init_weights
 from dnas.nn.graphs import LayerGraphs
 from dnas.nn.mixed_block import MixedBlock
-from dnas.nn.network import Frame, Network
+from dnas.nn.network import Frame, Network, layer_strides
 from dnas.nn.sharing import SHARINGS
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture, ArchitectureError
@@ -41,6 +41,8 @@ class Supernet(Frame):
         ValueError: an unknown ``sharing`` or ``checkpointing``.
     """
 
+    blocks: nn.ModuleList
+
     def __init__(
         self,
         space: SearchSpace,
@@ -57,10 +59,10 @@ class Supernet(Frame):
             raise ValueError(f"Unknown sharing {sharing!r}: expected one of {', '.join(SHARINGS)}.")
         self.adaptation = {"num_classes": num_classes, "in_channels": in_channels, "stem_stride": stem_stride}
         adapted = space.adapt(**self.adaptation)
-        super().__init__(adapted)
+        super().__init__(adapted, nn.ModuleList(SHARINGS[sharing](layer) for layer in adapted.layers))
         self.space, self.sharing = space, sharing
         self.graphs: LayerGraphs | None = None
-        self.blocks = nn.ModuleList(SHARINGS[sharing](layer) for layer in adapted.layers)
+        self.strides = layer_strides(adapted)
         for block in self.mixed_blocks():
             block.checkpointing = checkpointing
         self.apply(init_weights)
@@ -173,5 +175,6 @@ class Supernet(Frame):
                 f"This supernet is of space {self.space.name}, the architecture of {arch.space.name}."
             )
         parts = zip(self.mixed_blocks(), arch.indices, strict=True)
-        network = Network.of_parts(arch, self, (block.extract(choice) for block, choice in parts))
+        blocks = (block.extract(choice) for block, choice in parts)
+        network = Network.of_parts(arch, self, blocks, self.strides)
         return network.train(self.training)

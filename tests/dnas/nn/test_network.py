@@ -11,6 +11,7 @@ from torch import nn
 
 from dnas.layers.layers import Block
 from dnas.nn.network import Network
+from dnas.nn.supernet import Supernet
 from dnas.space import SearchSpace, zoo
 from dnas.space.architecture import Architecture
 
@@ -94,3 +95,17 @@ def test_memory_formats_agree(get_space: Get) -> None:
     )
     x = torch.randn(2, 3, 33, 33, dtype=torch.float64)
     torch.testing.assert_close(network(x), network(x.contiguous(memory_format=torch.channels_last)))
+
+
+@pytest.mark.parametrize("name", ["narrow_moga", "motley"])
+def test_modules_stand_in_the_order_of_the_data(get_space: Get, name: str) -> None:
+    arch = Architecture.random(get_space(name), np.random.default_rng(3))
+    supernet = Supernet(arch.space)
+    for module in (Network(arch), supernet, supernet.extract(arch)):
+        order = list(dict.fromkeys(key.partition(".")[0] for key in module.state_dict()))
+        assert order == ["stem", "blocks", "head", "classifier"]
+    before = dict(Network(arch).state_dict())
+    blocks_last = dict(sorted(before.items(), key=lambda item: item[0].startswith("blocks")))
+    network = Network(arch)
+    network.load_state_dict(blocks_last)
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
