@@ -89,6 +89,28 @@ class Network(Frame):
     def forward(self, images: Tensor) -> Tensor:
         return self.finish(self.blocks(self.stem(images)))
 
+    def features(self, images: Tensor) -> dict[int, Tensor]:
+        """The maps that heads for detection or segmentation take: the last of the blocks' at every stride.
+
+        Args:
+            images: (N, in_channels, H, W).
+
+        Returns:
+            Stride with respect to the images (4, 8, 16, 32 in ``moga``) -> (N, channels, H / stride,
+            W / stride), sides rounded up; the finest first.
+        """
+        maps: dict[int, Tensor] = {}
+        x = self.stem(images)
+        for block, stride in zip(self.blocks, self.strides, strict=True):
+            maps[stride] = x = block(x)
+        return maps
+
+    @property
+    def feature_channels(self) -> dict[int, int]:
+        """Stride -> channels of :meth:`features`."""
+        channels = (layer.out_channels for layer in self.arch.space.layers)
+        return dict(zip(self.strides, channels, strict=True))
+
 
 def layer_strides(space: SearchSpace) -> tuple[int, ...]:
     """Stride of every layer's output with respect to the images."""

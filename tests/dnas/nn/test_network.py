@@ -109,3 +109,34 @@ def test_modules_stand_in_the_order_of_the_data(get_space: Get, name: str) -> No
     network = Network(arch)
     network.load_state_dict(blocks_last)
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("name", "strides"), [("narrow_moga", [4, 8, 16, 32]), ("narrow_fbnet", [2, 4, 8, 16, 32])]
+)
+def test_features_are_the_last_maps_of_every_stride(get_space: Get, name: str, strides: list[int]) -> None:
+    space = get_space(name)
+    arch = Architecture.random(space, np.random.default_rng(4))
+    network = Network(arch).eval()
+    outputs: list[torch.Tensor] = []
+    for block in network.blocks:
+        block.register_forward_hook(lambda module, inputs, output: outputs.append(output))
+    x = torch.randn(2, 3, 64, 96)
+    maps = network.features(x)
+    assert list(maps) == strides
+    for stride, found in maps.items():
+        assert found.shape == (2, network.feature_channels[stride], 64 // stride, 96 // stride)
+        last = max(index for index, each in enumerate(network.strides) if each == stride)
+        assert found is outputs[last]
+    torch.testing.assert_close(network.finish(maps[strides[-1]]), network(x))
+
+
+def test_strides_are_those_of_the_adapted_stem(get_space: Get) -> None:
+    arch = Architecture.random(get_space("narrow_moga"), np.random.default_rng(5))
+    network = Network(arch, in_channels=1, stem_stride=1)
+    sizes = {
+        stride: tuple(each.shape[2:]) for stride, each in network.features(torch.randn(2, 1, 33, 33)).items()
+    }
+    assert sizes == {2: (17, 17), 4: (9, 9), 8: (5, 5), 16: (3, 3)}
+    supernet = Supernet(arch.space, in_channels=1, stem_stride=1)
+    assert supernet.extract(arch).strides == network.strides
