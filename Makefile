@@ -10,11 +10,12 @@ INSTALL := $(LOCK) $(MAKE) -s
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test browser lint clean
+.PHONY: help demo test check browser lint clean
 
 help:
 	@echo "make demo     search, derive and retrain on handwritten digits; results in $(OUTPUT)"
 	@echo "make test     ruff, mypy and all tests, the installed wheel included"
+	@echo "make check    the fast lane while you work: ruff, mypy and the tests that are neither slow nor wheel"
 	@echo "make lint     ruff and mypy only"
 	@echo "make clean    remove .venv, builds and caches (results in runs/ stay)"
 	@echo
@@ -26,8 +27,14 @@ demo:
 	$(BIN)/dnas demo --output $(OUTPUT)
 
 # Two processes of one thread each: twice two threads would wait for each other. A file stays in one process.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
 test: lint browser
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
+
+# Under four minutes on two cores. A test that takes longer than a few seconds is marked slow.
+check: lint
+	$(PYTEST) -m "not slow and not wheel"
 
 # The report of a comparison is looked at in Chromium. Where it cannot be installed those tests skip, and say so.
 browser:
