@@ -139,6 +139,7 @@ def test_wheel_has_the_command(built: Built) -> None:
 
 def test_sdist_can_be_tested_and_holds_no_leftovers(built: Built) -> None:
     needed = {"pyproject.toml", "Makefile", "LICENSE", "README.md", "CHANGELOG.md", "tests/test_packaging.py"}
+    needed |= {"CITATION.cff", ".pre-commit-config.yaml"}
     assert needed <= built.sdist_files
     tops = {name.partition("/")[0] for name in built.sdist_files}
     assert tops & {".venv", ".git", "runs", "lightning_logs", "data", "dist"} == set()
