@@ -11,9 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dnas.compare.model import Curve
 from dnas.report.html.markup import Markup, data, element, join, number, percent
 from dnas.report.html.scale import Scale, spread
+
+# Points (x, y) in the units of the axes.
+Curve = tuple[tuple[float, float], ...]
 
 HEIGHT = 340
 STRETCHED = 1000
