@@ -6,8 +6,8 @@ import argparse
 
 from rich.console import Console
 
+from latency.architectures import resolve
 from latency.commands import render
-from latency.commands.architectures import resolve
 from latency.commands.options import add_table, load
 from latency.table import LatencyTable
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dnas.blocks.ops import Op
 from dnas.space import SearchSpace, zoo
-from latency.commands.architectures import resolve
+from latency.architectures import resolve
 from latency.sources.calibrated import published
 from latency.sources.calibrated.documents import read_text
 from latency.sources.calibrated.fit import TimedNetwork

@@ -8,7 +8,7 @@ import pytest
 
 from dnas.space import SearchSpace, zoo
 from dnas.space.architecture import Architecture, ArchitectureError
-from latency.commands.architectures import resolve
+from latency.architectures import resolve
 
 
 def test_text_file_and_name(tmp_path: Path, tiny: SearchSpace) -> None:
