@@ -15,9 +15,9 @@ from rich.console import Console
 from torch import nn
 
 from dnas import blocks
-from dnas.export.onnx_file import PACKAGES, run_onnx, write_onnx
 from dnas.layers.layers import fold_norms
 from dnas.nn.network import Network
+from dnas.nn.onnx_file import PACKAGES, run_onnx, write_onnx
 from dnas.runs.normalisation import Normalise
 from dnas.runs.trained import read_network
 from dnas.space import zoo

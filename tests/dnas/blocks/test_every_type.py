@@ -142,7 +142,7 @@ def test_all_types_in_one_layer(sharing: str) -> None:
 @pytest.mark.parametrize("name", TYPES)
 def test_onnx_runtime_computes_what_pytorch_does(name: str, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
-    from dnas.export.onnx_file import run_onnx, write_onnx
+    from dnas.nn.onnx_file import run_onnx, write_onnx
 
     for arch in first_of_each_example(space_of(name)):
         network = randomised(Network(arch)).eval()

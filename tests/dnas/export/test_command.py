@@ -15,8 +15,8 @@ import torch
 
 from dnas import Architecture, Network, SearchSpace
 from dnas.export.command import main
-from dnas.export.onnx_file import run_onnx
 from dnas.layers.layers import with_stock_convolutions
+from dnas.nn.onnx_file import run_onnx
 from dnas.runs.trained import read_network
 from dnas.space import zoo
 from lightning_modules.classifier import Classifier

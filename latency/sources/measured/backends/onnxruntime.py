@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dnas.export.onnx_file import PACKAGES, write_onnx
+from dnas.nn.onnx_file import PACKAGES, write_onnx
 from dnas.support.extras import require
 from latency.sources.measured.backends.base import (
     Backend,

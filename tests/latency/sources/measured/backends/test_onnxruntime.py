@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from dnas.export.onnx_file import run_onnx, write_onnx
+from dnas.nn.onnx_file import run_onnx, write_onnx
 from dnas.space import SearchSpace
 from latency.sources.measured import graphs
 from latency.sources.measured.backends import open_backend
