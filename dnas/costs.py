@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Protocol, overload
 
 import numpy as np
 
@@ -83,6 +83,54 @@ class Costs:
     def expected_madds(self, mask: Tensor) -> Tensor:
         """Expected multiply-adds under an (L, C) mask; differentiable."""
         return _expected_count(self.madds, self.fixed_madds, mask)
+
+
+class LatencyCosts(Protocol):
+    """Milliseconds of every choice of a space: what a verb needs of a latency table, whoever loads it.
+
+    ``latency.LatencyTable`` is one. ``dnas`` names this protocol instead, so that imports run one way.
+
+    Attributes:
+        kind: ``measured``, or what kind of model the numbers are.
+        ms: (L, C) float64; entries that stand for no choice are 0 (see ``SearchSpace.valid``).
+        fixed_ms: what every network has besides its blocks.
+        sha256: the identity of the numbers.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def space(self) -> SearchSpace: ...
+    @property
+    def ms(self) -> np.ndarray: ...
+    @property
+    def fixed_ms(self) -> float: ...
+    @property
+    def sha256(self) -> str: ...
+
+    @overload
+    def latency_ms(self, architectures: Architecture) -> float: ...
+    @overload
+    def latency_ms(self, architectures: Several) -> np.ndarray: ...
+
+    @overload
+    def latency_interval(self, architectures: Architecture) -> tuple[float, float]: ...
+    @overload
+    def latency_interval(self, architectures: Several) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def cheapest(self) -> Architecture:
+        """The fastest architecture of the space."""
+
+    def dearest(self) -> Architecture:
+        """The slowest architecture of the space."""
+
+    def identity(self) -> dict[str, str]:
+        """What a file keeps, to know the table again."""
+
+    def describe(self) -> str:
+        """One line for people."""
 
 
 def count(space: SearchSpace) -> Costs:

@@ -10,20 +10,19 @@ import numpy.typing as npt
 
 from dnas.compare.model import Box, Point, Quality
 from dnas.compare.source import Found
-from dnas.costs import Costs
+from dnas.costs import Costs, LatencyCosts
 from dnas.refine.problem import extremes
 from dnas.runs.evaluator import Evaluation
 from dnas.search.evolution.hypervolume import share_of_box
 from dnas.search.evolution.pareto import non_dominated
 from dnas.space.architecture import Architecture
-from latency import LatencyTable
 
 FloatArray = npt.NDArray[np.float64]
 Evaluations = Mapping[Architecture, Evaluation]
 
 
 def make_points(
-    found: Iterable[Found], evaluations: Evaluations, table: LatencyTable, costs: Costs
+    found: Iterable[Found], evaluations: Evaluations, table: LatencyCosts, costs: Costs
 ) -> list[Point]:
     """Cost what a run found, by rising latency: each architecture once, those without a finite loss left out.
 
@@ -39,7 +38,7 @@ def make_points(
     return sorted(points, key=lambda point: (point.latency_ms, point.choices))
 
 
-def _point(found: Found, evaluation: Evaluation, table: LatencyTable, costs: Costs) -> Point:
+def _point(found: Found, evaluation: Evaluation, table: LatencyCosts, costs: Costs) -> Point:
     low, high = table.latency_interval(found.architecture)
     return Point(
         choices=found.architecture.names,
@@ -63,7 +62,7 @@ def front(points: Sequence[Point], quality: Quality) -> tuple[Point, ...]:
     return tuple(point for point, keep in zip(points, kept, strict=True) if keep)
 
 
-def make_box(table: LatencyTable, costs: Costs, worst_loss: float | None) -> Box:
+def make_box(table: LatencyCosts, costs: Costs, worst_loss: float | None) -> Box:
     """The corners that hypervolumes refer to: the extremes of the space under the table, known in advance.
 
     Args:

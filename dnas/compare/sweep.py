@@ -12,13 +12,13 @@ import numpy as np
 from torch import Tensor
 
 from dnas.compare.source import Found
+from dnas.costs import LatencyCosts
 from dnas.search.gradient.derivation import most_probable
 from dnas.search.knapsack import Bound
 from dnas.space import SearchSpace
-from latency import LatencyTable
 
 
-def sweep(space: SearchSpace, alpha: Tensor, table: LatencyTable, limits: int) -> tuple[Found, ...]:
+def sweep(space: SearchSpace, alpha: Tensor, table: LatencyCosts, limits: int) -> tuple[Found, ...]:
     """The argmax network, and the most probable ones under ``limits`` limits on latency.
 
     The limits divide the space's whole range of latencies evenly, both ends included. A limit that the argmax

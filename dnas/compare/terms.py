@@ -7,15 +7,14 @@ from math import isclose
 
 from dnas.compare.model import Box, Quality
 from dnas.compare.source import EvaluatorKey, Refinement
-from dnas.costs import Costs
-from latency import LatencyTable
+from dnas.costs import Costs, LatencyCosts
 
 
 @dataclass(frozen=True)
 class Terms:
     """One table, one count of parameters, one quality, one box and one evaluator."""
 
-    table: LatencyTable
+    table: LatencyCosts
     costs: Costs
     quality: Quality
     box: Box

@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dnas.costs import count
+from dnas.costs import LatencyCosts, count
 from dnas.fidelity.correlation import Correlation
 from dnas.runs.evaluator import Evaluation
 from dnas.search.evolution.algorithm import FloatArray
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
-from latency import LatencyTable
 
 LOSS, TOP1 = "one-shot loss", "one-shot top-1"
 
@@ -57,7 +56,7 @@ def one_shot(supernet: str, evaluations: Sequence[Evaluation]) -> list[Predictor
 
 
 def trivial(
-    space: SearchSpace, architectures: Sequence[Architecture], table: LatencyTable | None
+    space: SearchSpace, architectures: Sequence[Architecture], table: LatencyCosts | None
 ) -> list[Predictor]:
     """More parameters, multiply-adds, layers that are no skip, and milliseconds of a table if there is one.
 

@@ -12,12 +12,11 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from dnas.costs import Costs
+from dnas.costs import Costs, LatencyCosts
 from dnas.runs.evaluator import Evaluation
 from dnas.search.evolution.algorithm import FloatArray, IntArray
 from dnas.search.evolution.hypervolume import share_of_box
 from dnas.search.knapsack import Bound, solve
-from latency import LatencyTable
 
 Quality = Literal["loss", "top1"]
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
@@ -38,7 +37,7 @@ class Problem:
         Infeasible: no architecture keeps the bounds; tells what is attainable.
     """
 
-    table: LatencyTable
+    table: LatencyCosts
     costs: Costs
     classes: int
     quality: Quality = "top1"
@@ -110,7 +109,7 @@ class Problem:
         return [totals for limit, totals in pairs if limit is not None]
 
 
-def extremes(table: LatencyTable, costs: Costs) -> dict[str, list[float]]:
+def extremes(table: LatencyCosts, costs: Costs) -> dict[str, list[float]]:
     """[worst, best] of latency (ms) and parameters (more is better) among a space's architectures."""
     least = np.where(table.space.valid, costs.params, np.iinfo(np.int64).max).min(1).sum()
     return {
