@@ -13,7 +13,7 @@ from dnas.fidelity.noise import best_tau
 from dnas.fidelity.predictors import Scored, one_shot, trivial
 from dnas.fidelity.settings import Settings
 from dnas.fidelity.source import Source, StandAlone, Tell
-from dnas.fidelity.standalone import Training
+from dnas.fidelity.standalone import Trainer, Training
 from dnas.fidelity.supernets import Supernet, evaluate, read_supernets
 from dnas.fidelity.table import KnownAccuracies
 from dnas.runs.evaluator import Evaluation
@@ -57,10 +57,15 @@ class Audit:
         return np.array([self.stand_alone[index].top1 for index in self.kept])
 
 
-def audit(settings: Settings, tell: Tell = lambda what, done, of: None) -> Audit:
+def audit(
+    settings: Settings, tell: Tell = lambda what, done, of: None, trainer: Trainer | None = None
+) -> Audit:
     """Draw architectures, evaluate them in every supernet and alone, correlate.
 
     Nobody else may be at work in the output folder.
+
+    Args:
+        trainer: trains them alone; not needed for accuracies that are known.
 
     Raises:
         ValueError: what the settings name cannot be used, or fewer than 3 architectures have an accuracy.
@@ -69,7 +74,7 @@ def audit(settings: Settings, tell: Tell = lambda what, done, of: None) -> Audit
     supernets = read_supernets(settings.checkpoints)
     space = supernets[0].space
     table = None if settings.table is None else load_table(settings.table, space)
-    source = _source(settings, supernets[0])
+    source = _source(settings, supernets[0], trainer)
     architectures = source.sample(settings.architectures, _generator(settings, _SAMPLE))
     evaluations = [evaluate(each, architectures, settings, tell) for each in supernets]
     stand_alone = source.accuracies(architectures, tell)
@@ -98,14 +103,16 @@ def audit(settings: Settings, tell: Tell = lambda what, done, of: None) -> Audit
     )
 
 
-def _source(settings: Settings, supernet: Supernet) -> Source:
+def _source(settings: Settings, supernet: Supernet, trainer: Trainer | None) -> Source:
     if settings.accuracies is not None:
         return KnownAccuracies(settings.accuracies, supernet.space)
-    assert settings.train_config is not None
+    if settings.train_config is None or trainer is None:
+        raise ValueError("An audit that trains needs both train_config and a trainer.")
     # The networks to train are those of the supernet, whatever the config says; --set has the last word.
     overrides = [f"model.stem_stride={supernet.stem_stride}"]
     overrides += [] if settings.epochs is None else [f"trainer.max_epochs={settings.epochs}"]
-    return Training(settings.train_config, [*overrides, *settings.overrides], settings.output, supernet.space)
+    overrides += settings.overrides
+    return Training(settings.train_config, overrides, settings.output, supernet.space, trainer)
 
 
 def _kept(stand_alone: Sequence[StandAlone]) -> np.ndarray:

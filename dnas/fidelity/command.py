@@ -15,6 +15,7 @@ from dnas.fidelity.audit import Audit, audit
 from dnas.fidelity.report import show, write
 from dnas.fidelity.settings import Settings
 from dnas.fidelity.source import Tell
+from dnas.fidelity.standalone import Trainer
 from dnas.support.command import Command
 from dnas.support.devices import DEVICES
 from dnas.support.lock import only_one
@@ -82,10 +83,20 @@ def run(options: argparse.Namespace, console: Console) -> Audit:
     settings = Settings(**vars(options))
     with only_one(settings.output):
         with _progress(Console(stderr=True)) as tell:
-            found = audit(settings, tell)
+            found = audit(settings, tell, _trainer(settings))
         write(found)
     show(found, console)
     return found
+
+
+def _trainer(settings: Settings) -> Trainer | None:
+    """Lightning's where something is to be trained, else none."""
+    if settings.train_config is None:
+        return None
+    # Here the program is put together: no other module of dnas knows Lightning's side, and none waits for it.
+    from lightning_modules.app.stand_alone import StandAloneTrainer
+
+    return StandAloneTrainer()
 
 
 @contextmanager

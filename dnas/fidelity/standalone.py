@@ -1,22 +1,18 @@
 """Training architectures alone, one after the other, as ``dnas fit`` does with a config for retraining.
 
-``dnas`` does not know LightningCLI: ``lightning_modules`` is imported when something is to be trained.
+``dnas`` does not know LightningCLI: whoever asks for an audit hands over a `Trainer`.
 """
 
 from __future__ import annotations
 
 import gc
 import hashlib
-import io
-import logging
 import math
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
-from importlib import import_module
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -30,7 +26,18 @@ from dnas.support.command import is_out_of_memory
 SPLIT = "test"
 # How many architectures are trained, unless told otherwise.
 NUMBER = 24
-_LOGGERS = ("pytorch_lightning", "lightning_fabric")
+
+
+class Trainer(Protocol):
+    """Trains one network; ``lightning_modules.app.stand_alone.StandAloneTrainer`` is one."""
+
+    def find_config(self, name: str) -> Path:
+        """Path of a config, a file or a shipped name; raises FileNotFoundError for neither."""
+
+    def train(
+        self, config: Path, overrides: Sequence[str], architecture: Path, folder: Path
+    ) -> tuple[float, int, Mapping[str, Any] | None]:
+        """Train from scratch, writing into ``folder``; top-1 on the test split, its images, and its data."""
 
 
 class Training:
@@ -43,14 +50,18 @@ class Training:
         config: of ``lightning_modules.classifier.Classifier`` or the like, a file or a shipped name.
         overrides: further ``KEY=VALUE`` for the config.
         folder: where results are kept, and where the present training writes.
+        trainer: trains one of them.
 
     Raises:
         FileNotFoundError: no such config.
     """
 
-    def __init__(self, config: str, overrides: Sequence[str], folder: Path, space: SearchSpace) -> None:
+    def __init__(
+        self, config: str, overrides: Sequence[str], folder: Path, space: SearchSpace, trainer: Trainer
+    ) -> None:
         self._space, self._config, self._overrides = space, config, tuple(overrides)
-        self._file = _lightning("app.resources").find_config(config)
+        self._trainer = trainer
+        self._file = trainer.find_config(config)
         self._sha256 = hashlib.sha256(self._file.read_bytes()).hexdigest()
         self._folder = folder / "training"
         self.store = TrainingStore(folder, {"config": self._sha256, "overrides": overrides}, space)
@@ -101,39 +112,5 @@ class Training:
         # What a killed training has left behind.
         shutil.rmtree(self._folder, ignore_errors=True)
         file = architecture.save(self._folder / "architecture.json")
-        arguments = [
-            "fit",
-            f"--config={self._file}",
-            "--trainer.enable_progress_bar=false",
-            "--trainer.enable_model_summary=false",
-            *(f"--{override}" for override in self._overrides),
-            f"--model.architecture={file}",
-            f"--run_folder={self._folder / 'run'}",
-        ]
-        with _quiet():
-            cli = _lightning("app.lightning_command").run_lightning(arguments)
-            cli.trainer.test(cli.model, datamodule=cli.datamodule)
-        return StandAlone(
-            cli.trainer.callback_metrics["test_top1"].item(),
-            images=len(cli.trainer.test_dataloaders.dataset),
-            data=_lightning("provenance").describe_data(cli.datamodule),
-        )
-
-
-def _lightning(module: str) -> Any:
-    return import_module(f"lightning_modules.{module}")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Without what Lightning tells about every single training; warnings and errors remain."""
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
-    try:
-        with _lightning("app.quiet").without_noise(), redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+        top1, images, data = self._trainer.train(self._file, self._overrides, file, self._folder / "run")
+        return StandAlone(top1, images=images, data=data)

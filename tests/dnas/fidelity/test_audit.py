@@ -17,6 +17,7 @@ from dnas.runs.checkpoint_file import read_supernet
 from dnas.runs.one_shot import OneShotEvaluator
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
+from lightning_modules.app.stand_alone import StandAloneTrainer
 
 Make = Callable[..., Settings]
 
@@ -117,7 +118,10 @@ def test_networks_are_trained_as_they_stand_in_the_supernet(
     monkeypatch.setattr("lightning_modules.app.lightning_command.run_lightning", stop)
     for _ in range(2):
         with pytest.raises(Stop):
-            audit(make_settings(tmp_path, overrides=("trainer.max_epochs=7",), epochs=3))
+            audit(
+                make_settings(tmp_path, overrides=("trainer.max_epochs=7",), epochs=3),
+                trainer=StandAloneTrainer(),
+            )
     (first, second) = asked
     assert first == second and first[0] == "fit"
     assert "--model.stem_stride=2" in first
@@ -134,9 +138,14 @@ def test_a_known_architecture_of_another_space(make_settings: Make, tmp_path: Pa
 
 def test_more_than_there_are(make_settings: Make, tmp_path: Path, known_file: Path) -> None:
     with pytest.raises(ValueError, match="tiny has only 48 architectures, 49"):
-        audit(make_settings(tmp_path, architectures=49))
+        audit(make_settings(tmp_path, architectures=49), trainer=StandAloneTrainer())
     with pytest.raises(ValueError, match="only 20 architectures are known, 21"):
         audit(make_settings(tmp_path, accuracies=known_file, architectures=21))
+
+
+def test_an_audit_that_trains_needs_a_trainer(make_settings: Make, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="needs both train_config and a trainer"):
+        audit(make_settings(tmp_path))
 
 
 def test_distinct_architectures_of_the_space(known_audit: Audit) -> None:

@@ -16,6 +16,7 @@ from dnas.fidelity.standalone import Training
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 from lightning_modules.app.lightning_command import run_lightning
+from lightning_modules.app.stand_alone import StandAloneTrainer
 
 QUICK = ["data.resolution=8", "trainer.limit_train_batches=3", "trainer.limit_val_batches=1"]
 Make = Callable[..., Training]
@@ -25,7 +26,7 @@ Make = Callable[..., Training]
 def make(alone: Path, tiny_space: SearchSpace) -> Make:
     def training(*overrides: str) -> Training:
         options = [*QUICK, "trainer.max_epochs=1", *overrides]
-        return Training("digits/train.yaml", options, alone / "out", tiny_space)
+        return Training("digits/train.yaml", options, alone / "out", tiny_space, StandAloneTrainer())
 
     return training
 
@@ -80,9 +81,9 @@ def test_what_decides_a_training_keeps_results_apart(
     paths = {make().store.path, make("data.seed=1").store.path}
     mine = alone / "mine.yaml"
     mine.write_text("trainer: {max_epochs: 1}\n")
-    paths.add(Training(str(mine), [], alone / "out", tiny_space).store.path)
+    paths.add(Training(str(mine), [], alone / "out", tiny_space, StandAloneTrainer()).store.path)
     mine.write_text("trainer: {max_epochs: 2}\n")
-    paths.add(Training(str(mine), [], alone / "out", tiny_space).store.path)
+    paths.add(Training(str(mine), [], alone / "out", tiny_space, StandAloneTrainer()).store.path)
     assert len(paths) == 4
     assert make().describe()["overrides"][-1] == "trainer.max_epochs=1"
 
@@ -125,4 +126,4 @@ def test_a_mistake_in_the_config_is_no_failed_training(make: Make, tiny_space: S
         training.accuracies([Architecture(tiny_space, (0, 0, 0))], quiet)
     assert not training.store.path.exists()
     with pytest.raises(FileNotFoundError, match=r"no config 'none\.yaml'"):
-        Training("none.yaml", [], training.store.path.parent, tiny_space)
+        Training("none.yaml", [], training.store.path.parent, tiny_space, StandAloneTrainer())
