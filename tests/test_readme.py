@@ -61,6 +61,7 @@ def test_commands_run_in_their_order(tmp_path):
         assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
 
 
+@pytest.mark.slow
 def test_python_snippets_run_and_print_what_they_say(tmp_path):
     snippets = [text for language, text in BLOCKS if language == "python"]
     assert snippets

@@ -73,6 +73,7 @@ def test_spaces_costs_and_tables_import_nothing_heavy(code: str) -> None:
     assert imported(code) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Network", "Supernet"])
 def test_a_network_imports_torch_but_no_training(name: str) -> None:
     assert set(imported(f"import dnas; dnas.{name}")) <= {"torch", "torchvision"}
@@ -88,6 +89,7 @@ def test_an_expected_cost_needs_torch_alone() -> None:
     assert imported(code) == ["torch"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", dnas.__all__)
 def test_every_public_name_is_there_in_a_new_process(name: str) -> None:
     imported(f"import dnas; assert {name!r} in dir(dnas); dnas.{name}; from dnas import {name} as again")

@@ -40,6 +40,7 @@ def fit(make_trainer, tmp_path):
     return run
 
 
+@pytest.mark.slow
 def test_learns_digits(architecture_file, fit):
     pl.seed_everything(0)
     model = Classifier(str(architecture_file), 10, stem_stride=1, optimizer=SGD)

@@ -248,6 +248,7 @@ def test_fair_sampling_of_a_space_that_does_not_divide(
         fit(make_one_shot(masks=StrictlyFair()), tmp_path)
 
 
+@pytest.mark.slow
 def test_fit_on_the_command_line(run_cli: Any, tiny_space_file: Path, tmp_path: Path) -> None:
     done = run_cli(
         "fit",

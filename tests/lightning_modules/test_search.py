@@ -253,6 +253,7 @@ def test_gradient_norms_are_clipped(
         assert norms[1] == pytest.approx(limit, rel=1e-2)
 
 
+@pytest.mark.slow
 def test_mixed_precision_keeps_alpha_in_float32(make_search: MakeSearch, fit: Fit, tmp_path: Path) -> None:
     search, types = make_search(), []
     search.supernet.register_forward_hook(lambda module, inputs, output: types.append(output.dtype))

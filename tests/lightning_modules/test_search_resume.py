@@ -113,8 +113,12 @@ def fit_three_epochs(fit: Fit) -> Fit:
     ("options", "press", "stops_at"),
     [
         pytest.param({}, Press("on_train_batch_end", 1, 2), (1, 3), id="between two steps"),
-        pytest.param({}, Press("on_before_optimizer_step", 1, 1), (1, 2), id="within a step"),
-        pytest.param({}, Press("on_validation_batch_start", 0, 4), (1, 0), id="in validation"),
+        pytest.param(
+            {}, Press("on_before_optimizer_step", 1, 1), (1, 2), id="within a step", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            {}, Press("on_validation_batch_start", 0, 4), (1, 0), id="in validation", marks=pytest.mark.slow
+        ),
         # 5 batches make steps of 2, 2 and 1: the interrupt waits for the second of a pair.
         pytest.param({"accumulate": 2}, Press("on_train_batch_end", 1, 0), (1, 2), id="accumulating"),
         pytest.param(
@@ -160,6 +164,7 @@ def test_resumed_from_the_end_of_an_epoch_equals_uninterrupted(
     assert_same_end(tmp_path / "resumed.ckpt", tmp_path / "whole.ckpt")
 
 
+@pytest.mark.slow
 def test_ctrl_c_on_the_command_line(
     tiny_flags: list[str], environment: dict[str, str], run_cli: Any, tmp_path: Path
 ) -> None:

@@ -139,6 +139,7 @@ def test_all_types_in_one_layer(sharing: str) -> None:
         torch.testing.assert_close(block(x, weights, range(count)), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TYPES)
 def test_onnx_runtime_computes_what_pytorch_does(name: str, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")

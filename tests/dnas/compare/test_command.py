@@ -116,6 +116,7 @@ def test_hypervolume_of_a_single_network_by_hand(
     assert found.box == Box((math.log(10), 0.0), (slow, fast), (least, most))
 
 
+@pytest.mark.slow
 def test_a_search_checkpoint_gets_a_front_and_its_accuracies(
     run: Run,
     write_refined: Write,
@@ -145,6 +146,7 @@ def test_a_search_checkpoint_gets_a_front_and_its_accuracies(
     assert method.cost.evaluations == 0
 
 
+@pytest.mark.slow
 def test_what_refine_writes_is_what_compare_reads(
     run: Run, one_shot_checkpoint: Path, search_checkpoint: Path, tiny_table_file: Path, tmp_path: Path
 ) -> None:
@@ -320,6 +322,7 @@ assert not loaded, loaded
 """
 
 
+@pytest.mark.slow
 def test_the_command_needs_no_lightning(write_refined: Write, tiny_table_file: Path, tmp_path: Path) -> None:
     folder = write_refined("a")
     options = ["--run", f"a={folder}", "--table", tiny_table_file, "--output", tmp_path / "out"]

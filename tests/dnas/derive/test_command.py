@@ -275,6 +275,7 @@ assert not loaded, loaded
 """
 
 
+@pytest.mark.slow
 def test_the_command_needs_no_lightning(search_checkpoint: Path, tmp_path: Path) -> None:
     options = ["--checkpoint", str(search_checkpoint), "--output", str(tmp_path / "out"), "--no-accuracy"]
     done = subprocess.run([sys.executable, "-c", WITHOUT_LIGHTNING, *options], capture_output=True, text=True)

@@ -46,6 +46,7 @@ def changed(checkpoint: Path, folder: Path, change: Callable[[dict], object]) ->
     return folder / "changed.ckpt"
 
 
+@pytest.mark.slow
 def test_a_trained_network(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "new" / "model.onnx"
     assert main(["--checkpoint", str(checkpoint), "--output", str(output), "--any-batch"]) == output
@@ -67,6 +68,7 @@ def test_weights_are_those_of_the_checkpoint(checkpoint: Path) -> None:
         torch.testing.assert_close(value, content["state_dict"][f"network.{name}"])
 
 
+@pytest.mark.slow
 def test_a_file_has_convolutions_and_nothing_of_a_supernet(tmp_path: Path) -> None:
     output = tmp_path / "model.onnx"
     main(["--architecture", "moga_a", "--resolution", "64", "--output", str(output)])
@@ -130,6 +132,7 @@ def test_an_unknown_normalisation(checkpoint: Path, tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_the_same_command_writes_the_same_file(tmp_path: Path) -> None:
     files = [tmp_path / f"{number}.onnx" for number in range(2)]
     for file in files:

@@ -53,6 +53,7 @@ def kill_after_first_training(arguments: list[str], output: Path) -> None:
         process.send_signal(signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_trained_killed_continued_and_read_back(
     training: list[str], alone: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

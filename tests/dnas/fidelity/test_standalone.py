@@ -60,6 +60,7 @@ def test_it_is_what_the_commands_find_and_found_once(
     assert make().accuracies([architecture], quiet) == [result]
 
 
+@pytest.mark.slow
 def test_trainings_do_not_gather_in_memory(make: Make, tiny_space: SearchSpace) -> None:
     def alive() -> int:
         return sum(issubclass(type(each), LightningDataModule) for each in gc.get_objects())

@@ -78,6 +78,7 @@ def test_estimates_are_what_a_fresh_process_takes(sharing: str) -> None:
     assert all(estimated == pytest.approx(real, rel=0.2) for estimated, real in pairs.values()), pairs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sharing", SHARINGS)
 @pytest.mark.parametrize("plan", PLANS)
 def test_kept_is_what_autograd_really_keeps(space: SearchSpace, make: Any, sharing: str, plan: str) -> None:
@@ -102,6 +103,7 @@ def test_kept_is_what_autograd_really_keeps(space: SearchSpace, make: Any, shari
     assert kept == pytest.approx(real, rel=0.1) if plan == "none" else kept >= real * 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sharing", SHARINGS)
 @pytest.mark.parametrize("plan", PLANS)
 def test_memory_grows_by_the_same_with_every_image(rehearsals: Any, sharing: str, plan: str) -> None:
@@ -128,6 +130,7 @@ def test_parts_add_up(rehearsals: Any, space: SearchSpace) -> None:
     assert parts.parameters + parts.gradients + parts.optimizer + parts.activations == parts.peak
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("optimizer", "copies"),
     [
@@ -144,11 +147,13 @@ def test_the_optimisers_own_state(make: Any, space: SearchSpace, optimizer: Any,
     assert state == pytest.approx(copies * weights, rel=0.05)
 
 
+@pytest.mark.slow
 def test_half_precision_keeps_about_half(make: Any, rehearsals: Any) -> None:
     half = Rehearsal(make(sharing="entangled", precision="bf16-mixed", device="cuda")).measure(64, "none")
     assert 0.4 < half.kept / rehearsals["entangled"].measure(64, "none").kept < 0.7
 
 
+@pytest.mark.slow
 def test_fewer_paths_need_less(make: Any) -> None:
     peaks = [estimate(make(masks), 64).peak for masks in (SoftGumbel(), TwoPath(), UniformPath())]
     assert peaks[0] > peaks[1] > peaks[2]
@@ -156,6 +161,7 @@ def test_fewer_paths_need_less(make: Any) -> None:
     assert estimate(make(HardGumbel(all_paths=True)), 64).peak == peaks[0]
 
 
+@pytest.mark.slow
 def test_a_bilevel_step_takes_what_its_heavier_half_takes(make: Any, space: SearchSpace) -> None:
     weights, alpha = plan_passes(space, UniformPath(), SoftGumbel())
     assert weights.weights_learn and not weights.alpha_learns
@@ -196,6 +202,7 @@ def test_nothing_outside_is_changed(make: Any) -> None:
     assert type(torch.zeros(1)) is Tensor
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [1.3, 2.0, 7.7])
 def test_the_largest_batch_fits_and_its_neighbour_does_not(rehearsals: Any, share: float) -> None:
     rehearsal = rehearsals["independent"]
@@ -205,6 +212,7 @@ def test_the_largest_batch_fits_and_its_neighbour_does_not(rehearsals: Any, shar
     assert rehearsal.measure(batch, "none").peak <= 0.9 * free < rehearsal.measure(batch + 8, "none").peak
 
 
+@pytest.mark.slow
 def test_the_cheapest_plan_that_takes_enough_images(rehearsals: Any) -> None:
     rehearsal = rehearsals["entangled"]
     ask = partial(choose, rehearsal.setting, rehearsal=rehearsal)
@@ -266,6 +274,7 @@ def test_free_memory_respects_control_groups(tmp_path: Path, monkeypatch: pytest
     assert free_bytes("cpu") > 2**20
 
 
+@pytest.mark.slow
 def test_the_command_prints_every_plan(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, space: SearchSpace
 ) -> None:

@@ -13,6 +13,8 @@ from torch import Tensor
 from dnas.nn.supernet import Supernet
 from dnas.space import SearchSpace
 
+pytestmark = pytest.mark.slow
+
 WIDTHS = (8, 10, 12)
 
 

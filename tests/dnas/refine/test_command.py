@@ -48,6 +48,7 @@ def test_it_prints_the_front_and_what_it_cost(
     assert "Continued from generation 2" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_two_processes_find_the_same_as_one(arguments: list[str], tmp_path: Path) -> None:
     one = run("-m", "dnas.refine", *arguments, "--output", str(tmp_path / "one"))
     assert one.returncode == 0, one.stderr

@@ -202,6 +202,7 @@ def _refine_until(settings: Settings, events: int, told: Path) -> None:
     told.write_text(str(counted))
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_it_loses_nothing(
     finished: Path, make_settings: MakeSettings, tmp_path: Path
 ) -> None:

@@ -227,6 +227,7 @@ def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"dnas {dnas.__version__}\n"
 
 
+@pytest.mark.slow
 def test_a_first_look_is_clean_and_runs_started_together_do_not_meet(
     tiny_flags: list[str], environment: dict[str, str], tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ Fit = Callable[..., pl.Trainer]
 DENSE = {"weights": {"masks": SoftGumbel()}, "alpha": {"masks": SoftGumbel()}}
 
 
+@pytest.mark.slow
 def test_compiled_layers_learn_as_plain_ones(make_search: MakeSearch, fit: Fit, tmp_path: Path) -> None:
     plain, compiled = (make_search(**DENSE) for _ in range(2))
     compiled.load_state_dict(plain.state_dict())

@@ -87,6 +87,7 @@ def test_auto_takes_what_the_data_allow(
     assert "for a step of 64 images (checkpointing none)" in told
 
 
+@pytest.mark.slow
 def test_auto_takes_what_memory_allows(
     fit: Fit,
     dense: Any,
@@ -115,6 +116,7 @@ def test_auto_begins_with_the_models_plan(fit: Fit, make_search: MakeSearch, tmp
     assert {block.checkpointing for block in search.supernet.mixed_blocks()} == {"block"}
 
 
+@pytest.mark.slow
 def test_a_resumed_search_keeps_its_batch(
     fit: Fit,
     make_search: MakeSearch,
@@ -144,6 +146,7 @@ def test_auto_that_finds_no_batch_says_why(
         fit(make_search(), tmp_path, data={"batch_size": "auto"}, precision="64-true")
 
 
+@pytest.mark.slow
 def test_auto_on_the_command_line_and_without_a_search(
     tiny_flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

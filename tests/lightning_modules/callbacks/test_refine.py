@@ -52,6 +52,7 @@ def test_a_search_seeds_its_refinement(
     assert (first == search.relaxation.best().indices) or not seeded
 
 
+@pytest.mark.slow
 def test_on_the_command_line(tiny_flags: list[str], run_cli: Any, tmp_path: Path) -> None:
     callback = ["--trainer.callbacks+=lightning_modules.callbacks.RefineAfterFit"]
     options = ["population=4", "generations=1", "recalibration_batches=1"]

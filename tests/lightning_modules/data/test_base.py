@@ -247,12 +247,14 @@ def processes(*arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, str(script), *arguments])
 
 
+@pytest.mark.slow
 def test_processes_of_a_group_get_disjoint_equal_shares(tmp_path: Path) -> None:
     group = [processes("group", str(tmp_path), rank) for rank in "01"]
     assert [process.wait(timeout=300) for process in group] == [0, 0]
     assert_disjoint_equal_shares(tmp_path)
 
 
+@pytest.mark.slow
 def test_processes_of_a_trainer_get_disjoint_equal_shares(tmp_path: Path) -> None:
     assert processes("trainer", str(tmp_path)).wait(timeout=300) == 0
     assert_disjoint_equal_shares(tmp_path)

@@ -218,6 +218,7 @@ def make(root: Path, results: Any) -> None:
     results.put(colours(cache(root)))
 
 
+@pytest.mark.slow
 def test_processes_at_the_same_time_all_get_it(root: Path) -> None:
     context = multiprocessing.get_context("spawn")
     results = context.Queue()

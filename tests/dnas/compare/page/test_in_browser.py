@@ -13,6 +13,8 @@ from dnas.compare.model import Comparison
 from dnas.compare.page import write_report
 from dnas.space import SearchSpace
 
+pytestmark = pytest.mark.slow
+
 Make = Callable[..., Comparison]
 DESKTOP, PHONE = 1280, 390
 

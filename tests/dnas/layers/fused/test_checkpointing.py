@@ -131,6 +131,7 @@ def saved_bytes(net: Supernet, mask: Tensor) -> int:
     return sum(kept.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sharing", ["independent", "entangled"])
 def test_plans_keep_less_and_less(sharing: str) -> None:
     space = SearchSpace.load("moga").adapt(resolution=32)

@@ -86,6 +86,7 @@ def test_without_networks(run_measure: Run, capsys: pytest.CaptureFixture[str]) 
     assert "no whole network was measured" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 def test_ctrl_c_ends_with_one_message(space_file: Path, tmp_path: Path) -> None:
     output = tmp_path / "table.csv"
