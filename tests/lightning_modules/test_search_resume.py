@@ -120,7 +120,13 @@ def fit_three_epochs(fit: Fit) -> Fit:
             {}, Press("on_validation_batch_start", 0, 4), (1, 0), id="in validation", marks=pytest.mark.slow
         ),
         # 5 batches make steps of 2, 2 and 1: the interrupt waits for the second of a pair.
-        pytest.param({"accumulate": 2}, Press("on_train_batch_end", 1, 0), (1, 2), id="accumulating"),
+        pytest.param(
+            {"accumulate": 2},
+            Press("on_train_batch_end", 1, 0),
+            (1, 2),
+            id="accumulating",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             {"accumulate": 2, "bilevel": False}, Press("on_train_batch_end", 1, 2), (1, 4), id="single-level"
         ),

@@ -28,6 +28,7 @@ def final(trainer: pl.Trainer) -> dict[str, float]:
     return history[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bilevel", [True, False])
 @pytest.mark.parametrize("masks", [SoftGumbel(), HardGumbel(), TwoPath()], ids=lambda m: type(m).__name__)
 def test_without_cross_entropy_the_cheapest_architecture_wins(

@@ -78,6 +78,7 @@ def test_a_file_has_convolutions_and_nothing_of_a_supernet(tmp_path: Path) -> No
     assert 4 * params < output.stat().st_size < 4 * params + 400_000
 
 
+@pytest.mark.slow
 def test_grouped_and_shuffled_blocks(tmp_path: Path) -> None:
     space = SearchSpace.load("fbnet")
     file = Architecture.random(space, np.random.default_rng(0)).save(tmp_path / "architecture.json")
@@ -99,6 +100,7 @@ def test_stock_convolutions_compute_the_same(get_space: Callable[[str], SearchSp
     )
 
 
+@pytest.mark.slow
 def test_pixels_are_normalised_in_the_file(checkpoint: Path, tmp_path: Path) -> None:
     def write(name: str, *more: str) -> Path:
         return main(["--checkpoint", str(checkpoint), "--output", str(tmp_path / name), *more])
@@ -173,6 +175,7 @@ def test_nothing_is_written_that_computes_something_else(checkpoint: Path, tmp_p
     assert not list(folder.iterdir())
 
 
+@pytest.mark.slow
 def test_a_faulty_exporter_is_found_out(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

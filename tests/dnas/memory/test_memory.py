@@ -194,6 +194,7 @@ def test_the_heaviest_choices_are_planned_for(space: SearchSpace) -> None:
     assert names == ["wide_k3_se", "wide_k3_se", "wide_k3_se", "half_k7_se"]
 
 
+@pytest.mark.slow
 def test_nothing_outside_is_changed(make: Any) -> None:
     torch.manual_seed(0)
     state = torch.get_rng_state()
@@ -243,6 +244,7 @@ def test_mistakes_are_told_together(make: Any) -> None:
         estimate(make(), 8, "some")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("masks", [SoftGumbel(), TwoPath(), UniformPath()], ids=lambda m: type(m).__name__)
 @pytest.mark.parametrize("batch", [1, 64])
 def test_the_bound_is_above_every_estimate(make: Any, masks: MaskStrategy, batch: int) -> None:

@@ -125,6 +125,7 @@ def test_moved_weights_are_captured_again(space: SearchSpace, captures: list[int
     assert captures == [len(space)] * 2
 
 
+@pytest.mark.slow
 def test_copies_have_no_graphs_of_the_original(space: SearchSpace, captures: list[int]) -> None:
     plain, captured = make_pair(space, "independent")
     train(plain), train(captured)

@@ -104,6 +104,7 @@ def test_a_checkpoint_callback_of_the_user_replaces_ours(fit: Any) -> None:
     assert Path(checkpoint.best_model_path).name == "mine.ckpt"
 
 
+@pytest.mark.slow
 def test_validate_and_test_read_a_checkpoint(fit: Any, tiny_flags: list[str]) -> None:
     last = Path(fit("--run_folder=one", "--trainer.max_epochs=1").trainer.default_root_dir)
     flags = [flag for flag in tiny_flags[1:] if "max_epochs" not in flag]
@@ -174,6 +175,7 @@ def test_a_run_folder_in_use_is_refused(tiny_flags: list[str], tmp_path: Path, m
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
 
 
+@pytest.mark.slow
 def test_the_config_of_a_run_is_good_for_another(fit: Any, tmp_path: Path) -> None:
     fit("--run_folder=mine", "--trainer.max_epochs=1")
     before = {path: path.read_bytes() for path in (tmp_path / "mine").rglob("*.*")}

@@ -62,6 +62,7 @@ def test_small_steps_are_not_talked_about(
     assert "Memory: " not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_large_steps_are_estimated_before_training(
     fit: Fit,
     dense: Any,
@@ -77,6 +78,7 @@ def test_large_steps_are_estimated_before_training(
     assert "--data.batch_size 16." in told
 
 
+@pytest.mark.slow
 def test_auto_takes_what_the_data_allow(
     fit: Fit, make_search: MakeSearch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -110,6 +112,7 @@ def test_auto_takes_what_memory_allows(
     assert {block.checkpointing for block in dense.supernet.mixed_blocks()} < {"choice", "block"}
 
 
+@pytest.mark.slow
 def test_auto_begins_with_the_models_plan(fit: Fit, make_search: MakeSearch, tmp_path: Path) -> None:
     search = make_search(checkpointing="block")
     fit(search, tmp_path, data={"batch_size": "auto"})
