@@ -127,7 +127,8 @@ def _is_number(checker: TypeChecker, value: object) -> bool:
 def _say(where: Place, error: Any) -> str:
     place = _dotted(where)
     if error.validator == "oneOf":
-        return f"{place}: {error.instance!r} must give 'expansion' and 'kernel', or 'skip: true' alone"
+        hint = f" ('type' needs format: {FORMATS[-1]})" if "type" in error.instance else ""
+        return f"{place}: {error.instance!r} must give 'expansion' and 'kernel', or 'skip: true' alone{hint}"
     if error.validator == "not":
         return f"{place}: {error.instance!r} must be odd"
     if error.validator in {"contains", "maxContains"}:

@@ -106,6 +106,7 @@ def _expanded_conv(found: Mapping[str, str]) -> Key:
     return _shape(
         input_size=size,
         in_channels=channels,
+        type="inverted_residual",
         hidden=hidden,
         out_channels=out,
         kernel=kernel,
@@ -148,6 +149,7 @@ def _fbnet(found: Mapping[str, str]) -> Key:
         return _shape(**shape, type="skip")
     return _shape(
         **shape,
+        type="inverted_residual",
         hidden=channels * number["exp"],
         kernel=number["kernel"],
         groups=number["group"],

@@ -33,6 +33,16 @@ layers:
 head:
   - {type: pool}
 """
+MIXED = {
+    **yaml.safe_load(GOOD),
+    "format": "dnas-space/2",
+    "choices": {
+        "a": {"expansion": 2, "kernel": 3},
+        "b": {"type": "universal_inverted_bottleneck", "expansion": 2, "start": 3},
+        "c": {"type": "bottleneck"},
+        "d": {"type": "skip"},
+    },
+}
 
 
 def refusal(text: str | bytes) -> str:
@@ -177,7 +187,7 @@ VALUES = st.recursive(
 )
 
 
-@given(data=st.data(), base=st.sampled_from([MOGA, FBNET]), edits=st.integers(1, 3))
+@given(data=st.data(), base=st.sampled_from([MOGA, FBNET, MIXED]), edits=st.integers(1, 3))
 @settings(max_examples=120, deadline=None)
 def test_any_mutation_loads_or_is_a_space_error(
     data: st.DataObject, base: dict[str, Any], edits: int
@@ -217,3 +227,59 @@ def test_any_damage_to_the_text_loads_or_is_a_space_error(data: st.DataObject) -
     text = GOOD[:start] + data.draw(st.text(max_size=4)) + GOOD[end:]
     with suppress(SpaceError):
         assert SearchSpace.from_dict(parse(text, "own.yaml")).size >= 1
+
+
+def version_2(**choices: Any) -> dict[str, Any]:
+    return {**yaml.safe_load(GOOD), "format": "dnas-space/2", "choices": choices}
+
+
+@pytest.mark.parametrize(
+    ("choice", "problem"),
+    [
+        ({"type": "nosuch"}, "choices.a.type: no block type 'nosuch'; known are inverted_residual, skip, "),
+        ({"type": None}, "choices.a.type: no block type None"),
+        ({"type": ["conv"]}, r"choices.a.type: no block type \['conv'\]"),
+        ({}, "choices.a: 'kernel' is a required property"),
+        ({"type": "conv", "kernel": 4}, "choices.a.kernel: 4 must be odd"),
+        ({"type": "conv", "kernel": 3.0}, "choices.a.kernel: 3.0 is not of type 'integer'"),
+        ({"type": "skip", "expansion": 3}, "choices.a: Additional properties are not allowed"),
+        (
+            {"type": "bottleneck", "expansion": float("nan")},
+            "choices.a.expansion: nan is not of type 'number'",
+        ),
+        ({"skip": True}, r"choices.a: Additional properties are not allowed \('skip' was unexpected\)"),
+        (3, "choices.a: 3 is not of type 'object'"),
+    ],
+)
+def test_options_of_a_type_are_checked_by_its_schema(choice: Any, problem: str) -> None:
+    with pytest.raises(SpaceError, match=problem):
+        SearchSpace.from_dict(version_2(a=choice))
+
+
+def test_a_type_says_where_it_cannot_stand() -> None:
+    feed_forward = {"type": "universal_inverted_bottleneck", "expansion": 2}
+    definition = version_2(a=feed_forward, b={"expansion": 2, "kernel": 3})
+    definition["layers"] = [{"out": 8, "stride": stride, "activation": "relu"} for stride in (1, 2)]
+    with pytest.raises(
+        SpaceError, match=r"layers\[1\]: a has no depthwise convolution that could have stride 2"
+    ):
+        SearchSpace.from_dict(definition)
+    definition["layers"][1]["choices"] = ["b"]
+    layer = SearchSpace.from_dict(definition).layers[0]
+    assert [op.type for op in layer.choices[0].ops(layer)] == ["conv", "conv", "add"]
+
+
+def test_types_need_version_2() -> None:
+    definition = {**version_2(a={"type": "conv", "kernel": 3}), "format": "dnas-space/1"}
+    with pytest.raises(SpaceError, match=r"\('type' needs format: dnas-space/2\)"):
+        SearchSpace.from_dict(definition)
+
+
+@pytest.mark.parametrize("name", ["moga", "fbnet"])
+def test_both_versions_describe_the_same_networks(name: str) -> None:
+    space = SearchSpace.load(name)
+    definition = space.to_dict()
+    for choice, options in definition["choices"].items():
+        definition["choices"][choice] = {"type": "skip"} if options.get("skip") else options
+    again = SearchSpace.from_dict({**definition, "format": "dnas-space/2"})
+    assert again.layers == space.layers and again.stem == space.stem and again.head == space.head
