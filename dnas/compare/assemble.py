@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 
-from dnas.compare.agreement import (
-    all_pairs,
-    alpha_against_choices,
-    as_matrix,
-    choice_frequencies,
-    mean_probabilities,
-)
-from dnas.compare.attainment import attainment
-from dnas.compare.budgets import best_within, default_budgets
 from dnas.compare.estimate import estimate, mean_cost
 from dnas.compare.finding import find
 from dnas.compare.fronts import Evaluations, front, make_points, volume
+from dnas.compare.measures import (
+    all_pairs,
+    alpha_against_choices,
+    as_matrix,
+    attainment,
+    best_within,
+    choice_frequencies,
+    default_budgets,
+    mean_probabilities,
+)
 from dnas.compare.model import AlphaAgainstChoices, Comparison, Evaluator, Method, Run, Table
 from dnas.compare.notes import make_notes
 from dnas.compare.source import Source, Sources

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dnas.compare.attainment import attainment
 from dnas.compare.estimate import estimate
 from dnas.compare.fronts import make_box
+from dnas.compare.measures import attainment
 from dnas.compare.model import (
     Agreement,
     AlphaAgainstChoices,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dnas.compare.agreement import agree
+from dnas.compare.measures import agree
 from dnas.compare.model import AlphaAgainstChoices, Box, Budget, Comparison, Evaluator, Method, Point, Table
 from dnas.space import SearchSpace
 

@@ -8,8 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dnas.compare.agreement import agree
-from dnas.compare.budgets import best_within
+from dnas.compare.measures import agree, best_within
 from dnas.compare.model import AlphaAgainstChoices, Box, Comparison, Evaluator, Method, Point, Quality, Table
 from dnas.compare.tables import csv_files, summary_table
 from dnas.derive.text import to_text
