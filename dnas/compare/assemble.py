@@ -7,7 +7,6 @@ from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 
 from dnas.compare.estimate import estimate, mean_cost
-from dnas.compare.finding import find
 from dnas.compare.fronts import Evaluations, front, make_points, volume
 from dnas.compare.measures import (
     all_pairs,
@@ -20,7 +19,7 @@ from dnas.compare.measures import (
     mean_probabilities,
 )
 from dnas.compare.model import AlphaAgainstChoices, Comparison, Evaluator, Method, Run, Table
-from dnas.compare.notes import make_notes
+from dnas.compare.sentences import make_finding, make_notes
 from dnas.compare.source import Source, Sources
 from dnas.compare.terms import Terms
 
@@ -49,7 +48,7 @@ def assemble(
     space, table = terms.table.space, terms.table
     return Comparison(
         title=title or f"Searches of the space {space.name} compared",
-        finding=find(methods),
+        finding=make_finding(methods),
         space=space.to_dict(),
         table=Table(table.name, table.kind, table.sha256, table.describe()),
         evaluator=evaluator,
