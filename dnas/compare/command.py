@@ -16,7 +16,7 @@ from dnas import blocks
 from dnas.compare.assemble import assemble
 from dnas.compare.figures import write_comparison_figures
 from dnas.compare.files import RunError
-from dnas.compare.fronts import make_box
+from dnas.compare.fronts import make_box, sweep
 from dnas.compare.judging import (
     Judge,
     choose_judge,
@@ -29,7 +29,6 @@ from dnas.compare.model import Comparison
 from dnas.compare.page import write_report
 from dnas.compare.reading import published, read_sources
 from dnas.compare.source import Source, Sources
-from dnas.compare.sweep import sweep
 from dnas.compare.tables import csv_files, summary_table
 from dnas.compare.terms import Terms
 from dnas.costs import count

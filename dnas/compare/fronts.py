@@ -1,12 +1,14 @@
-"""Fronts under one table: what architectures cost, which are on the front, and the volume it dominates."""
+"""What runs found as points and fronts under one table: the sweep of alpha, costs, hypervolumes."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from dnas.compare.model import Box, Point, Quality
 from dnas.compare.source import Found
@@ -15,6 +17,9 @@ from dnas.refine.problem import extremes
 from dnas.runs.evaluator import Evaluation
 from dnas.search.evolution.hypervolume import share_of_box
 from dnas.search.evolution.pareto import non_dominated
+from dnas.search.gradient.derivation import most_probable
+from dnas.search.knapsack import Bound
+from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 
 FloatArray = npt.NDArray[np.float64]
@@ -87,3 +92,27 @@ def _values(points: Sequence[Point], quality: Quality) -> FloatArray:
     """(n, 3) quality, latency, parameters."""
     rows = [(getattr(point, quality), point.latency_ms, point.params) for point in points]
     return np.array(rows, dtype=np.float64).reshape(len(rows), 3)
+
+
+def sweep(space: SearchSpace, alpha: Tensor, table: LatencyCosts, limits: int) -> tuple[Found, ...]:
+    """A front from alpha: the argmax network, and the most probable ones under ``limits`` limits on latency.
+
+    FBNet (arXiv 1812.03443) gets networks of several latencies by searching again with another target; one
+    search gives them by deriving under bounds, exactly (see ``dnas.search.knapsack``).
+
+    The limits divide the space's whole range of latencies evenly, both ends included. A limit that the argmax
+    network breaks is an upper one, another is a lower one: as an upper one it would give the argmax again.
+
+    Returns:
+        Distinct networks, each named after the first limit that gave it, the argmax first.
+    """
+    likeliest = most_probable(space, alpha).architecture
+    turn = table.latency_ms(likeliest)
+    names = {likeliest: "argmax"}
+    cheapest, dearest = table.latency_ms(table.cheapest()), table.latency_ms(table.dearest())
+    for limit in np.linspace(cheapest, dearest, limits).tolist():
+        sense: Literal["at_most", "at_least"] = "at_most" if limit < turn else "at_least"
+        bound = Bound("latency", table.ms, limit, sense, table.fixed_ms, "ms")
+        derived = most_probable(space, alpha, [bound])
+        names.setdefault(derived.architecture, f"{sense.replace('_', ' ')} {limit:.4g} ms")
+    return tuple(Found(architecture, name=name) for architecture, name in names.items())

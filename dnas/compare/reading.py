@@ -144,7 +144,7 @@ def _read_architecture(path: Path) -> Source:
 
 
 def _read_checkpoint(path: Path) -> Source:
-    """A differentiable search; its networks follow from alpha (see ``dnas.compare.sweep``).
+    """A differentiable search; its networks follow from alpha (see ``dnas.compare.fronts``).
 
     It evaluates no architectures: all it spends is training.
     """

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from dnas.compare.command import main
+from dnas.compare.fronts import sweep
 from dnas.compare.model import Box, Comparison, Method
-from dnas.compare.sweep import sweep
 from dnas.costs import count
 from dnas.refine.run import refine
 from dnas.refine.settings import Settings
