@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from dnas.compare.estimate import estimate, mean_cost
 from dnas.compare.fronts import Evaluations, front, make_points, volume
+from dnas.compare.judging import Terms
 from dnas.compare.measures import (
     all_pairs,
     alpha_against_choices,
@@ -21,7 +22,6 @@ from dnas.compare.measures import (
 from dnas.compare.model import AlphaAgainstChoices, Comparison, Evaluator, Method, Run, Table
 from dnas.compare.sentences import make_finding, make_notes
 from dnas.compare.source import Source, Sources
-from dnas.compare.terms import Terms
 
 PACKAGES = ("dnas", "torch", "numpy", "scipy")
 

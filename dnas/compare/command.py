@@ -19,6 +19,7 @@ from dnas.compare.files import RunError
 from dnas.compare.fronts import make_box, sweep
 from dnas.compare.judging import (
     Judge,
+    Terms,
     choose_judge,
     choose_quality,
     known_evaluations,
@@ -30,7 +31,6 @@ from dnas.compare.page import write_report
 from dnas.compare.reading import published, read_sources
 from dnas.compare.source import Source, Sources
 from dnas.compare.tables import csv_files, summary_table
-from dnas.compare.terms import Terms
 from dnas.costs import count
 from dnas.runs.checkpoint_file import read_supernet
 from dnas.runs.evaluator import Evaluation

@@ -1,14 +1,16 @@
-"""One evaluator for all: which one it is, and which architectures it has yet to see."""
+"""What all runs are held to: one evaluator, one quality, one box; and what that evaluator has yet to see."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
+from math import isclose
 from pathlib import Path
 
 from dnas.compare.files import RunError, sha256_of
-from dnas.compare.model import Evaluator, Quality
+from dnas.compare.model import Box, Evaluator, Quality
 from dnas.compare.source import EvaluatorKey, Refinement, Source, Sources
+from dnas.costs import Costs, LatencyCosts
 from dnas.runs.evaluator import Evaluation
 from dnas.space.architecture import Architecture
 
@@ -136,3 +138,31 @@ def unknown_architectures(sources: Sources, known: Container[Architecture]) -> l
 def _all(sources: Sources) -> Iterator[Source]:
     for runs in sources.values():
         yield from runs
+
+
+@dataclass(frozen=True)
+class Terms:
+    """One table, one count of parameters, one quality, one box and one evaluator."""
+
+    table: LatencyCosts
+    costs: Costs
+    quality: Quality
+    box: Box
+    evaluator: EvaluatorKey
+
+    def are_those_of(self, refinement: Refinement) -> bool:
+        """Whether the run's own hypervolumes are comparable with ours."""
+        return (
+            refinement.evaluator == self.evaluator
+            and refinement.table_sha256 == self.table.sha256
+            and _same_box(refinement.box, self.box)
+        )
+
+
+def _same_box(first: Box, second: Box) -> bool:
+    pairs = zip(_corners(first), _corners(second), strict=True)
+    return all(isclose(a, b, rel_tol=1e-9) for a, b in pairs)
+
+
+def _corners(box: Box) -> tuple[float, ...]:
+    return (*box.quality, *box.latency_ms, *box.params)

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from dnas.compare.estimate import LEVEL, as_text
 from dnas.compare.fronts import Evaluations
+from dnas.compare.judging import Terms
 from dnas.compare.model import Kind, Method
 from dnas.compare.source import Source, Sources
-from dnas.compare.terms import Terms
 
 _KINDS: dict[Kind, str] = {
     "evolutionary": "the best evolutionary method",

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from dnas.compare.fronts import make_box
+from dnas.compare.judging import Terms
 from dnas.compare.model import Estimate, Kind, Method, Point, Quality
 from dnas.compare.sentences import make_finding, make_notes
 from dnas.compare.source import EvaluatorKey, Refinement, Source
-from dnas.compare.terms import Terms
 from dnas.costs import Costs
 from dnas.runs.evaluator import Evaluation
 from dnas.space import SearchSpace
