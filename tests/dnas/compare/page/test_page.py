@@ -15,8 +15,7 @@ import pytest
 
 from dnas.compare.looks import pooled_front
 from dnas.compare.model import Comparison, Cost, Estimate
-from dnas.compare.page import write_report
-from dnas.compare.page.page import page
+from dnas.compare.page import page, write_report
 from dnas.space import SearchSpace
 
 Make = Callable[..., Comparison]
