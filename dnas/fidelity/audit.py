@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dnas.fidelity.correlation import FEWEST, Interval, correlate, resample
-from dnas.fidelity.noise import best_tau
+from dnas.fidelity.correlation import FEWEST, Interval, best_tau, correlate, resample
 from dnas.fidelity.predictors import Scored, one_shot, trivial
 from dnas.fidelity.settings import Settings
 from dnas.fidelity.source import Source, StandAlone, Tell

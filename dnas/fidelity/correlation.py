@@ -1,4 +1,4 @@
-"""Rank correlations with bootstrap intervals over architectures.
+"""Rank correlations with bootstrap intervals over architectures, and the best that a ranking can reach.
 
 Kendall's tau-b and Spearman's rho know ties. Both are sums over pairs of architectures of the signs of their
 differences, which makes them cheap for thousands of bootstrap samples: a sample is how often it holds every
@@ -21,6 +21,8 @@ RESAMPLES = 2000
 FEWEST = 3
 # Rows of the (n, n) signs that are in memory at once.
 _ROWS = 256
+# Simulated measurements that `best_tau` is a mean of.
+DRAWS = 200
 
 
 class Interval(NamedTuple):
@@ -123,3 +125,37 @@ def _of_samples(x: FloatArray, y: FloatArray, counts: IntArray) -> tuple[FloatAr
 def _cosine(xy: FloatArray, xx: FloatArray, yy: FloatArray) -> FloatArray:
     norm = np.sqrt(xx * yy)
     return np.divide(xy, norm, out=np.full_like(xy, np.nan), where=norm > 0)
+
+
+def best_tau(
+    top1: FloatArray, images: int, reference_images: int, generator: np.random.Generator
+) -> Interval:
+    """Estimate the tau of a ranker that knows every network, but sees it on a split of ``images`` images.
+
+    The accuracies stand for the true ones, and every network errs independently on each image: the ranker
+    measures Binomial(images, top1) / images. So does the reference, on its own images, where their number is
+    known. Both assumptions are wrong a little, in opposite directions: measured accuracies differ more than
+    true ones, and networks that err on the same images are told apart more easily.
+
+    Args:
+        top1: (n,) stand-alone accuracies, fractions.
+        reference_images: that these accuracies were measured on; 0, not known, takes them as they are.
+
+    Returns:
+        The mean over simulated measurements and the interval of single ones; undefined if all accuracies are
+        equal.
+    """
+    if np.ptp(top1) == 0:
+        return Interval(np.nan, np.nan, np.nan)
+    taus = np.array([_tau(top1, images, reference_images, generator) for _ in range(DRAWS)])
+    mean = float(np.nanmean(taus)) if not np.isnan(taus).all() else np.nan
+    return Interval(mean, *percentiles(taus))
+
+
+def _tau(top1: FloatArray, images: int, reference_images: int, generator: np.random.Generator) -> float:
+    measured = generator.binomial(images, top1)
+    reference = generator.binomial(reference_images, top1) if reference_images else top1
+    # All alike by chance: nothing is ranked, and scipy would warn.
+    if np.ptp(measured) == 0 or np.ptp(reference) == 0:
+        return np.nan
+    return float(kendalltau(measured, reference).statistic)

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import kendalltau
 
 from dnas.fidelity.audit import Audit, audit
-from dnas.fidelity.noise import best_tau
+from dnas.fidelity.correlation import best_tau
 from dnas.fidelity.predictors import LOSS, TOP1
 from dnas.fidelity.settings import Settings
 from dnas.runs.checkpoint_file import read_supernet

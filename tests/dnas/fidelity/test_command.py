@@ -16,7 +16,7 @@ import pytest
 
 from dnas.fidelity.audit import Audit
 from dnas.fidelity.command import main
-from dnas.fidelity.noise import best_tau
+from dnas.fidelity.correlation import best_tau
 from dnas.fidelity.report import to_dict, write
 from dnas.support.lock import only_one
 
