@@ -1,12 +1,14 @@
 """Training architectures alone, one after the other, as ``dnas fit`` does with a config for retraining.
 
-``dnas`` does not know LightningCLI: whoever asks for an audit hands over a `Trainer`.
+``dnas`` does not know LightningCLI: whoever asks for an audit hands over a `Trainer`. Finished trainings
+are on disk, a line each as soon as it is known: killed at any moment, none is done twice.
 """
 
 from __future__ import annotations
 
 import gc
 import hashlib
+import json
 import math
 import shutil
 import time
@@ -18,10 +20,10 @@ import numpy as np
 
 from dnas.fidelity.sampling import sample_space
 from dnas.fidelity.source import StandAlone, Tell
-from dnas.fidelity.trainings import TrainingStore
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 from dnas.support.command import is_out_of_memory
+from dnas.support.files import append_line
 
 SPLIT = "test"
 # How many architectures are trained, unless told otherwise.
@@ -114,3 +116,40 @@ class Training:
         file = architecture.save(self._folder / "architecture.json")
         top1, images, data = self._trainer.train(self._file, self._overrides, file, self._folder / "run")
         return StandAlone(top1, images=images, data=data)
+
+
+class TrainingStore:
+    """Results by architecture, of one recipe, in a file whose name tells the recipe.
+
+    A line truncated by a kill is not there.
+
+    Args:
+        folder: where the file lies; made when something is written.
+        recipe: plain data that decides a training.
+    """
+
+    def __init__(self, folder: str | Path, recipe: Mapping[str, Any], space: SearchSpace) -> None:
+        plain = json.dumps({**recipe, "space": space.digest}, sort_keys=True)
+        self.path = Path(folder) / f"trainings-{hashlib.sha256(plain.encode()).hexdigest()[:16]}.jsonl"
+        lines = self.path.read_bytes().splitlines() if self.path.is_file() else []
+        self._results = dict(entry for line in lines if (entry := _parsed(line, space)))
+
+    def get(self, architecture: Architecture) -> StandAlone | None:
+        """The result of an architecture, if it is known."""
+        return self._results.get(architecture)
+
+    def write(self, architecture: Architecture, result: StandAlone) -> None:
+        """Know a result, and have it on disk when this returns."""
+        self._results[architecture] = result
+        append_line(self.path, json.dumps({"architecture": str(architecture), **result._asdict()}))
+
+
+def _parsed(line: bytes, space: SearchSpace) -> tuple[Architecture, StandAlone] | None:
+    try:
+        data = json.loads(line)
+        architecture = Architecture.parse(data["architecture"], space)
+        numbers = int(data["images"]), float(data["seconds"])
+        result = StandAlone(float(data["top1"]), str(data["reason"]), *numbers, data["data"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return architecture, result
