@@ -18,8 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from dnas.fidelity.sampling import sample_space
-from dnas.fidelity.source import StandAlone, Tell
+from dnas.fidelity.source import StandAlone, Tell, sample_space
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 from dnas.support.command import is_out_of_memory

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from dnas.fidelity.sampling import sample_known
-from dnas.fidelity.source import StandAlone, Tell
+from dnas.fidelity.source import StandAlone, Tell, sample_known
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from dnas.fidelity.sampling import sample_known, sample_space
+from dnas.fidelity.source import sample_known, sample_space
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 
