@@ -1,8 +1,15 @@
 """Memory of a search's training step, estimated before training: docs/memory.md."""
 
-from dnas.memory.available import free_bytes
 from dnas.memory.passes import Pass, plan_passes
-from dnas.memory.planning import DoesNotFit, MemoryPlan, choose, estimate, largest_batch, upper_bound
+from dnas.memory.planning import (
+    DoesNotFit,
+    MemoryPlan,
+    choose,
+    estimate,
+    free_bytes,
+    largest_batch,
+    upper_bound,
+)
 from dnas.memory.rehearsal import Footprint, Rehearsal, Setting
 
 __all__ = [

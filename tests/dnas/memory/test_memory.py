@@ -17,12 +17,12 @@ from dnas.memory import (
     DoesNotFit,
     Rehearsal,
     Setting,
-    available,
     choose,
     estimate,
     free_bytes,
     largest_batch,
     plan_passes,
+    planning,
     upper_bound,
 )
 from dnas.memory.command import main
@@ -267,12 +267,12 @@ def test_free_memory_respects_control_groups(tmp_path: Path, monkeypatch: pytest
     }.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    monkeypatch.setattr(available, "PROC", proc)
-    monkeypatch.setattr(available, "CGROUPS", groups)
+    monkeypatch.setattr(planning, "PROC", proc)
+    monkeypatch.setattr(planning, "CGROUPS", groups)
     assert free_bytes("cpu") == 5000000 - 1500000
     (groups / "job" / "memory.max").write_text("max\n")
     assert free_bytes("cpu") == 8000 * 1024
-    monkeypatch.setattr(available, "PROC", tmp_path / "nosuch")
+    monkeypatch.setattr(planning, "PROC", tmp_path / "nosuch")
     assert free_bytes("cpu") > 2**20
 
 
