@@ -33,8 +33,7 @@ from dnas.compare.source import Source, Sources
 from dnas.compare.tables import csv_files, summary_table
 from dnas.costs import count
 from dnas.runs.checkpoint_file import read_supernet
-from dnas.runs.evaluator import Evaluation
-from dnas.runs.one_shot import OneShotEvaluator
+from dnas.runs.evaluator import Evaluation, OneShotEvaluator
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 from dnas.support.command import Command

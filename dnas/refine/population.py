@@ -10,7 +10,7 @@ import torch
 
 from dnas.refine.store import EvaluationStore, Genome, Record
 from dnas.runs.checkpoint import SupernetCheckpoint
-from dnas.runs.one_shot import OneShotEvaluator
+from dnas.runs.evaluator import OneShotEvaluator
 from dnas.search.evolution.algorithm import IntArray
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture

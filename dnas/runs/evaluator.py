@@ -1,15 +1,17 @@
-"""How well a network with inherited weights does: batch-norm recalibration, then accuracy and loss.
+"""How well an architecture does with weights inherited from a supernet: the one-shot evaluator.
 
 Statistics gathered while the supernet ran *other* architectures do not fit the one at hand; they are
 recomputed (reset, cumulative average over some training batches) before every evaluation, as SPOS (arXiv
-1904.00420) does.
+1904.00420) does. ``dnas`` does not know data modules: a checkpoint names one by its class path, and it is
+imported when it is needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
 from itertools import chain, islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +20,14 @@ from torch.optim.swa_utils import update_bn
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
-Batches = Iterable[tuple[Tensor, Tensor]]
+from dnas.nn.supernet import Supernet
+from dnas.space.architecture import Architecture
+
+Batch = tuple[Tensor, Tensor]
+Batches = Iterable[Batch]
+_METHODS = ("prepare_data", "setup", "recalibration_dataloader", "val_dataloader")
+# What all images of a loader may take to be kept; more are read anew each time.
+KEEP_BYTES = 1 << 30
 
 
 class Evaluation(NamedTuple):
@@ -91,3 +100,97 @@ def accuracies(
     )
     loss = MeanMetric(sync_on_compute=shared)
     return top1.to(device), top5.to(device), loss.to(device)
+
+
+class DataUnavailable(ValueError):
+    """The data that a checkpoint names is not at hand; the message says why."""
+
+
+class OneShotEvaluator:
+    """Accuracy of architectures with weights inherited from a supernet.
+
+    Args:
+        supernet: trained; it stays untouched.
+        data: class path and arguments of a data module with ``recalibration_dataloader`` and
+            ``val_dataloader``.
+        recalibration_batches: training batches for batch-norm statistics.
+        device: where networks are evaluated.
+
+    Attributes:
+        recalibration, validation: the batches that every architecture sees; the first and the second alike.
+
+    Raises:
+        DataUnavailable: no data module is named, or its data is missing.
+    """
+
+    def __init__(
+        self,
+        supernet: Supernet,
+        data: Mapping[str, Any] | None,
+        recalibration_batches: int = 8,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.supernet, self.device = supernet, torch.device(device)
+        self.recalibration_batches = recalibration_batches
+        datamodule = _load_data(data)
+        self.recalibration = KeptBatches(
+            lambda: islice(datamodule.recalibration_dataloader(), recalibration_batches), self.device
+        )
+        self.validation = KeptBatches(datamodule.val_dataloader, self.device)
+
+    def __call__(self, architecture: Architecture) -> Evaluation:
+        """Evaluate on the validation split, after batch-norm recalibration on training images."""
+        network = self.supernet.extract(architecture)
+        network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        recalibrate(network, self.recalibration)
+        return evaluate(network, self.validation, network.classifier.out_features)
+
+
+def _load_data(data: Mapping[str, Any] | None) -> Any:
+    if not data:
+        raise DataUnavailable("the checkpoint names no data module")
+    module, _, name = data["class_path"].rpartition(".")
+    try:
+        kind = getattr(import_module(module), name)
+        # A checkpoint may come from anywhere: it must not be able to call whatever it likes.
+        if not isinstance(kind, type) or not all(hasattr(kind, method) for method in _METHODS):
+            raise TypeError(f"it is no data module (a class with {', '.join(_METHODS)})")
+        datamodule = kind(**data["init_args"])
+        datamodule.prepare_data()
+        datamodule.setup("validate")
+    except (ImportError, AttributeError, FileNotFoundError, TypeError, ValueError) as error:
+        raise DataUnavailable(f"{data['class_path']} could not be loaded: {error}") from error
+    return datamodule
+
+
+class KeptBatches:
+    """(images, labels) on a device, images in the channels-last layout, as often as they are iterated.
+
+    Evaluating hundreds of networks on the same images otherwise loads and arranges them hundreds of times.
+
+    Args:
+        load: makes an iterable of batches, the same each time.
+    """
+
+    def __init__(
+        self, load: Callable[[], Batches], device: torch.device, keep_bytes: int = KEEP_BYTES
+    ) -> None:
+        self._load, self._device, self._keep_bytes = load, device, keep_bytes
+        self._kept: list[Batch] | None = None
+
+    def __iter__(self) -> Iterator[Batch]:
+        yield from self._read() if self._kept is None else self._kept
+
+    def _read(self) -> Iterator[Batch]:
+        kept: list[Batch] = []
+        size = 0
+        for images, labels in self._load():
+            images = images.to(self._device, memory_format=torch.channels_last)
+            batch = images, labels.to(self._device)
+            size += images.nbytes
+            if size <= self._keep_bytes:
+                kept.append(batch)
+            else:
+                kept.clear()
+            yield batch
+        self._kept = kept if size <= self._keep_bytes else None

@@ -19,7 +19,7 @@ from dnas.costs import count
 from dnas.refine.run import refine
 from dnas.refine.settings import Settings
 from dnas.runs.checkpoint_file import read
-from dnas.runs.one_shot import OneShotEvaluator
+from dnas.runs.evaluator import OneShotEvaluator
 from dnas.space import SearchSpace, zoo
 from dnas.space.architecture import Architecture
 from latency import LatencyTable

@@ -14,7 +14,7 @@ from dnas.fidelity.correlation import best_tau
 from dnas.fidelity.predictors import LOSS, TOP1
 from dnas.fidelity.settings import Settings
 from dnas.runs.checkpoint_file import read_supernet
-from dnas.runs.one_shot import OneShotEvaluator
+from dnas.runs.evaluator import OneShotEvaluator
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 from lightning_modules.app.stand_alone import StandAloneTrainer

@@ -22,7 +22,7 @@ from dnas.refine.problem import normalised_hypervolume
 from dnas.refine.run import STATE, refine
 from dnas.refine.settings import ALGORITHM_NAMES, Settings
 from dnas.runs.checkpoint_file import read_supernet
-from dnas.runs.one_shot import OneShotEvaluator
+from dnas.runs.evaluator import OneShotEvaluator
 from dnas.search.evolution.pareto import non_dominated
 from dnas.search.knapsack import Infeasible
 from dnas.space import SearchSpace

@@ -1,14 +1,36 @@
-"""Recalibrated statistics are those of the images given; accuracies are counted right."""
+"""Recalibrated statistics are those of the images given; accuracies are counted right.
+
+One-shot accuracy with the data that a checkpoint names; what cannot be loaded is said. Batches are read once
+where they are small, anew where they are large, and arranged for the networks.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from dnas.runs.evaluator import accuracies, evaluate, recalibrate
+from dnas.runs.checkpoint_file import read
+from dnas.runs.evaluator import (
+    DataUnavailable,
+    KeptBatches,
+    OneShotEvaluator,
+    accuracies,
+    evaluate,
+    recalibrate,
+)
+from dnas.space.architecture import Architecture
+from lightning_modules.data import Digits
 
 Batch = tuple[Tensor, Tensor]
+DIGITS = {"class_path": "lightning_modules.data.Digits", "init_args": {"resolution": 16}}
+CPU = torch.device("cpu")
+BYTES = 2 * 3 * 4 * 4 * 4  # of the images of one batch
 
 
 def batches(number: int = 3, size: int = 4) -> list[Batch]:
@@ -90,3 +112,107 @@ def test_top5_of_few_classes_is_all_of_them() -> None:
 def test_an_empty_split_is_refused() -> None:
     with pytest.raises(ValueError, match="the split is empty"):
         evaluate(Logits(), [], num_classes=2)
+
+
+def test_accuracy_is_that_of_the_extracted_network(search_checkpoint: Path) -> None:
+    checkpoint = read(search_checkpoint)
+    supernet = checkpoint.build_supernet()
+    before = {name: value.clone() for name, value in supernet.state_dict().items()}
+    arch = Architecture(checkpoint.space, (3, 0, 2))
+    result = OneShotEvaluator(supernet, checkpoint.data, recalibration_batches=2)(arch)
+    data = Digits()
+    data.setup()
+    network = supernet.extract(arch)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None  # a plain average over the batches
+    with torch.no_grad():
+        for images, _ in islice(data.recalibration_dataloader(), 2):
+            network.train()(images)
+    expected = evaluate(network, data.val_dataloader(), 10)
+    # The evaluator arranges images in channels-last layout, whose kernels round differently.
+    assert result.loss == pytest.approx(expected.loss, rel=1e-6)
+    assert result._replace(loss=0.0) == expected._replace(loss=0.0)
+    assert result.images == 180
+    assert all(torch.equal(value, before[name]) for name, value in supernet.state_dict().items())
+
+
+class Recorder:
+    """Has what a data module has not; making one would be noticed."""
+
+    made: int = 0
+
+    def __init__(self, **arguments: Any) -> None:
+        type(self).made += 1
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (None, "names no data module"),
+        ({}, "names no data module"),
+        ({**DIGITS, "class_path": "no.such.Module"}, "no.such.Module could not be loaded: No module named"),
+        ({**DIGITS, "class_path": "lightning_modules.data.Nothing"}, "Nothing could not be loaded"),
+        ({**DIGITS, "class_path": "Digits"}, "Digits could not be loaded"),
+        ({**DIGITS, "init_args": {"resolution": 0}}, "resolution must be an integer >= 1"),
+        ({**DIGITS, "init_args": {"size": 3}}, "could not be loaded"),
+        (
+            {"class_path": "lightning_modules.data.ImageFolder", "init_args": {"root": "nowhere/at/all"}},
+            "(?s)could not be loaded.*nowhere",
+        ),
+    ],
+)
+def test_data_that_is_not_there(search_checkpoint: Path, data: Any, message: str) -> None:
+    with pytest.raises(DataUnavailable, match=message):
+        OneShotEvaluator(read(search_checkpoint).build_supernet(), data)
+
+
+@pytest.mark.parametrize("path", ["os.system", "subprocess.Popen", f"{__name__}.Recorder", "builtins.exec"])
+def test_a_checkpoint_cannot_call_what_is_no_data_module(search_checkpoint: Path, path: str) -> None:
+    with pytest.raises(DataUnavailable, match="could not be loaded"):
+        OneShotEvaluator(read(search_checkpoint).build_supernet(), {"class_path": path, "init_args": {}})
+    assert Recorder.made == 0
+
+
+class Loader:
+    """Three batches; counts how often they are read."""
+
+    def __init__(self) -> None:
+        self.read = 0
+
+    def __call__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        self.read += 1
+        for index in range(3):
+            yield torch.full((2, 3, 4, 4), float(index)), torch.tensor([index, index])
+
+
+def firsts(batches: KeptBatches) -> list[float]:
+    return [images.flatten()[0].item() for images, _ in batches]
+
+
+def test_small_ones_are_read_once() -> None:
+    loader = Loader()
+    batches = KeptBatches(loader, CPU, keep_bytes=3 * BYTES)
+    assert [firsts(batches) for _ in range(3)] == [[0.0, 1.0, 2.0]] * 3
+    assert loader.read == 1
+
+
+def test_large_ones_are_read_every_time_and_whole() -> None:
+    loader = Loader()
+    batches = KeptBatches(loader, CPU, keep_bytes=3 * BYTES - 1)
+    assert [firsts(batches) for _ in range(3)] == [[0.0, 1.0, 2.0]] * 3
+    assert loader.read == 3
+
+
+def test_who_stops_early_leaves_no_part_behind() -> None:
+    loader = Loader()
+    batches = KeptBatches(loader, CPU)
+    assert len(list(islice(batches, 2))) == 2
+    assert firsts(batches) == [0.0, 1.0, 2.0] and loader.read == 2
+
+
+def test_images_are_in_the_layout_of_the_networks() -> None:
+    for images, labels in KeptBatches(Loader(), CPU):
+        assert images.is_contiguous(memory_format=torch.channels_last)
+        assert labels.tolist() == [images.flatten()[0].item()] * 2
