@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from dnas.nn.network import Network
-from dnas.runs.inherit import inherit_weights
+from dnas.runs.trained import inherit_weights
 from dnas.search.gradient.schedules import Schedule
 from dnas.space import zoo
 from lightning_modules.accuracy import Accuracy

@@ -1,4 +1,4 @@
-"""A network with the weights that ``dnas fit`` trained, out of its checkpoint."""
+"""Networks with trained weights: those that ``dnas fit`` gave them, or those inherited from a supernet."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from dnas.nn.network import Network
-from dnas.runs.checkpoint import CheckpointError
-from dnas.runs.checkpoint_file import load_content
+from dnas.runs.checkpoint import CheckpointError, SupernetCheckpoint
+from dnas.runs.checkpoint_file import load_content, read_supernet
 from dnas.runs.normalisation import Normalisation
 from dnas.space.architecture import Architecture
 
@@ -84,3 +84,47 @@ def _normalisation(path: Path, content: Mapping[str, Any], channels: int) -> Nor
             f"{path}: normalisation must be a mean and a std for each channel, got {data!r}."
         )
     return found
+
+
+def inherit_weights(network: Network, path: str | Path) -> str:
+    """Give a network its weights and statistics in a supernet, to begin its own training with.
+
+    The supernet may be that of a search or trained one-shot. For another number of classes than the
+    supernet's the classifier stays as it is.
+
+    Args:
+        network: of an architecture of the supernet's space, for as many channels.
+        path: the supernet's checkpoint.
+
+    Returns:
+        What was inherited, in a sentence.
+
+    Raises:
+        CheckpointError: no such file, damaged, written by something else, or of another network.
+    """
+    checkpoint = read_supernet(path)
+    if problem := _misfit(network, checkpoint):
+        raise CheckpointError(f"Weights cannot be inherited from {path}: {problem}.")
+    inherited = checkpoint.build_supernet().extract(network.arch)
+    theirs, ours = (each.classifier.out_features for each in (inherited, network))
+    weights = inherited.state_dict()
+    told = f"The network begins with its weights in {path}"
+    if theirs == ours:
+        network.load_state_dict(weights)
+        return f"{told}."
+    own = {name: value for name, value in network.state_dict().items() if name.startswith("classifier.")}
+    network.load_state_dict(weights | own)
+    return f"{told}, except the classifier: of {theirs} classes, not {ours}."
+
+
+def _misfit(network: Network, checkpoint: SupernetCheckpoint) -> str:
+    ours, theirs = network.arch.space, checkpoint.space
+    if ours != theirs:
+        return (
+            f"its space is {theirs.name} ({theirs.digest[:12]}...), the architecture's {ours.name} "
+            f"({ours.digest[:12]}...)"
+        )
+    channels = checkpoint.supernet_options.get("in_channels") or theirs.in_channels
+    if channels != network.in_channels:
+        return f"it was trained on images of {channels} channels, and this network has {network.in_channels}"
+    return ""

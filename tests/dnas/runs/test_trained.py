@@ -11,7 +11,7 @@ import torch
 from dnas import Architecture, Network, SearchSpace
 from dnas.runs.checkpoint import CheckpointError
 from dnas.runs.checkpoint_file import read_supernet
-from dnas.runs.inherit import inherit_weights
+from dnas.runs.trained import inherit_weights
 from dnas.space import zoo
 
 
