@@ -12,15 +12,12 @@ from matplotlib.image import imread
 from matplotlib.text import Text
 
 from dnas import Architecture, SearchSpace
-from dnas.report.figures import (
-    accuracy_latency,
-    alpha_heatmap,
-    architecture_drawing,
-    save_figure,
-    search_curves,
-)
+from dnas.report.curves import search_curves
+from dnas.report.drawing import architecture_drawing
+from dnas.report.heatmap import alpha_heatmap
 from dnas.report.history import History
-from dnas.report.style import new_figure
+from dnas.report.style import new_figure, save_figure
+from dnas.report.tradeoff import accuracy_latency
 from dnas.space import zoo
 
 NAN = float("nan")
