@@ -23,7 +23,7 @@ from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from dnas.memory.passes import Pass
-from dnas.nn.independent import IndependentBlock
+from dnas.nn.sharing import IndependentBlock
 from dnas.nn.supernet import Supernet
 from dnas.space import SearchSpace
 

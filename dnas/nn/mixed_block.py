@@ -2,7 +2,7 @@
 
 ``forward`` takes the layer's row of the mask and computes sum_i mask_i block_i(x) over the choices that are
 active; ``extract`` gives one choice as a plain block. How choices share weights is the subclass's business:
-:mod:`dnas.nn.independent`, :mod:`dnas.nn.entangled`.
+:mod:`dnas.nn.sharing`.
 
 In training, choices that have a mask are computed together where their block type offers it
 (docs/performance.md); everything else runs choice by choice: evaluation, single paths, batch norms that

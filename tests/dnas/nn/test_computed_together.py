@@ -9,9 +9,8 @@ import torch
 from plain_loop import PlainLoop
 from torch import Tensor, nn
 
-from dnas.nn.independent import IndependentBlock
 from dnas.nn.mixed_block import MixedBlock
-from dnas.nn.sharing import SHARINGS
+from dnas.nn.sharing import SHARINGS, IndependentBlock
 from dnas.space import Choice, Layer, SearchSpace
 
 Get = Callable[[str], SearchSpace]

@@ -9,10 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from dnas.layers.layers import Block, init_weights
-from dnas.nn.entangled import EntangledBlock
-from dnas.nn.independent import IndependentBlock
 from dnas.nn.mixed_block import MixedBlock
-from dnas.nn.sharing import SHARINGS
+from dnas.nn.sharing import SHARINGS, EntangledBlock, IndependentBlock
 from dnas.space import Choice, Layer, SearchSpace
 
 Get = Callable[[str], SearchSpace]
