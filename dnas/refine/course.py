@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dnas.refine.population import Genome, Record
 from dnas.refine.problem import Problem, normalised_hypervolume
-from dnas.refine.store import Genome, Record
 from dnas.search.evolution.algorithm import FloatArray, IntArray
 from dnas.search.evolution.front import Front
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dnas.refine.store import EvaluationStore, Record
+from dnas.refine.population import EvaluationStore, Record
 from dnas.runs.evaluator import Evaluation
 
 EVALUATOR = {"checkpoint": "a" * 64, "recalibration_batches": 8}
