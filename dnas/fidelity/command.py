@@ -18,7 +18,7 @@ from dnas.fidelity.source import Tell
 from dnas.fidelity.standalone import Trainer
 from dnas.support.command import Command
 from dnas.support.devices import DEVICES
-from dnas.support.lock import only_one
+from dnas.support.files import only_one
 
 EPILOG = """An audit that was killed continues when the same command is given again, and trains nothing twice.
 Give more --architectures, or another --checkpoint, and only what is new is trained or evaluated."""

@@ -18,8 +18,7 @@ from dnas.refine.figures import write_evolution_figures
 from dnas.refine.results import evaluated_rows, front_rows, write_course, write_front, write_rows
 from dnas.refine.settings import Settings
 from dnas.refine.task import Task, make_task, start_course
-from dnas.support.files import write_text
-from dnas.support.lock import only_one
+from dnas.support.files import only_one, write_text
 from dnas.support.processes import broadcast, rank
 
 STATE = "state.json"

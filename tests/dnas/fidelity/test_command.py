@@ -18,7 +18,7 @@ from dnas.fidelity.audit import Audit
 from dnas.fidelity.command import main
 from dnas.fidelity.correlation import best_tau
 from dnas.fidelity.report import to_dict, write
-from dnas.support.lock import only_one
+from dnas.support.files import only_one
 
 ROOT = Path(__file__).resolve().parents[3]
 
