@@ -73,10 +73,6 @@ RULES = (
         of=VERBS,
         never=("latency",),
         free=("command",),
-        exceptions={
-            "dnas.fidelity.audit": "loads the table for the space of the checkpoints, which it reads first",
-            "dnas.refine.task": "loads the table for the space of the checkpoint, which it reads first",
-        },
     ),
     Rule(
         "`latency` imports of `dnas` only `space`, `blocks`, `costs`, `report` and `support`, and `layers` "

@@ -9,7 +9,7 @@ paper and code publish.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, overload
 
@@ -131,6 +131,10 @@ class LatencyCosts(Protocol):
 
     def describe(self) -> str:
         """One line for people."""
+
+
+# A table by name or file, for a space; ``latency.load_table`` is one.
+LoadTable = Callable[[str, SearchSpace], LatencyCosts]
 
 
 def count(space: SearchSpace) -> Costs:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dnas.costs import LatencyCosts, LoadTable
 from dnas.fidelity.correlation import FEWEST, Interval, best_tau, correlate, resample
 from dnas.fidelity.predictors import Scored, one_shot, trivial
 from dnas.fidelity.settings import Settings
@@ -18,7 +19,6 @@ from dnas.fidelity.table import KnownAccuracies
 from dnas.runs.evaluator import Evaluation
 from dnas.search.evolution.algorithm import FloatArray
 from dnas.space.architecture import Architecture
-from latency import LatencyTable, load_table
 
 # Independent streams of random numbers under one seed.
 _SAMPLE, _BOOTSTRAP, _NOISE = range(3)
@@ -41,7 +41,7 @@ class Audit:
 
     settings: Settings
     supernets: Sequence[Supernet]
-    table: LatencyTable | None
+    table: LatencyCosts | None
     source: dict[str, Any]
     architectures: Sequence[Architecture]
     stand_alone: Sequence[StandAlone]
@@ -57,7 +57,11 @@ class Audit:
 
 
 def audit(
-    settings: Settings, tell: Tell = lambda what, done, of: None, trainer: Trainer | None = None
+    settings: Settings,
+    tell: Tell = lambda what, done, of: None,
+    trainer: Trainer | None = None,
+    *,
+    load_table: LoadTable,
 ) -> Audit:
     """Draw architectures, evaluate them in every supernet and alone, correlate.
 
@@ -65,6 +69,7 @@ def audit(
 
     Args:
         trainer: trains them alone; not needed for accuracies that are known.
+        load_table: reads the latency table; :func:`latency.load_table`.
 
     Raises:
         ValueError: what the settings name cannot be used, or fewer than 3 architectures have an accuracy.

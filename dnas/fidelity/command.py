@@ -19,6 +19,7 @@ from dnas.fidelity.standalone import Trainer
 from dnas.support.command import Command
 from dnas.support.devices import DEVICES
 from dnas.support.files import only_one
+from latency import load_table
 
 EPILOG = """An audit that was killed continues when the same command is given again, and trains nothing twice.
 Give more --architectures, or another --checkpoint, and only what is new is trained or evaluated."""
@@ -83,7 +84,7 @@ def run(options: argparse.Namespace, console: Console) -> Audit:
     settings = Settings(**vars(options))
     with only_one(settings.output):
         with _progress(Console(stderr=True)) as tell:
-            found = audit(settings, tell, _trainer(settings))
+            found = audit(settings, tell, _trainer(settings), load_table=load_table)
         write(found)
     show(found, console)
     return found

@@ -14,6 +14,7 @@ from dnas.refine.run import Outcome, refine
 from dnas.refine.settings import ALGORITHM_NAMES, QualityName, Settings
 from dnas.support.command import Command
 from dnas.support.processes import joined, rank
+from latency import load_table
 
 EPILOG = """algorithms:
   nsga2                  MoGA's: crowding weighted 2:2:1, reinforced, random and prior mutation
@@ -87,7 +88,7 @@ def run(options: argparse.Namespace, console: Console) -> Outcome:
     with joined():
         settings = Settings(**vars(options))
         with progress(Console(stderr=True)) as tell:
-            outcome = refine(settings, tell)
+            outcome = refine(settings, tell, load_table=load_table)
         if rank() == 0:
             print_outcome(console, outcome)
         return outcome

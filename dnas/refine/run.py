@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dnas.costs import LoadTable
 from dnas.refine.course import Course
 from dnas.refine.figures import write_evolution_figures
 from dnas.refine.results import evaluated_rows, front_rows, write_course, write_front, write_rows
@@ -38,17 +39,22 @@ class Outcome(NamedTuple):
     continued_from: int
 
 
-def refine(settings: Settings, tell: Tell = lambda course, task, done, of: None) -> Outcome:
+def refine(
+    settings: Settings, tell: Tell = lambda course, task, done, of: None, *, load_table: LoadTable
+) -> Outcome:
     """Search until the budget is spent, the algorithm ends or the space is exhausted; write everything.
 
     With torch.distributed initialised, every process calls this with the same settings.
+
+    Args:
+        load_table: reads the latency table; :func:`latency.load_table`.
 
     Raises:
         ValueError: what the settings name cannot be used, or no architecture keeps the bounds.
         FileExistsError: the folder holds another refinement, or another process works in it.
     """
     with only_one(settings.output, process=rank()):
-        task = make_task(settings)
+        task = make_task(settings, load_table)
         state = broadcast(_read_state(settings.output, task.identity) if rank() == 0 else None)
         if isinstance(state, Exception):
             raise state

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dnas.costs import count
+from dnas.costs import LatencyCosts, LoadTable, count
 from dnas.refine.algorithms import Plan, make_plan
 from dnas.refine.course import Course
 from dnas.refine.population import PopulationEvaluator
@@ -19,7 +19,6 @@ from dnas.refine.settings import Settings
 from dnas.runs.checkpoint import SearchCheckpoint, SupernetCheckpoint
 from dnas.runs.checkpoint_file import read_supernet
 from dnas.support.devices import torch_device
-from latency import LatencyTable, load_table
 
 # With fewer validation images accuracy has too few values to rank by, and the loss is the better judge.
 IMAGES_TO_RANK_BY_ACCURACY = 10_000
@@ -48,14 +47,14 @@ class Task:
         return self.settings.population * self.settings.generations
 
 
-def make_task(settings: Settings) -> Task:
+def make_task(settings: Settings, load_table: LoadTable) -> Task:
     """Read and check all that the settings name.
 
     Raises:
         ValueError: an unusable checkpoint, table or seed, bounds that nothing keeps, data that is missing.
     """
     checkpoint = read_supernet(settings.checkpoint)
-    table = _table(settings, checkpoint)
+    table = _table(settings, checkpoint, load_table)
     # Bounds are checked before the data is read, which may take long.
     bounds = settings.latency_below, settings.params_above
     problem = Problem(table, count(checkpoint.space), checkpoint.num_classes, "top1", *bounds)
@@ -100,7 +99,7 @@ def start_course(task: Task, state: Mapping[str, Any] | None) -> Course:
     return course
 
 
-def _table(settings: Settings, checkpoint: SupernetCheckpoint) -> LatencyTable:
+def _table(settings: Settings, checkpoint: SupernetCheckpoint, load_table: LoadTable) -> LatencyCosts:
     if settings.table is not None:
         return load_table(settings.table, checkpoint.space)
     if isinstance(checkpoint, SearchCheckpoint):

@@ -12,6 +12,7 @@ from rich.console import Console
 from dnas.refine.display import print_outcome, progress
 from dnas.refine.run import Outcome, refine
 from dnas.refine.settings import AlgorithmName, QualityName, Settings
+from latency import load_table
 
 
 class RefineAfterFit(pl.Callback):
@@ -82,7 +83,7 @@ class RefineAfterFit(pl.Callback):
         output = Path(trainer.default_root_dir) / "refined"
         settings = self._settings(checkpoint, output, searched=hasattr(module, "relaxation"))
         with progress(Console(stderr=True)) as tell:
-            self.outcome = refine(settings, tell)
+            self.outcome = refine(settings, tell, load_table=load_table)
         if trainer.is_global_zero:
             print_outcome(Console(), self.outcome)
 

@@ -7,6 +7,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,15 @@ from dnas.compare.command import main
 from dnas.compare.fronts import sweep
 from dnas.compare.model import Box, Comparison, Method
 from dnas.costs import count
-from dnas.refine.run import refine
+from dnas.refine import run as run_module
 from dnas.refine.settings import Settings
 from dnas.runs.checkpoint_file import read
 from dnas.runs.evaluator import OneShotEvaluator
 from dnas.space import SearchSpace, zoo
 from dnas.space.architecture import Architecture
-from latency import LatencyTable
+from latency import LatencyTable, load_table
 
+refine = partial(run_module.refine, load_table=load_table)
 Run = Callable[..., Comparison]
 Write = Callable[..., Path]
 TABLES = {"hypervolume.csv", "budgets.csv", "costs.csv", "agreement.csv", "points.csv"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from dnas.fidelity.audit import Audit, audit
+from dnas.fidelity import audit as audit_module
+from dnas.fidelity.audit import Audit
 from dnas.fidelity.settings import Settings
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
+from latency import load_table
 
+audit = partial(audit_module.audit, load_table=load_table)
 QUICK = ("data.resolution=8", "trainer.limit_train_batches=3", "trainer.limit_val_batches=1")
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from dnas.fidelity.audit import Audit, audit
+from dnas.fidelity import audit as audit_module
+from dnas.fidelity.audit import Audit
 from dnas.fidelity.correlation import best_tau
 from dnas.fidelity.predictors import LOSS, TOP1
 from dnas.fidelity.settings import Settings
@@ -17,8 +19,10 @@ from dnas.runs.checkpoint_file import read_supernet
 from dnas.runs.evaluator import OneShotEvaluator
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
+from latency import load_table
 from lightning_modules.app.stand_alone import StandAloneTrainer
 
+audit = partial(audit_module.audit, load_table=load_table)
 Make = Callable[..., Settings]
 
 

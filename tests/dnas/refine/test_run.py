@@ -11,6 +11,7 @@ import random
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ import numpy as np
 import pytest
 
 from dnas.costs import count
+from dnas.refine import run as run_module
 from dnas.refine.problem import normalised_hypervolume
-from dnas.refine.run import STATE, refine
+from dnas.refine.run import STATE
 from dnas.refine.settings import ALGORITHM_NAMES, Settings
 from dnas.runs.checkpoint_file import read_supernet
 from dnas.runs.evaluator import OneShotEvaluator
@@ -29,6 +31,7 @@ from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 from latency import LatencyTable, load_table
 
+refine = partial(run_module.refine, load_table=load_table)
 MakeSettings = Callable[..., Settings]
 RESULTS = ("front.json", "front.csv", "evaluated.csv", "hypervolume.csv", STATE)
 
