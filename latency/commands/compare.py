@@ -13,7 +13,7 @@ from rich.console import Console
 
 from dnas.report.style import save_figure
 from dnas.space import SearchSpace
-from latency.analysis.compare import figures, files, render
+from latency.analysis.compare import figures, report
 from latency.analysis.compare.compare import DeviceComparison, compare_devices
 from latency.analysis.compare.kernels import assumptions
 from latency.analysis.profile.files import write_rows
@@ -42,13 +42,13 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     for table in tables:
         console.print(table.describe(), soft_wrap=True)
     console.print(
-        "", render.rank_correlation(comparison), f"over {arguments.networks} random networks", sep="\n"
+        "", report.rank_correlation(comparison), f"over {arguments.networks} random networks", sep="\n"
     )
     if comparison.named_ms:
-        console.print("", render.published_networks(comparison), sep="\n")
+        console.print("", report.published_networks(comparison), sep="\n")
     console.print(
         "\nchoices that differ most, ms over the layer's mean:",
-        render.differing_choices(comparison),
+        report.differing_choices(comparison),
         sep="\n",
     )
     _print_kernels(comparison, console)
@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
 def _print_kernels(comparison: DeviceComparison, console: Console) -> None:
     for label, networks in comparison.kernels_ms.items():
         if networks:
-            console.print("", f"kernels of {label}:", render.kernel_shares(networks), sep="\n")
+            console.print("", f"kernels of {label}:", report.kernel_shares(networks), sep="\n")
         else:
             console.print("", f"kernels of {label}: its table does not know them", sep="\n")
     names = [name for networks in comparison.kernels_ms.values() for name in networks]
@@ -67,10 +67,10 @@ def _print_kernels(comparison: DeviceComparison, console: Console) -> None:
 
 
 def _write(comparison: DeviceComparison, output: Path) -> None:
-    write_rows(output / "compare.csv", files.choice_rows(comparison))
-    write_rows(output / "tau.csv", files.tau_rows(comparison))
+    write_rows(output / "compare.csv", report.choice_rows(comparison))
+    write_rows(output / "tau.csv", report.tau_rows(comparison))
     save_figure(figures.scatter(comparison), output / "scatter.png")
     kernels = figures.kernel_bars(comparison)
     if kernels is not None:
-        write_rows(output / "kernels.csv", files.kernel_rows(comparison))
+        write_rows(output / "kernels.csv", report.kernel_rows(comparison))
         save_figure(kernels, output / "kernels.png")
