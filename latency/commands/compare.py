@@ -16,7 +16,7 @@ from dnas.space import SearchSpace
 from latency.analysis.compare import figures, report
 from latency.analysis.compare.compare import DeviceComparison, compare_devices
 from latency.analysis.compare.kernels import assumptions
-from latency.analysis.profile.files import write_rows
+from latency.analysis.profile.report import write_rows
 from latency.commands.options import add_space
 from latency.table import load_table
 

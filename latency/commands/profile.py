@@ -18,7 +18,7 @@ from rich.progress import track
 from dnas.report.style import save_figure
 from dnas.space import SearchSpace
 from dnas.support.files import write_text
-from latency.analysis.profile import cells, figures, files, from_networks, reduction, render
+from latency.analysis.profile import cells, figures, from_networks, reduction, report
 from latency.analysis.profile.effects import Effects, check_confidence, fit_effects
 from latency.analysis.profile.samples import ACCURACY, LATENCY, read_samples
 from latency.analysis.profile.variance import variance_shares
@@ -111,8 +111,8 @@ def _fitted(arguments: argparse.Namespace, space: SearchSpace, console: Console)
     path = Path(arguments.output) / TABLE
     from_networks.write_table(path, fit, facts, f"python -m latency profile {options}")
     table = load_table(path, space)
-    rows = files.effect_rows(fit.effects, table, arguments.confidence)
-    files.write_rows(path.with_name(EFFECTS), rows)
+    rows = report.effect_rows(fit.effects, table, arguments.confidence)
+    report.write_rows(path.with_name(EFFECTS), rows)
     console.print(
         f"table fitted to {len(samples.values)} networks ({samples.rows} rows): residual noise "
         f"{fit.effects.noise:.3g} ms, {fit.folds}-fold cross-validation {fit.mape:.1%} mean, "
@@ -134,16 +134,16 @@ def _profile(table: LatencyTable, arguments: argparse.Namespace, console: Consol
         )
     )
     shares = variance_shares(table)
-    files.write_rows(output / "profile.csv", files.profile_rows(found))
-    files.write_rows(output / "variance.csv", files.variance_rows(shares))
+    report.write_rows(output / "profile.csv", report.profile_rows(found))
+    report.write_rows(output / "variance.csv", report.variance_rows(shares))
     save_figure(figures.shift_heatmap(table), output / "shifts.png")
     save_figure(figures.variance_bars(shares, table.kind), output / "variance.png")
     console.print(
         f"\nrandom networks: {against.mean_ms:.2f} ms mean, {against.std_ms:.2f} ms standard deviation "
         f"(exactly {np.sqrt(shares.total_ms2):.2f})\n",
-        render.layers(table, shares),
+        report.layers(table, shares),
         "",
-        render.extremes(found),
+        report.extremes(found),
         "",
         sep="\n",
     )
@@ -153,10 +153,10 @@ def _reduce(table: LatencyTable, accuracy: Effects, arguments: argparse.Namespac
     verdicts = reduction.reduce_space(table, accuracy, arguments.confidence, arguments.margin)
     reduced = reduction.reduced_space(table, verdicts)
     output = Path(arguments.output)
-    files.write_rows(output / REDUCTION, files.reduction_rows(verdicts))
+    report.write_rows(output / REDUCTION, report.reduction_rows(verdicts))
     path = write_text(output / f"{reduced.name}.yaml", reduction.yaml_text(reduced))
     console.print(
-        render.dropped(verdicts),
+        report.dropped(verdicts),
         f"{path}: {sum(reduced.num_choices)} of {sum(table.space.num_choices)} choices, "
         f"{reduced.size:,} of {table.space.size:,} architectures",
         sep="\n",
