@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dnas.report import style
-from latency.analysis.compare.compare import DeviceComparison
+from latency.analysis.compare.devices import DeviceComparison
 
 PANELS_PER_ROW = 2
 MARKS = (

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from latency.analysis.compare.compare import DeviceComparison
+from latency.analysis.compare.devices import DeviceComparison
 
 
 def choice_rows(comparison: DeviceComparison) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from dnas.space import SearchSpace, zoo
-from latency.analysis.compare.compare import compare_devices
+from latency.analysis.compare.devices import compare_devices
 from latency.analysis.compare.kernels import (
     OUTSIDE,
     RANDOM_MEAN,
