@@ -13,14 +13,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
 from dnas.costs import expected, gather
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture, index_array
-from latency.table.account import FIXED, OVERHEAD, Coverage, Part, kernel_shares, scaled
 from latency.table.entry import Entry
 from latency.table.errors import TableError, raise_all
 from latency.table.fit_to_space import entries_of, space_problems
@@ -29,12 +28,48 @@ from latency.table.table_file import TableFile, read_file, shipped_tables
 if TYPE_CHECKING:
     from torch import Tensor
 
+
 __all__ = ["LatencyTable", "load_table", "shipped_tables"]
 
+FIXED = "fixed part"
+OVERHEAD = "overhead"
+UNKNOWN = "unknown"
 # Of a normal error, the mean of its magnitude is sigma * sqrt(2 / pi).
 SIGMA_PER_MAPE = math.sqrt(math.pi / 2)
 Several = Iterable[Architecture] | np.ndarray
 Cell = tuple[int, int]
+
+
+class Part(NamedTuple):
+    """One line of a network's account: a layer with its choice, ``stem``, ``head`` or ``overhead``.
+
+    ``kinds`` are its milliseconds per kernel kind, which add up to ``ms``; empty where they are not known.
+    """
+
+    part: str
+    choice: str
+    ms: float
+    kinds: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Where a table's numbers come from.
+
+    Attributes:
+        entries: number of entries per source (``measured``, ``predicted``, ...).
+        mean_ms: milliseconds of the mean network, every choice of a layer equally likely.
+        share: fraction of ``mean_ms`` per source, and of the fixed part, which has no source of its own.
+    """
+
+    entries: Mapping[str, int]
+    mean_ms: float
+    share: Mapping[str, float]
+
+    def __str__(self) -> str:
+        entries = ", ".join(f"{count} {source}" for source, count in self.entries.items())
+        share = ", ".join(f"{fraction:.1%} {source}" for source, fraction in self.share.items())
+        return f"entries: {entries}; milliseconds of the mean network ({self.mean_ms:.2f}): {share}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -159,7 +194,7 @@ class LatencyTable:
 
         Empty if the table does not know kernel kinds; ``unknown`` sums the parts that do not.
         """
-        return kernel_shares(self.breakdown(architecture))
+        return _kernel_shares(self.breakdown(architecture))
 
     def _kinds_at(self, layer: int, choice: int) -> dict[str, float]:
         return {kind: float(ms[layer, choice]) for kind, ms in self.kinds.items() if ms[layer, choice]}
@@ -218,7 +253,7 @@ def _build(file: TableFile, space: SearchSpace) -> LatencyTable:
     slope = calibration["slope"]
     stem_ms, head_ms = slope * fixed["stem_ms"], slope * fixed["head_ms"]
     cells = _cells(file, space)
-    parts = [(cell, scaled(entry.parts, slope * entry.ms)) for cell, entry in cells]
+    parts = [(cell, _scaled(entry.parts, slope * entry.ms)) for cell, entry in cells]
     names = dict.fromkeys(kind for _, kinds in parts for kind in kinds)
     return LatencyTable(
         name=file.header["name"],
@@ -230,8 +265,8 @@ def _build(file: TableFile, space: SearchSpace) -> LatencyTable:
         kinds={
             name: _array([(cell, kinds.get(name, 0.0)) for cell, kinds in parts], space) for name in names
         },
-        stem_kinds=scaled(fixed.get("stem_parts", {}), stem_ms),
-        head_kinds=scaled(fixed.get("head_parts", {}), head_ms),
+        stem_kinds=_scaled(fixed.get("stem_parts", {}), stem_ms),
+        head_kinds=_scaled(fixed.get("head_parts", {}), head_ms),
         stem_ms=stem_ms,
         head_ms=head_ms,
         overhead_ms=fixed["overhead_ms"] + calibration["offset_ms"],
@@ -256,3 +291,25 @@ def _array(values: Sequence[tuple[Cell, Any]], space: SearchSpace, dtype: Any = 
         array[cell] = value
     array.flags.writeable = False
     return array
+
+
+def _scaled(parts: Mapping[str, float], ms: float) -> dict[str, float]:
+    """``parts`` (rounded milliseconds per kernel kind) made to add up to ``ms`` exactly."""
+    total = sum(parts.values())
+    return {kind: part * ms / total for kind, part in parts.items()} if total else {}
+
+
+def _kernel_shares(parts: Iterable[Part]) -> dict[str, float]:
+    """Milliseconds per kernel kind of a whole network; empty when no part knows its kinds.
+
+    Where only some parts do, the others count as ``unknown``, so that the sum stays the latency.
+    """
+    parts = list(parts)
+    if not any(part.kinds for part in parts):
+        return {}
+    shares: dict[str, float] = {}
+    for part in parts:
+        name = OVERHEAD if part.part == OVERHEAD else UNKNOWN
+        for kind, ms in (part.kinds or {name: part.ms}).items():
+            shares[kind] = shares.get(kind, 0.0) + ms
+    return {kind: ms for kind, ms in shares.items() if ms}
