@@ -1,7 +1,11 @@
-"""Tables assembled for a small space, compared with what they were made of."""
+"""Tables assembled for a small space, compared with what they were made of, and the errors of blocks.
+
+Errors of a block: independent ones in quadrature, shared ones added, overconfident ones widened.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +16,12 @@ from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 from latency import LatencyTable, TableError, load_table
 from latency.sources.assembled.assembly import Assembly
-from latency.sources.assembled.block_error import block_error, widening
-from latency.sources.assembled.build import TableBuilder
+from latency.sources.assembled.build import TableBuilder, block_error, widening
 from latency.sources.assembled.calibration import Calibration
 from latency.sources.assembled.kernel_model import Prediction
 from latency.sources.assembled.shape import KernelShape
 from latency.sources.assembled.support import shapes_of
-from latency.sources.assembled.validation import Figures
+from latency.sources.assembled.validation import Figures, HeldOutKernel
 from latency.table.entry import Entry
 from latency.table.table_file import read_file
 
@@ -228,3 +231,52 @@ def test_errors_that_were_too_small_for_families_left_out_are_widened(
     assert grown
     for key in entries.keys() - set(predicted):
         assert wider[key].relative_error == entries[key].relative_error
+
+
+ONE = KernelShape("pointwise", 14, 8, 16)
+OTHER = KernelShape("depthwise", 14, 16, 16, kernel=3)
+COPIES = [KernelShape("copy", 14, 8, 8), KernelShape("copy", 14, 16, 16)]
+
+
+def predicted(us: float, error: float, shared: bool = False) -> Prediction:
+    return Prediction(us, error, measured=False, shared=shared)
+
+
+def test_different_kernels_are_independent() -> None:
+    assert block_error([ONE, OTHER], [predicted(3, 0.1), predicted(4, 0.1)], {}) == pytest.approx(0.5 / 7)
+
+
+def test_equal_kernels_are_wrong_alike() -> None:
+    assert block_error([ONE, ONE], [predicted(3, 0.1)] * 2, {}) == pytest.approx(0.1)
+
+
+def test_kernels_under_one_assumption_are_wrong_alike() -> None:
+    times = [predicted(3, 1.0, shared=True), predicted(4, 1.0, shared=True)]
+    assert block_error(COPIES, times, {}) == pytest.approx(1.0)
+    alone = [predicted(3, 1.0), predicted(4, 1.0)]
+    assert block_error(COPIES, alone, {}) == pytest.approx(5 / 7)
+
+
+def test_only_predictions_of_the_kernel_model_are_widened() -> None:
+    widen = {"pointwise": 2.0, "copy": 3.0}
+    assert block_error([ONE], [predicted(5, 0.1)], widen) == pytest.approx(0.2)
+    assert block_error([OTHER], [predicted(5, 0.1)], widen) == pytest.approx(0.1)
+    assert block_error([ONE], [Prediction(5, 0.1, measured=True)], widen) == pytest.approx(0.1)
+    assert block_error(COPIES[:1], [predicted(5, 1.0, shared=True)], widen) == pytest.approx(1.0)
+
+
+def test_a_block_in_which_nothing_runs_has_no_error() -> None:
+    assert block_error([], [], {}) == 0.0
+
+
+def test_widening_is_the_root_mean_square_of_the_scores_but_at_least_one() -> None:
+    def held(shape: KernelShape, measured_us: float, error: float) -> HeldOutKernel:
+        return HeldOutKernel(
+            "family", shape, modelled_us=1.0, error=error, built_us=1.0, measured_us=measured_us
+        )
+
+    bold = [held(ONE, math.exp(0.3), 0.1), held(ONE, math.exp(-0.4), 0.1)]
+    timid = [held(OTHER, math.exp(0.05), 0.1)]
+    found = widening([*bold, *timid])
+    assert found == {"pointwise": pytest.approx(math.sqrt(12.5)), "depthwise": 1.0}
+    assert widening([]) == {}
