@@ -13,8 +13,7 @@ from rich.progress import track
 
 from dnas.space import SearchSpace
 from latency.commands.options import add_space
-from latency.sources.imported import table
-from latency.sources.imported.build import Terms, build, notes
+from latency.sources.imported.build import Terms, build, notes, table_header, write_table
 from latency.sources.imported.formats import FORMATS, files, read, unit_problems
 from latency.sources.imported.keys import PARTS
 from latency.sources.imported.reading import MS_PER_UNIT, Importer, ImportResult, amount, merge
@@ -65,8 +64,8 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     if assumed := notes(resolved):
         given["notes"] = "; ".join(filter(None, [given.get("notes"), *assumed]))
     tool = f"python -m latency import {arguments.format}"
-    data = table.header(given, space, built, terms.kind, statistic, tool)
-    path = table.write(arguments.output, space, data, built, problems)
+    data = table_header(given, space, built, terms.kind, statistic, tool)
+    path = write_table(arguments.output, space, data, built, problems)
     console.print(
         f"wrote {path}: {len(built.entries)} entries from {len(result.readings)} readings", soft_wrap=True
     )

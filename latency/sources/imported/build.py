@@ -1,10 +1,11 @@
-"""Entries and fixed part of a latency table from the readings of other people's files."""
+"""A latency table from the readings of other people's files, written only when nothing at all is wrong."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from dnas.space import SearchSpace
@@ -12,7 +13,10 @@ from latency.sources.imported.keys import PARTS
 from latency.sources.imported.reading import Reading
 from latency.sources.imported.resolve import Resolved, geometries
 from latency.table.entry import Entry, Geometry
-from latency.table.fit_to_space import fixed_operations
+from latency.table.errors import TableError, raise_all
+from latency.table.fit_to_space import fixed_operations, space_problems
+from latency.table.header import FORMAT, header_problems
+from latency.table.table_file import parse, render, write_file
 
 SQUEEZE_NOTE = (
     "assumption: the keys do not say how wide squeeze-excite is; taken to be as in the space, though "
@@ -65,6 +69,52 @@ def build(space: SearchSpace, resolved: Resolved, terms: Terms) -> Built:
     return Built(
         tuple(entries), {**fixed, **fixed_operations(space)}, _error(resolved, terms), tuple(problems)
     )
+
+
+def table_header(
+    facts: Mapping[str, str], space: SearchSpace, built: Built, kind: str, statistic: str, tool: str
+) -> dict[str, Any]:
+    """The header as plain data; ``facts`` are those of :mod:`latency.table.facts`."""
+    return {
+        "format": FORMAT,
+        "name": facts.get("name"),
+        "kind": kind,
+        **facts,
+        "unit": "ms",
+        "statistic": statistic,
+        "space": space.name,
+        "resolution": space.resolution,
+        "batch": 1,
+        "tool": tool,
+        "error": built.error,
+        "fixed": built.fixed,
+        "calibration": None,
+    }
+
+
+def write_table(
+    output: str | Path,
+    space: SearchSpace,
+    data: Mapping[str, Any],
+    built: Built,
+    problems: Sequence[str] = (),
+) -> Path:
+    """Write the table.
+
+    Raises:
+        TableError: everything in ``problems``, in ``built``, and in the header; nothing is written.
+    """
+    # A header that lacks facts is refused for them already; its schema would only name them again.
+    in_schema = [] if problems else header_problems({**data, "entries": 1, "sha256": "0" * 64})
+    wrong = [*problems, *in_schema, *built.problems]
+    if wrong:
+        listing = "\n  ".join(wrong)
+        raise TableError(
+            f"{output} was not written, {len(wrong)} problem(s):\n  {listing}\nSee docs/latency_import.md."
+        )
+    table = parse(render(data, built.entries), str(output))
+    raise_all([*table.problems, *space_problems(table, space)], str(output))
+    return write_file(output, data, built.entries)
 
 
 def _entry(
