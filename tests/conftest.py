@@ -16,7 +16,7 @@ from dnas.nn import graphs
 from dnas.search.gradient.masks import TwoPath, UniformPath
 from dnas.search.gradient.objective import AdditiveLatency, Objective
 from dnas.space import SearchSpace
-from latency.sources.calibrated.build import build_calibrated
+from latency.sources.calibrated.calibrated_table import build_calibrated
 from latency.sources.calibrated.model import CalibratedModel
 from lightning_modules.data import Digits
 from lightning_modules.one_shot import OneShotSupernet

@@ -17,8 +17,8 @@ from dnas import blocks
 from dnas.space import SearchSpace
 from latency.commands import render
 from latency.commands.progress import tracker
+from latency.sources.assembled.assembled_table import TableBuilder
 from latency.sources.assembled.assembly import Measurements, assemble
-from latency.sources.assembled.build import TableBuilder
 from latency.sources.assembled.dataset import Dataset
 from latency.sources.assembled.kernel_model import KernelModel
 from latency.sources.assembled.settings import load_settings

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from dnas.space import SearchSpace
 from latency.commands.options import add_space
-from latency.sources.calibrated.build import build_calibrated
+from latency.sources.calibrated.calibrated_table import build_calibrated
 from latency.sources.calibrated.model import CalibratedModel
 from latency.table import load_table, shipped
 

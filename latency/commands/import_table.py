@@ -13,8 +13,8 @@ from rich.progress import track
 
 from dnas.space import SearchSpace
 from latency.commands.options import add_space
-from latency.sources.imported.build import Terms, build, notes, table_header, write_table
 from latency.sources.imported.formats import FORMATS, files, read, unit_problems
+from latency.sources.imported.imported_table import Terms, build, notes, table_header, write_table
 from latency.sources.imported.keys import PARTS
 from latency.sources.imported.reading import MS_PER_UNIT, Importer, ImportResult, amount, merge
 from latency.sources.imported.resolve import Resolved, resolve

@@ -19,7 +19,7 @@ from dnas.search.gradient.objective import AdditiveLatency, Objective
 from dnas.search.gradient.schedules import Linear
 from dnas.space import SearchSpace
 from dnas.space.space_file import SpaceError
-from latency.sources.calibrated.build import build_calibrated
+from latency.sources.calibrated.calibrated_table import build_calibrated
 from latency.sources.calibrated.model import CalibratedModel
 from latency.table.errors import TableError
 from lightning_modules.callbacks import Diverged

@@ -19,7 +19,7 @@ from latency.analysis.compare.kernels import (
     kernel_times,
     published_networks,
 )
-from latency.sources.calibrated.build import build_calibrated
+from latency.sources.calibrated.calibrated_table import build_calibrated
 from latency.sources.calibrated.model import CalibratedModel
 from latency.table import LatencyTable, load_table
 from latency.table.errors import TableError

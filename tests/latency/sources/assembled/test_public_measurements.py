@@ -11,8 +11,8 @@ import pytest
 
 from dnas.space import SearchSpace
 from latency import TableError
+from latency.sources.assembled.assembled_table import TableBuilder
 from latency.sources.assembled.assembly import Assembly, Measurements, assemble
-from latency.sources.assembled.build import TableBuilder
 from latency.sources.assembled.dataset import Dataset
 from latency.sources.assembled.kernel_model import KernelModel
 from latency.sources.assembled.settings import load_settings

@@ -9,7 +9,7 @@ import yaml
 
 from dnas.space import SearchSpace
 from latency import load_table
-from latency.sources.calibrated.build import build_calibrated
+from latency.sources.calibrated.calibrated_table import build_calibrated
 from latency.sources.calibrated.check import Comparison, compare, published_model
 from latency.sources.calibrated.model import CalibratedModel
 

@@ -11,7 +11,7 @@ import yaml
 from dnas.space import SearchSpace
 from latency import TableError, load_table
 from latency.sources.calibrated import published
-from latency.sources.calibrated.build import build_calibrated
+from latency.sources.calibrated.calibrated_table import build_calibrated
 from latency.sources.calibrated.fit import Fit, fit
 from latency.sources.calibrated.model import CalibratedModel, runtime_data
 from latency.sources.calibrated.write import FACTS, write_model

@@ -15,8 +15,8 @@ import pytest
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 from latency import LatencyTable, TableError, load_table
+from latency.sources.assembled.assembled_table import TableBuilder, block_error, widening
 from latency.sources.assembled.assembly import Assembly
-from latency.sources.assembled.build import TableBuilder, block_error, widening
 from latency.sources.assembled.calibration import Calibration
 from latency.sources.assembled.kernel_model import Prediction
 from latency.sources.assembled.shape import KernelShape

@@ -11,7 +11,7 @@ import pytest
 from dnas.space import SearchSpace, zoo
 from dnas.space.architecture import Architecture
 from latency import load_table
-from latency.sources.calibrated.build import build_calibrated, entry_error
+from latency.sources.calibrated.calibrated_table import build_calibrated, entry_error
 from latency.sources.calibrated.model import CalibratedModel
 from latency.sources.calibrated.published import network_ops
 from latency.table.table_file import read_file, read_shipped, shipped_files

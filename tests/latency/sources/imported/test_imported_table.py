@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dnas.space import SearchSpace
-from latency.sources.imported.build import Terms, build
+from latency.sources.imported.imported_table import Terms, build
 from latency.sources.imported.reading import Reading
 from latency.sources.imported.resolve import resolve
 
