@@ -6,14 +6,15 @@ import codecs
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from latency.sources.imported import benchmark_model, benchncnn, csv_table, fbnet, gpu_profile, proxylessnas
+from latency.sources.imported import benchmark_model, benchncnn, csv_table, gpu_profile
+from latency.sources.imported.lookup import FBNET, PROXYLESSNAS
 from latency.sources.imported.reading import Importer, ImportResult, Unread
 
 FORMATS: dict[str, Importer] = {
     "benchmark_model": benchmark_model,
     "gpu_profile": gpu_profile,
-    "proxylessnas": proxylessnas,
-    "fbnet": fbnet,
+    "proxylessnas": PROXYLESSNAS,
+    "fbnet": FBNET,
     "benchncnn": benchncnn,
     "csv": csv_table,
 }

@@ -59,7 +59,7 @@ class ImportResult:
 
 
 class Importer(Protocol):
-    """One format: a module with these names.
+    """One format: a module, or an object, with these names.
 
     ``UNIT`` is the unit that the format states, None where its files state none (the user must);
     ``WHOLE_INFERENCES`` whether a reading holds the overhead of one inference; ``KIND`` and ``STATISTIC``

@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from latency.sources.imported import fbnet, proxylessnas
+from latency.sources.imported.lookup import FBNET, PROXYLESSNAS
 
 KEY = "Skip_H8_W8_Cin4_Cout6_stride2"
 
 
 def test_proxylessnas() -> None:
-    result = proxylessnas.read("# a table\na: {mean: 1.5, count: 3}\nb:\n  mean: 2e-1\n", "lut.yaml", "ms")
+    result = PROXYLESSNAS.read("# a table\na: {mean: 1.5, count: 3}\nb:\n  mean: 2e-1\n", "lut.yaml", "ms")
     assert [(reading.key, reading.ms, reading.line) for reading in result.readings] == [
         ("a", 1.5, 2),
         ("b", 0.2, 3),
@@ -22,7 +22,7 @@ def test_proxylessnas() -> None:
 
 def test_fbnet_as_json() -> None:
     text = json.dumps({KEY: 1500.0, "b": 1e-05}, indent="\t")
-    result = fbnet.read(text, "lut.json", "us")
+    result = FBNET.read(text, "lut.json", "us")
     assert [(reading.key, reading.ms, reading.line) for reading in result.readings] == [
         (KEY, 1.5, 2),
         ("b", pytest.approx(1e-8), 3),
@@ -30,7 +30,7 @@ def test_fbnet_as_json() -> None:
 
 
 def test_keys_given_twice_are_both_kept() -> None:
-    assert [reading.ms for reading in fbnet.read('{"a": 1, "a": 2}', "x", "ms").readings] == [1, 2]
+    assert [reading.ms for reading in FBNET.read('{"a": 1, "a": 2}', "x", "ms").readings] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -52,17 +52,17 @@ def test_keys_given_twice_are_both_kept() -> None:
     ],
 )
 def test_what_is_refused(text: str, message: str) -> None:
-    result = proxylessnas.read(text, "x", "ms")
+    result = PROXYLESSNAS.read(text, "x", "ms")
     assert result.readings == ()
     assert message in str(result.unread[0])
 
 
 def test_the_tables_of_all_devices_at_once() -> None:
-    result = fbnet.read(json.dumps({"pixel3_latency": {KEY: 1.0}}), "x", "ms")
+    result = FBNET.read(json.dumps({"pixel3_latency": {KEY: 1.0}}), "x", "ms")
     assert "the look-up table of one device and one metric" in str(result.unread[0])
 
 
 def test_the_unit_must_be_given() -> None:
-    result = fbnet.read('{"a": 1}', "x", None)
+    result = FBNET.read('{"a": 1}', "x", None)
     assert result.readings == ()
     assert "give --unit us, ms or s" in str(result.unread[0])
