@@ -8,8 +8,8 @@ from latency.sources.measured.backends.base import Backend, Options
 from latency.table.errors import TableError
 
 BACKENDS = {
-    "torch-cpu": ("torch_cpu", "TorchCPU"),
-    "torch-cuda": ("torch_cuda", "TorchCUDA"),
+    "torch-cpu": ("pytorch", "TorchCPU"),
+    "torch-cuda": ("pytorch", "TorchCUDA"),
     "onnxruntime": ("onnxruntime", "ONNXRuntime"),
     "tflite-adb": ("tflite_adb", "TFLiteADB"),
 }

@@ -1,7 +1,8 @@
-"""PyTorch on an NVIDIA GPU: each graph captured as a CUDA graph, timed by CUDA events.
+"""PyTorch in inference mode, channels last, batch norms folded: on the processor, and on an NVIDIA GPU.
 
-A captured graph is started once for all its kernels, as an engine for deployment does, so the time is the
-device's and not that of Python. Not run for this release: no machine with a GPU was at hand.
+On the processor it runs eagerly. On a GPU each graph is captured as a CUDA graph and timed by CUDA events: a
+captured graph is started once for all its kernels, as an engine for deployment does, so the time is the
+device's and not that of Python. The latter was not run for this release: no machine with a GPU was at hand.
 """
 
 from __future__ import annotations
@@ -11,9 +12,40 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import nn
 
-from latency.sources.measured.backends.base import Backend, Options, refuse_if
+from latency.sources.measured.backends.base import (
+    Backend,
+    Options,
+    clock_problems,
+    cpu_facts,
+    refuse_if,
+    time_calls,
+)
 
 CAPTURE_WARMUP = 3  # runs before capturing: cuDNN chooses its kernels and allocates its workspace in them
+
+
+class TorchCPU(Backend):
+    """Channels last is how this library trains and runs its networks."""
+
+    def __init__(self, options: Options) -> None:
+        refuse_if(clock_problems(options), "torch-cpu")
+        self.options = options
+        torch.set_num_threads(options.threads)
+
+    def prepare(
+        self, name: str, build: Callable[[], nn.Module], shape: Sequence[int]
+    ) -> Callable[[], object]:
+        module = build().to(memory_format=torch.channels_last)
+        images = torch.randn(*shape).contiguous(memory_format=torch.channels_last)
+        return lambda: module(images)
+
+    @torch.inference_mode()
+    def time(self, runnable: Callable[[], object], runs: int) -> list[float]:
+        return time_calls(runnable, runs, self.options.clock)
+
+    def facts(self) -> dict[str, str]:
+        how = "cpu, eager, channels last, batch norms folded"
+        return cpu_facts("PyTorch", str(torch.__version__), how, self.options)
 
 
 class TorchCUDA(Backend):
