@@ -29,9 +29,9 @@ from latency.sources.measured import graphs
 from latency.sources.measured.additivity import agreement, choose_line, split
 from latency.sources.measured.backends import open_backend
 from latency.sources.measured.backends.base import CLOCKS, Effort, Options
-from latency.sources.measured.estimates import STATISTICS, Estimate, estimate_all
 from latency.sources.measured.plan import EMPTY, HEAD, STEM, Job, Plan, make_plan
 from latency.sources.measured.session import Settings, measure
+from latency.sources.measured.visits import STATISTICS, Estimate, estimate_all
 from latency.sources.measured.work_dir import WorkDir
 from latency.table.entry import Geometry
 

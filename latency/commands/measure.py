@@ -22,12 +22,11 @@ from dnas.space import SearchSpace
 from latency.commands.options import add_space
 from latency.sources.measured.backends import BACKENDS, backend_class, open_backend
 from latency.sources.measured.backends.base import CLOCKS, Backend, Effort, Options
-from latency.sources.measured.estimates import STATISTICS, estimate_all
 from latency.sources.measured.plan import Plan, make_plan
 from latency.sources.measured.report import announcement, comparison
 from latency.sources.measured.result import Result, conclude, table_header
 from latency.sources.measured.session import Settings, measure
-from latency.sources.measured.visits import Visit
+from latency.sources.measured.visits import STATISTICS, Visit, estimate_all
 from latency.sources.measured.work_dir import WorkDir
 from latency.table.errors import TableError
 from latency.table.table_file import write_file

@@ -11,8 +11,8 @@ import numpy as np
 from dnas.space import Choice, Layer, SearchSpace
 from dnas.space.architecture import Architecture
 from latency.sources.measured.additivity import Agreement, Line, agreement, choose_line, split
-from latency.sources.measured.estimates import Estimate, median_repeat
 from latency.sources.measured.plan import EMPTY, HEAD, STEM, Plan
+from latency.sources.measured.visits import Estimate, median_repeat
 from latency.table.entry import Entry, Geometry
 from latency.table.errors import TableError
 from latency.table.fit_to_space import fixed_operations

@@ -9,9 +9,8 @@ from itertools import islice
 import numpy as np
 
 from latency.sources.measured.backends.base import Backend, Effort
-from latency.sources.measured.estimates import STATISTICS
 from latency.sources.measured.plan import Plan
-from latency.sources.measured.visits import Key, Visit, disturbed, read_visits
+from latency.sources.measured.visits import STATISTICS, Key, Visit, disturbed, read_visits
 from latency.sources.measured.work_dir import WorkDir
 
 REFERENCE_EVERY = 8  # visits
@@ -22,7 +21,7 @@ class Settings:
     """How a measurement is done.
 
     ``tolerance`` is the slowdown of the reference block beyond which a visit is done again, at most
-    ``repeats`` times; ``statistic`` names one of :data:`latency.sources.measured.estimates.STATISTICS`.
+    ``repeats`` times; ``statistic`` names one of :data:`latency.sources.measured.visits.STATISTICS`.
     """
 
     effort: Effort

@@ -55,7 +55,7 @@ class Backend(ABC):
     """A runtime on a device.
 
     Class attributes are defaults of the command: ``statistic`` (see
-    :mod:`latency.sources.measured.estimates`), ``rounds`` and ``runs``. ``empty`` is a module of the least
+    :mod:`latency.sources.measured.visits`), ``rounds`` and ``runs``. ``empty`` is a module of the least
     that the runtime can be asked to run.
     """
 

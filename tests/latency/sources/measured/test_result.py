@@ -10,9 +10,9 @@ import pytest
 
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
-from latency.sources.measured.estimates import Estimate
 from latency.sources.measured.plan import Plan, make_plan
 from latency.sources.measured.result import conclude, table_header
+from latency.sources.measured.visits import Estimate
 from latency.table import load_table
 from latency.table.entry import Geometry
 from latency.table.errors import TableError
