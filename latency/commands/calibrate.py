@@ -14,8 +14,7 @@ from latency.kernels import Runtime
 from latency.sources.calibrated import published, render
 from latency.sources.calibrated.fit import TimedNetwork, fit
 from latency.sources.calibrated.measurements import read_measurements
-from latency.sources.calibrated.model import CalibratedModel, runtime_data
-from latency.sources.calibrated.write import FACTS, write_model
+from latency.sources.calibrated.model import FACTS, CalibratedModel, runtime_data, write_model
 from latency.table import facts, shipped
 from latency.table.errors import TableError
 

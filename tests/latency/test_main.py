@@ -10,8 +10,7 @@ import yaml
 
 from dnas.space import SearchSpace, zoo
 from latency.__main__ import COMMANDS, main
-from latency.sources.calibrated.model import runtime_data
-from latency.sources.calibrated.write import FACTS
+from latency.sources.calibrated.model import FACTS, runtime_data
 from latency.table.table_file import read_file, read_shipped, shipped_files, write_file
 
 
