@@ -11,7 +11,7 @@ from rich.console import Console
 from dnas import blocks
 from dnas.space import SearchSpace
 from latency.kernels import Runtime
-from latency.sources.calibrated import published, render
+from latency.sources.calibrated import published, report
 from latency.sources.calibrated.fit import TimedNetwork, fit
 from latency.sources.calibrated.measurements import read_measurements
 from latency.sources.calibrated.model import FACTS, CalibratedModel, runtime_data, write_model
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     runtime = _runtime(arguments)
     data = runtime_data(runtime)
     result = fit(Runtime.from_dict(data), _networks(arguments))
-    console.print(render.networks(result), "", render.coefficients(result), render.errors(result), sep="\n")
+    console.print(report.networks(result), "", report.coefficients(result), report.errors(result), sep="\n")
     if arguments.output:
         is_shipped = runtime in shipped.names("runtimes")
         write_model(arguments.output, result, runtime if is_shipped else data, stated)

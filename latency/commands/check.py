@@ -8,7 +8,7 @@ from rich.console import Console
 
 from latency.commands import render
 from latency.commands.options import add_table, load
-from latency.sources.calibrated import render as render_calibrated
+from latency.sources.calibrated import report
 from latency.sources.calibrated.check import compare, published_model, refit
 from latency.sources.calibrated.model import CalibratedModel
 from latency.table import LatencyTable
@@ -33,8 +33,8 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
 
 def _print_published(table: LatencyTable, model: CalibratedModel, console: Console) -> None:
     rows = compare(table, model)
-    console.print(render_calibrated.comparison(rows), "", render_calibrated.errors(refit(model)), sep="\n")
-    console.print(render_calibrated.ranking(rows))
+    console.print(report.comparison(rows), "", report.errors(refit(model)), sep="\n")
+    console.print(report.ranking(rows))
     assumptions = [row.assumption for row in rows if row.assumption]
     weak_spots = table.provenance.get("validation", {}).get("weak_spots", [])
     for assumption in (*assumptions, *weak_spots):
