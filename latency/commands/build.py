@@ -16,7 +16,6 @@ from rich.console import Console
 from dnas import blocks
 from dnas.space import SearchSpace
 from latency.commands import render
-from latency.commands.progress import tracker
 from latency.sources.assembled.assembled_table import TableBuilder
 from latency.sources.assembled.assembly import Measurements, assemble
 from latency.sources.assembled.dataset import Dataset
@@ -54,7 +53,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     for space in spaces:  # before the work: fitting and its test take a minute
         check_support(space, KernelModel(measurements.kernels), dataset.runtime, arguments.device)
     settings = load_settings(dataset.facts["name"], arguments.device)
-    builder = TableBuilder(assemble(measurements, settings, tracker(console)))
+    builder = TableBuilder(assemble(measurements, settings, render.tracker(console)))
     for space in spaces:
         path = builder.build(space, Path(arguments.output) / space.name / f"{builder.name(space)}.csv")
         table = load_table(path, space)

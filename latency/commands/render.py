@@ -1,12 +1,13 @@
-"""Tables of latencies for the terminal."""
+"""What commands show in the terminal: tables of latencies, and a bar of progress."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from dnas.space.architecture import Architecture
@@ -92,6 +93,11 @@ def print_validation(table: LatencyTable, console: Console) -> None:
     console.print(f"validation: {validation['method']}", _figures(validation["figures"]), sep="\n")
     for weak_spot in validation.get("weak_spots", []):
         console.print(f"weak spot: {weak_spot}")
+
+
+def tracker(console: Console) -> Callable[[Sequence[str], str], Iterator[str]]:
+    """``track(names, what)``: yields the names behind a bar that vanishes when done."""
+    return lambda names, what: iter(track(names, description=what, console=console, transient=True))
 
 
 def _figures(figures: Iterable[Mapping[str, Any]]) -> Table:
