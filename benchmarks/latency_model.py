@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from scipy.stats import kendalltau
 
-from latency.commands.render import tracker
+from latency.commands.terminal import tracker
 from latency.sources.assembled.assembly import Assembly, Measurements, assemble
 from latency.sources.assembled.dataset import Dataset
 from latency.sources.assembled.kernel_model import MODELLED

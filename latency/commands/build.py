@@ -15,7 +15,7 @@ from rich.console import Console
 
 from dnas import blocks
 from dnas.space import SearchSpace
-from latency.commands import render
+from latency.commands import terminal
 from latency.sources.assembled.assembled_table import TableBuilder
 from latency.sources.assembled.assembly import Measurements, assemble
 from latency.sources.assembled.dataset import Dataset
@@ -53,9 +53,9 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     for space in spaces:  # before the work: fitting and its test take a minute
         check_support(space, KernelModel(measurements.kernels), dataset.runtime, arguments.device)
     settings = load_settings(dataset.facts["name"], arguments.device)
-    builder = TableBuilder(assemble(measurements, settings, render.tracker(console)))
+    builder = TableBuilder(assemble(measurements, settings, terminal.tracker(console)))
     for space in spaces:
         path = builder.build(space, Path(arguments.output) / space.name / f"{builder.name(space)}.csv")
         table = load_table(path, space)
         console.print(f"wrote {path}: {table.coverage()}; sha256 {table.sha256[:12]}...", soft_wrap=True)
-        render.print_validation(table, console)
+        terminal.print_validation(table, console)

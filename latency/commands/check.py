@@ -6,7 +6,7 @@ import argparse
 
 from rich.console import Console
 
-from latency.commands import render
+from latency.commands import terminal
 from latency.commands.options import add_table, load
 from latency.sources.calibrated import report
 from latency.sources.calibrated.check import compare, published_model, refit
@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     model = published_model(table)
     if model is None:
         console.print("Nothing is published for this table; what its header says of itself:", "", sep="\n")
-        render.print_validation(table, console)
+        terminal.print_validation(table, console)
     else:
         _print_published(table, model, console)
 

@@ -6,7 +6,7 @@ import argparse
 
 from rich.console import Console
 
-from latency.commands import render
+from latency.commands import terminal
 from latency.table.table_file import read_shipped_header, shipped_files
 
 
@@ -16,4 +16,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> None:
     """Print name, kind, spaces, device and error of every shipped table."""
-    console.print(render.list_of_tables(read_shipped_header(name, space) for name, space in shipped_files()))
+    headers = (read_shipped_header(name, space) for name, space in shipped_files())
+    console.print(terminal.list_of_tables(headers))

@@ -10,7 +10,7 @@ import argparse
 from rich.console import Console
 
 from dnas.support.files import write_text
-from latency.commands.render import tracker
+from latency.commands.terminal import tracker
 from latency.sources.assembled.assembly import Measurements, tuned
 from latency.sources.assembled.dataset import Dataset
 from latency.sources.assembled.settings import render
