@@ -16,12 +16,11 @@ from rich.console import Console
 from dnas import blocks
 from dnas.space import SearchSpace
 from latency.commands import terminal
-from latency.sources.assembled.assembled_table import TableBuilder
+from latency.sources.assembled.assembled_table import TableBuilder, check_support
 from latency.sources.assembled.assembly import Measurements, assemble
 from latency.sources.assembled.dataset import Dataset
 from latency.sources.assembled.kernel_model import KernelModel
 from latency.sources.assembled.settings import load_settings
-from latency.sources.assembled.support import check_support
 from latency.table import load_table
 
 

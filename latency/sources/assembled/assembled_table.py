@@ -1,4 +1,4 @@
-"""The table of a space for one device, and the errors of its blocks.
+"""The table of a space for one device: whether measurements support it, entries, the errors of its blocks.
 
 Equal measurements give an equal file, byte for byte.
 """
@@ -14,12 +14,13 @@ import numpy as np
 
 from dnas.blocks.ops import Op
 from dnas.space import Choice, Layer, SearchSpace
+from latency.kernels import Runtime
 from latency.sources.assembled.assembly import Assembly
-from latency.sources.assembled.kernel_model import MODELLED, Prediction
+from latency.sources.assembled.kernel_model import MODELLED, KernelModel, Prediction
 from latency.sources.assembled.shape import KernelShape
-from latency.sources.assembled.support import check_support, places, shapes_of
 from latency.sources.assembled.validation import Figures, HeldOutKernel
 from latency.table.entry import Entry, Geometry
+from latency.table.errors import TableError
 from latency.table.fit_to_space import fixed_operations
 from latency.table.header import FORMAT
 from latency.table.table_file import write_file
@@ -28,6 +29,7 @@ DECIMALS = 4  # of a millisecond, and of a relative error: far below the errors,
 FACTS = ("runtime", "runtime_version", "backend", "precision", "date", "licence", "source")
 WIDENED = 1.2  # a kind whose errors the model underestimates by more is told
 WIDE = 7  # kernels of this side were measured in one family only
+SHOWN = 4  # places of one kernel that a message names
 
 
 class TableBuilder:
@@ -222,3 +224,43 @@ def block_error(
         us[key] = us.get(key, 0.0) + time.us * time.error * factor
     total = sum(time.us for time in times)
     return float(np.sqrt(np.sum(np.square([*us.values()])))) / total if total else 0.0
+
+
+def places(space: SearchSpace) -> Iterator[tuple[str, tuple[Op, ...]]]:
+    """Stem, every choice of every layer, and head, with their operations."""
+    yield "stem", space.stem_ops
+    for layer in space.layers:
+        for choice in layer.choices:
+            yield f"{layer.name} {choice.name}", choice.ops(layer)
+    yield "head", space.head_ops
+
+
+def shapes_of(ops: Iterable[Op], runtime: Runtime) -> list[KernelShape]:
+    """The kernels that the runtime starts for operations; raises as :meth:`Runtime.kernels` does."""
+    return [KernelShape.of(kernel) for kernel in runtime.kernels(ops)]
+
+
+def check_support(space: SearchSpace, model: KernelModel, runtime: Runtime, device: str) -> None:
+    """Cheap: nothing is fitted.
+
+    Raises:
+        TableError: the space holds kernels that the measurements do not support, every one of them.
+    """
+    reasons: dict[str, list[str]] = {}
+    for place, ops in places(space):
+        for shape in shapes_of(ops, runtime):
+            if reason := model.unsupported(shape):
+                reasons.setdefault(f"{shape}: {reason}", []).append(place)
+    if reasons:
+        lines = [f"{what} (in {_shortened(where)})" for what, where in reasons.items()]
+        raise TableError(
+            f"The measurements of {device} do not support {len(lines)} kernel(s) of the "
+            f"space {space.name} at {space.resolution} px, and nothing is extrapolated that far:\n  "
+            + "\n  ".join(lines)
+            + "\nMeasure these blocks instead: python -m latency measure --help."
+        )
+
+
+def _shortened(where: Sequence[str]) -> str:
+    where = list(dict.fromkeys(where))
+    return ", ".join(where[:SHOWN]) + (f" and {len(where) - SHOWN} more" if len(where) > SHOWN else "")

@@ -11,12 +11,11 @@ import pytest
 
 from dnas.space import SearchSpace
 from latency import TableError
-from latency.sources.assembled.assembled_table import TableBuilder
+from latency.sources.assembled.assembled_table import TableBuilder, check_support
 from latency.sources.assembled.assembly import Assembly, Measurements, assemble
 from latency.sources.assembled.dataset import Dataset
 from latency.sources.assembled.kernel_model import KernelModel
 from latency.sources.assembled.settings import load_settings
-from latency.sources.assembled.support import check_support
 from latency.table import shipped
 from latency.table.table_file import FOLDER, SUFFIX, read_shipped, shipped_files
 
