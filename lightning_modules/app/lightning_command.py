@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from argparse import ArgumentError
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,15 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from dnas.blocks.registry import OPTION_HELP, register_files_of
 from lightning_modules.app.moved_keys import refuse_moved
-from lightning_modules.app.parse_errors import said_by_constructor, without_wrapping
 from lightning_modules.app.quiet import without_noise
 from lightning_modules.app.resources import resolve_config_arguments
 from lightning_modules.app.run_folder import make_run_folder
+
+# jsonargparse wraps every message, level by level, in the types it tried and in the whole configuration.
+_WRAPPING = re.compile(
+    r"Does not validate against any of the Union subtypes|Subtypes: |Errors:$|Given value type: "
+    r"|Given value: (NestedArg|Namespace|\{)|Expected a (<class )?'?NoneType"
+)
 
 
 class SaveConfig(SaveConfigCallback):
@@ -121,3 +127,24 @@ def run_lightning(argv: list[str], **options: Any) -> DnasCLI:
             args=argv,
             **options,
         )
+
+
+def said_by_constructor(error: Exception) -> Exception:
+    """The exception that a constructor of ours raised, under those that jsonargparse raised from it."""
+    while isinstance(error.__cause__, Exception) and _is_of_jsonargparse(error):
+        error = error.__cause__
+    return error
+
+
+def without_wrapping(message: str) -> str:
+    """The lines of a parser's message that tell what is wrong and where."""
+    lines = [line.strip().removeprefix("- ") for line in message.splitlines()]
+    kept = [line for line in lines if line and not _WRAPPING.match(line)]
+    return "\n  ".join(dict.fromkeys(kept))
+
+
+def _is_of_jsonargparse(error: Exception) -> bool:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("jsonargparse")

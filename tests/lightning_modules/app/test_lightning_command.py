@@ -1,11 +1,11 @@
-"""A mistake, out of jsonargparse's wrapping."""
+"""A mistake on the command line or in a config, out of jsonargparse's wrapping."""
 
 from __future__ import annotations
 
 import pytest
 from jsonargparse import ArgumentParser
 
-from lightning_modules.app.parse_errors import said_by_constructor, without_wrapping
+from lightning_modules.app.lightning_command import said_by_constructor, without_wrapping
 
 
 class Engine:
