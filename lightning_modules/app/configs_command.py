@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from dnas.support.command import Command
 from lightning_modules.app.resources import config_root, shipped_config, shipped_configs
-
-__all__ = ["copy_configs", "describe", "main"]
 
 
 def describe(path: Path) -> str:
@@ -47,19 +45,36 @@ def copy_configs(names: Sequence[str], folder: Path, force: bool = False) -> lis
     return targets
 
 
-def _parser() -> argparse.ArgumentParser:
-    """Arguments of the command."""
-    parser = argparse.ArgumentParser(
-        prog="dnas configs",
-        description="List, show and copy the configs that ship with dnas. Every listed name can be given to "
-        "`dnas fit --config NAME` in any folder; a file of your own with that name comes first.",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to do with which configs; without options they are listed."""
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--show", metavar="NAME", help="print one config")
     action.add_argument("--copy", metavar="NAME", nargs="+", help="copy configs, to edit them")
     parser.add_argument("--to", metavar="DIR", type=Path, help="where --copy writes (default: here)")
     parser.add_argument("--force", action="store_true", help="let --copy overwrite existing files")
-    return parser
+
+
+def run(settings: argparse.Namespace, console: Console) -> list[Path]:
+    """List, print or copy; returns the paths written."""
+    if settings.copy is None and (settings.to is not None or settings.force):
+        raise ValueError("--to and --force belong to --copy NAME.")
+    if settings.show is not None:
+        console.file.write(shipped_config(settings.show).read_text(encoding="utf-8"))
+    elif settings.copy is not None:
+        return _copy(settings, console)
+    else:
+        _list(console)
+    return []
+
+
+def _copy(settings: argparse.Namespace, console: Console) -> list[Path]:
+    try:
+        written = copy_configs(settings.copy, settings.to or Path(), settings.force)
+    except NotADirectoryError as error:
+        raise ValueError(f"--to {settings.to} leads through a file, not a folder: {error}") from error
+    for path in written:
+        console.print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
+    return written
 
 
 def _list(console: Console) -> None:
@@ -72,24 +87,10 @@ def _list(console: Console) -> None:
     console.print("\nuse:  dnas fit --config NAME      edit:  dnas configs --copy NAME", highlight=False)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run ``dnas configs`` with ``argv`` (default: the process's arguments); returns the exit code."""
-    parser = _parser()
-    arguments = parser.parse_args(argv)
-    if arguments.copy is None and (arguments.to is not None or arguments.force):
-        parser.error("--to and --force belong to --copy NAME")
-    try:
-        if arguments.show is not None:
-            sys.stdout.write(shipped_config(arguments.show).read_text(encoding="utf-8"))
-        elif arguments.copy is not None:
-            for path in copy_configs(arguments.copy, arguments.to or Path(), arguments.force):
-                print(f"wrote {path}")
-        else:
-            _list(Console())
-    except OSError as error:
-        parser.error(str(error))
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+main = Command(
+    "dnas configs",
+    "List, show and copy the configs that ship with dnas. Every listed name can be given to "
+    "`dnas fit --config NAME` in any folder; a file of your own with that name comes first.",
+    add_arguments,
+    run,
+)
