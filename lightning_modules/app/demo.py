@@ -13,7 +13,7 @@ import os
 import sys
 import time
 import webbrowser
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from dnas.derive.command import main as derive
 from dnas.refine.command import main as refine
 from dnas.runs.checkpoint import SearchCheckpoint
 from dnas.runs.checkpoint_file import read
+from dnas.support.command import Command
 from dnas.support.files import write_text
 from latency import LatencyTable, load_table
 from lightning_modules.app.lightning_command import run_lightning
@@ -57,8 +58,8 @@ class Summary:
 class Stages:
     """Announce, run and time the commands."""
 
-    def __init__(self) -> None:
-        self.console, self.seconds = Console(), dict[str, float]()
+    def __init__(self, console: Console) -> None:
+        self.console, self.seconds = console, dict[str, float]()
 
     def run(self, title: str, main: Callable[[list[str]], Any], command: list[str]) -> Any:
         """The result of ``dnas COMMAND``; Lightning's commands take their own name too."""
@@ -70,28 +71,27 @@ class Stages:
         return result
 
 
-def main(argv: Sequence[str] | None = None) -> Summary:
-    """Run the demo; results in a folder of its own below ``--output``."""
-    parser = argparse.ArgumentParser(
-        prog="dnas demo",
-        description="Search in both ways on handwritten digits, compare, retrain.",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """A folder, and how long to train."""
     parser.add_argument(
         "--output", type=Path, default=Path("runs/demo"), help="where the demo makes its folder"
     )
     parser.add_argument(
         "--epochs", type=int, help="epochs of the trainings; fewer give a quick look, not a result"
     )
-    options = parser.parse_args(argv)
-    folder = fresh_folder(options.output)
-    summary = run(folder, options.epochs)
+
+
+def run(settings: argparse.Namespace, console: Console) -> Summary:
+    """Run the demo; results in a folder of its own below ``--output``."""
+    folder = fresh_folder(settings.output)
+    summary = both_searches(folder, console, settings.epochs)
     show(folder / "comparison" / "report.html")
     return summary
 
 
-def run(folder: Path, epochs: int | None = None) -> Summary:
+def both_searches(folder: Path, console: Console, epochs: int | None = None) -> Summary:
     """Search, derive, retrain, evolve and compare; everything lands in ``folder``."""
-    stages, shorter = Stages(), [] if epochs is None else ["--trainer.max_epochs", str(epochs)]
+    stages, shorter = Stages(console), [] if epochs is None else ["--trainer.max_epochs", str(epochs)]
     fit = ["fit", "--config", "digits/search.yaml", "--run_folder", str(folder / "search"), *shorter]
     stages.run("search", run_lightning, fit)
     searched = str(folder / "search" / "checkpoints" / "last.ckpt")
@@ -231,3 +231,8 @@ def link_latest(folder: Path) -> None:
         fresh.replace(folder.with_name("latest"))
     except OSError as error:
         Console(stderr=True).print(f"No link 'latest' to {folder}: {error}", highlight=False)
+
+
+main = Command(
+    "dnas demo", "Search in both ways on handwritten digits, compare, retrain.", add_arguments, run
+)
