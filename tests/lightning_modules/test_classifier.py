@@ -1,14 +1,18 @@
-"""Training one architecture from scratch."""
+"""Training one architecture from scratch; mixup and CutMix.
+
+They mix images and labels in equal shares, drawn from the generator that checkpoints keep.
+"""
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import pytest
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EMAWeightAveraging, ModelCheckpoint
-from torch import nn
+from torch import Tensor, nn
 
 from dnas import Architecture
 from dnas.runs.checkpoint import CheckpointError
@@ -17,7 +21,7 @@ from dnas.runs.trained import read_network
 from dnas.search.gradient.schedules import Cosine, RampUp
 from dnas.space import zoo
 from dnas.space.zoo import load_architecture
-from lightning_modules.classifier import Classifier
+from lightning_modules.classifier import Classifier, Mixing, mixing_problems
 from lightning_modules.data import Digits
 
 SGD = partial(torch.optim.SGD, lr=0.05, momentum=0.9)
@@ -218,3 +222,69 @@ def test_a_whole_recipe_resumes_bit_for_bit(architecture_file, make_trainer, tmp
     # What is exported is what was validated: the average.
     exported = read_network(tmp_path / "resumed" / "epoch=2.ckpt").network
     assert torch.equal(exported.classifier.weight, whole["state_dict"][weight])
+
+
+LABELS = torch.tensor([0, 1, 2, 0, 1, 3])
+
+
+def mixed(mixing: Mixing, seed: int) -> tuple[Tensor, Tensor]:
+    """Of images that hold their own number in every pixel."""
+    images = torch.arange(6.0)[:, None, None, None].expand(6, 1, 8, 8).contiguous()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return mixing(images, LABELS)
+
+
+def shares(targets: Tensor) -> tuple[Tensor, Tensor]:
+    """What an image's own label has, and that of the image before it."""
+    rows = torch.arange(6)
+    return targets[rows, LABELS], targets[rows, LABELS.roll(1)]
+
+
+def test_never_is_the_same_batch() -> None:
+    images = torch.randn(2, 3, 4, 4)
+    labels = torch.tensor([0, 1])
+    assert all(a is b for a, b in zip(Mixing(0.0, 0.0, 2)(images, labels), (images, labels), strict=True))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_mixup_adds_images_as_it_adds_labels(seed: int) -> None:
+    images, targets = mixed(Mixing(1.0, 0.0, 4), seed)
+    own, other = shares(targets)
+    torch.testing.assert_close(own + other, torch.ones(6))
+    expected = own * torch.arange(6.0) + other * torch.arange(6.0).roll(1)
+    torch.testing.assert_close(images, expected[:, None, None, None].expand_as(images))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_cutmix_pastes_the_share_that_the_label_has(seed: int) -> None:
+    images, targets = mixed(Mixing(0.0, 1.0, 4), seed)
+    own, other = shares(targets)
+    numbers = torch.arange(6.0)[:, None, None, None]
+    torch.testing.assert_close((images == numbers).float().mean((1, 2, 3)), own)
+    torch.testing.assert_close((images == numbers.roll(1, 0)).float().mean((1, 2, 3)), other)
+
+
+def test_both_take_turns() -> None:
+    mixing = Mixing(1.0, 1.0, 4)
+    fractional = [
+        not torch.equal(images, images.round()) for images, _ in (mixed(mixing, s) for s in range(40))
+    ]
+    assert 8 <= sum(fractional) <= 32
+
+
+def test_a_seed_decides() -> None:
+    mixing = Mixing(0.5, 0.5, 4)
+    for one, other in zip(mixed(mixing, 3), mixed(mixing, 3), strict=True):
+        assert torch.equal(one, other)
+    assert not torch.equal(mixed(mixing, 3)[0], mixed(mixing, 4)[0])
+
+
+def test_mixing_problems() -> None:
+    assert mixing_problems(mixup=0.0, cutmix=1.0) == []
+    told = mixing_problems(mixup=-0.1, cutmix=math.nan)
+    assert told == [
+        "mixup must be 0 or a finite number above 0, got -0.1",
+        "cutmix must be 0 or a finite number above 0, got nan",
+    ]
+    assert mixing_problems(mixup=math.inf)
