@@ -15,8 +15,7 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as vision
 
 from dnas.runs.normalisation import Normalisation
-from lightning_modules.data.augment import Chain
-from lightning_modules.data.augment_photos import ColorJitter, ResizedCropFlip
+from lightning_modules.data.augment import Chain, ColorJitter, ResizedCropFlip
 from lightning_modules.data.base import ImageDataModule, cores
 from lightning_modules.data.cache import ImageCache
 from lightning_modules.data.locate import DataNotFound, describe_root, resolve_root

@@ -14,8 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
-from lightning_modules.data.augment import Chain, CropFlip
-from lightning_modules.data.augment_photos import ColorJitter, ResizedCropFlip
+from lightning_modules.data.augment import Chain, ColorJitter, CropFlip, ResizedCropFlip
 from lightning_modules.data.raw import RawBatch, ready
 from lightning_modules.data.sources import ArraySource, EvaluationSet, Split, as_is
 
