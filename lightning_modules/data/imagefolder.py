@@ -19,11 +19,12 @@ from lightning_modules.data.augment import Chain, ColorJitter, ResizedCropFlip
 from lightning_modules.data.base import ImageDataModule, cores
 from lightning_modules.data.cache import ImageCache
 from lightning_modules.data.locate import DataNotFound, describe_root, resolve_root
-from lightning_modules.data.normalisation import IMAGENET
 from lightning_modules.data.sources import ArraySource, FileSource, ImageSource, Split
 from lightning_modules.data.splits import stratified_splits
 
 _PLACE = ("imagenet", "data/imagenet")  # folder below DNAS_DATA, and default without it
+# The customary ImageNet constants, as used by all torchvision classification weights.
+IMAGENET = Normalisation(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
 
 class ImageFolder(ImageDataModule):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lightning_modules.data import CIFAR10, DataNotFound
-from lightning_modules.data.normalisation import CIFAR10 as STATISTICS
+from lightning_modules.data.cifar10 import NORMALISATION
 
 BASE = os.environ.get("DNAS_DATA")
 FOLDER = "cifar-10-batches-py"
@@ -48,8 +48,8 @@ def test_splits(data: CIFAR10) -> None:
 @needs_data
 def test_constants_are_those_of_the_training_images(data: CIFAR10) -> None:
     images = data.splits["weights"].source.images / 255
-    np.testing.assert_allclose(images.mean((0, 2, 3)), STATISTICS.mean, atol=1e-4)
-    np.testing.assert_allclose(images.std((0, 2, 3)), STATISTICS.std, atol=1e-4)
+    np.testing.assert_allclose(images.mean((0, 2, 3)), NORMALISATION.mean, atol=1e-4)
+    np.testing.assert_allclose(images.std((0, 2, 3)), NORMALISATION.std, atol=1e-4)
 
 
 @needs_data

@@ -8,7 +8,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from lightning_modules.data import Digits
-from lightning_modules.data.normalisation import DIGITS
+from lightning_modules.data.digits import NORMALISATION
 
 
 def ready(**options: object) -> Digits:
@@ -48,7 +48,7 @@ def test_images_are_the_digits_and_normalised() -> None:
     source = ready(resolution=8).splits["weights"].source
     images, labels = source.batch(np.arange(1797))
     digits = load_digits()
-    restored = (images * DIGITS.std[0] + DIGITS.mean[0]) * 16
+    restored = (images * NORMALISATION.std[0] + NORMALISATION.mean[0]) * 16
     for channel in range(3):
         np.testing.assert_allclose(restored[:, channel], digits.images, atol=1e-4)
     assert labels.tolist() == digits.target.tolist()

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from lightning_modules.data import DataNotFound, ImageFolder
-from lightning_modules.data.normalisation import IMAGENET
+from lightning_modules.data.imagefolder import IMAGENET
 
 CLASSES = ["ant", "bee", "cat", "dog", "elk"]
 
