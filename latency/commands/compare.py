@@ -14,8 +14,7 @@ from rich.console import Console
 from dnas.report.style import save_figure
 from dnas.space import SearchSpace
 from latency.analysis.compare import figures, report
-from latency.analysis.compare.devices import DeviceComparison, compare_devices
-from latency.analysis.compare.kernels import assumptions
+from latency.analysis.compare.devices import DeviceComparison, assumptions, compare_devices
 from latency.analysis.profile.report import write_rows
 from latency.commands.options import add_space
 from latency.table import load_table

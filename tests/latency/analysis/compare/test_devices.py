@@ -11,11 +11,11 @@ import pytest
 from scipy import stats
 
 from dnas.space import SearchSpace, zoo
-from latency.analysis.compare.devices import compare_devices
-from latency.analysis.compare.kernels import (
+from latency.analysis.compare.devices import (
     OUTSIDE,
     RANDOM_MEAN,
     assumptions,
+    compare_devices,
     kernel_times,
     published_networks,
 )
