@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
+from urllib.parse import quote
 
 from dnas.blocks.ops import ops_digest
 from dnas.space import Choice, Layer
@@ -48,7 +49,11 @@ class Geometry:
             stride=layer.stride,
             activation=layer.activation,
             type=choice.type.name,
-            block=tuple((name, plain(value)) for name, value in columns.items()),
+            # A text of a type of one's own may hold what separates columns and values.
+            block=tuple(
+                (name, quote(value) if isinstance(value, str) else plain(value))
+                for name, value in columns.items()
+            ),
             ops=ops_digest(choice.ops(layer)),
         )
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import nn
 
-from dnas.space import SearchSpace
+from dnas.blocks import BlockType, Position, option
+from dnas.space import Choice, SearchSpace
 from latency import TableError, load_table
 from latency.table import version1
-from latency.table.entry import COLUMNS, Entry
+from latency.table.entry import COLUMNS, Entry, Geometry
 from latency.table.table_file import digest, read_file, render, seal, shipped_tables, write_file
 
 
@@ -224,3 +226,30 @@ def test_seal_leaves_a_wrong_file_as_it_was(file: Path) -> None:
     with pytest.raises(TableError, match="not a finite number"):
         seal(file)
     assert file.read_text() == damaged
+
+
+@dataclasses.dataclass(frozen=True)
+class Texts:
+    """Options that hold what separates the values of a table."""
+
+    mode: str = option("any text")
+    side: float | None = option("none is a value", default=None)
+
+
+class Named(BlockType):
+    """A convolution with a text for an option."""
+
+    name = "named"
+    Options = Texts
+
+    def build(self, position: Position, options: Texts) -> nn.Module:
+        return nn.Conv2d(position.in_channels, position.out_channels, 1, position.stride)
+
+
+def test_any_option_of_a_type_of_ones_own_survives(tmp_path: Path, header: Any, tiny: SearchSpace) -> None:
+    choice = Choice("odd", Named(), Texts('a,b;c=d "e"\n#'))
+    geometry = Geometry.of(tiny.layers[0], choice)
+    entry = Entry("L1", "odd", geometry, 1.0, "measured", 0.1)
+    file = read_file(write_file(tmp_path / "t.csv", header, [entry]))
+    assert file.problems == () and file.entries == (entry,)
+    assert geometry.facts["side"] == "None" and geometry.facts["type"] == "named"
