@@ -75,8 +75,8 @@ def test_spaces_costs_and_tables_import_nothing_heavy(code: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["Network", "Supernet"])
-def test_a_network_imports_torch_but_no_training(name: str) -> None:
-    assert set(imported(f"import dnas; dnas.{name}")) <= {"torch", "torchvision"}
+def test_a_network_imports_torch_alone(name: str) -> None:
+    assert imported(f"import dnas; dnas.{name}") == ["torch"]
 
 
 def test_an_expected_cost_needs_torch_alone() -> None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode, resolve_name
-from torchvision.ops import StochasticDepth
 
 from dnas.blocks.ops import Op, conv_op
 
@@ -26,7 +25,7 @@ _ACTIVATIONS: dict[type[nn.Module], str] = {
     nn.Hardswish: "hswish",
     nn.SiLU: "swish",
 }
-_NOTHING_AT_DEPLOYMENT = (nn.Identity, nn.Dropout, nn.Dropout2d, StochasticDepth)
+_NOTHING_AT_DEPLOYMENT = (nn.Identity, nn.Dropout, nn.Dropout2d)
 _ACTIVATION_CALLS = {
     "relu": "relu",
     "relu_": "relu",

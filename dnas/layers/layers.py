@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torchvision.ops import StochasticDepth
 
 from dnas.layers.activations import activation
 from dnas.layers.depthwise import DepthwiseConv2d
@@ -177,6 +176,8 @@ def add_drop_paths(blocks: Iterable[nn.Module], rate: float) -> None:
     each image; where it runs it is divided by the probability that it does. Blocks without a residual
     always run.
     """
+    from torchvision.ops import StochasticDepth  # here: it brings all models of torchvision along
+
     blocks = list(blocks)
     for position, block in enumerate(blocks, 1):
         if isinstance(block, Block) and block.residual:
