@@ -84,14 +84,17 @@ def _draw_layer(axes: Axes, layer: Layer, choice: Choice, pens: _Pens) -> None:
     _write(axes, LAYER_X, y, layer.name, colour=style.GREY)
     axes.plot([0, 0], [y - 0.5, y + 0.5], color=style.GREY, linewidth=1.0, zorder=1)
     glyphs = choice.type.glyphs(choice.options)
+    height = BOX_HEIGHT / max(len(glyphs), 1)
     for index, glyph in enumerate(glyphs):
-        axes.add_patch(_box(glyph, pens.key, y + BOX_HEIGHT * (index / len(glyphs) - 0.5), len(glyphs)))
-    if glyphs:
-        kernels = _write(axes, 0, y, " ".join(str(glyph.kernel) for glyph in glyphs), align="center")
-        # The number stays readable on a hatched box.
-        if len(glyphs) == 1:
-            colour = pens.key.colours[glyphs[0].kernel]
-            kernels.set_bbox({"facecolor": colour, "edgecolor": "none", "pad": 0.6})
+        top = y - BOX_HEIGHT / 2 + index * height
+        axes.add_patch(_box(glyph, pens.key, top, height))
+        kernel = _write(axes, 0, top + height / 2, str(glyph.kernel), align="center")
+        if len(glyphs) > 1:
+            kernel.set_fontsize(0.7 * style.SMALL_PT)
+        else:
+            # The number stays readable on a hatched box.
+            colour = pens.key.colours[glyph.kernel]
+            kernel.set_bbox({"facecolor": colour, "edgecolor": "none", "pad": 0.6})
     _write(axes, NAME_X, y, choice.type.label(layer, choice.name))
     _write(axes, pens.channels_x, y, f"{layer.in_channels} → {layer.out_channels}", colour=style.GREY)
     if layer.stride > 1:
@@ -107,12 +110,12 @@ def _mark_stride(axes: Axes, layer: Layer, pens: _Pens) -> None:
     )
 
 
-def _box(glyph: Glyph, key: Key, top: float, boxes: int) -> Rectangle:
+def _box(glyph: Glyph, key: Key, top: float, height: float) -> Rectangle:
     width = glyph.width / key.widest
     return Rectangle(
         (-width / 2, top),
         width,
-        BOX_HEIGHT / boxes,
+        height,
         facecolor=key.colours[glyph.kernel],
         edgecolor="black" if glyph.outline else "white",
         linewidth=2.0 if glyph.outline else 0.6,

@@ -75,8 +75,10 @@ def _block(glyphs: Sequence[Glyph], y: float, key: Key) -> list[Markup]:
         parts.append(element("rect", **box, fill=key.colours[glyph.kernel], class_=classes))
         if glyph.hatch:
             parts.append(element("rect", **box, fill="url(#hatch)"))
-    kernels = " ".join(str(glyph.kernel) for glyph in glyphs)
-    return [*parts, element("text", kernels, x=MIDDLE, y=y, dy="0.34em", class_="kernel")]
+        small = {} if len(glyphs) == 1 else {"style": f"font-size:{height}px"}
+        place = {"x": MIDDLE, "y": top + height / 2, "dy": "0.34em", "class_": "kernel"}
+        parts.append(element("text", str(glyph.kernel), **place, **small))
+    return parts
 
 
 def _card(example: Example, comparison: Comparison, space: SearchSpace) -> Markup:
