@@ -5,9 +5,9 @@
 
 Search, derivation, retraining, one-shot training and refinement, with fixed seeds and one thread, through the
 command that the checkout declares in its pyproject.toml, with the options that its configs have: an older
-checkout may have another layout. What
-differs between any two runs (dates, paths, seconds) is in no hash. Hashes compare on one machine only, with
-the same versions of PyTorch and matplotlib: others round, and draw, differently.
+checkout may have another layout. What differs between any two runs (dates, paths, seconds) is in no hash.
+Hashes compare on one machine only, with the same versions of PyTorch and matplotlib: others round, and draw,
+differently.
 """
 
 from __future__ import annotations
