@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from dnas.blocks.ops import Op
+from dnas.space import canonical
 from dnas.space.layers import Choice, FixedOp, Layer, assemble
 from dnas.space.space_file import SpaceError, check, parse
 
@@ -124,6 +125,32 @@ class SearchSpace:
     def size(self) -> int:
         """Number of architectures."""
         return math.prod(self.num_choices)
+
+    @cached_property
+    def distinct(self) -> int:
+        """Number of different networks, exact; see :meth:`canonical`."""
+        return canonical.distinct(self.layers)
+
+    def canonical(self, genomes: np.ndarray) -> np.ndarray:
+        """The architecture that stands for all that build the same network, of many at once.
+
+        Args:
+            genomes: (n, L) integers, a choice of every layer.
+
+        Returns:
+            (n, L): identities moved to the end of their run of equal layers (same shapes, activation and
+            choices). Equal rows are equal networks.
+
+        Raises:
+            ValueError: another shape or type, or choices that the layers do not have.
+        """
+        counts = np.array(self.num_choices)
+        integers = isinstance(genomes, np.ndarray) and np.issubdtype(genomes.dtype, np.integer)
+        if not integers or genomes.ndim != 2 or genomes.shape[1] != len(self):
+            raise ValueError(f"Expected (n, {len(self)}) integers, the choices of {len(self)} layers.")
+        if (genomes < 0).any() or (genomes >= counts).any():
+            raise ValueError(f"Choices out of range: the layers have {', '.join(map(str, counts))} choices.")
+        return canonical.canonical(self.layers, genomes)
 
     @cached_property
     def digest(self) -> str:
