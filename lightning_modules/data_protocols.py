@@ -46,7 +46,7 @@ class ServesRecalibration(Protocol):
 
 @runtime_checkable
 class Normalises(Protocol):
-    """Says how its images are normalised, for checkpoints; without it they do not tell."""
+    """Says how its images are normalised, for checkpoints; without it they do not say."""
 
     @property
     def normalisation(self) -> Normalisation | None:

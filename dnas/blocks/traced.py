@@ -144,7 +144,9 @@ class _Trace(TorchFunctionMode):
             # Attributes such as shape come as the getter of a descriptor.
             getter = getattr(func, "__name__", "") == "__get__"
             self._call(
-                "__get__" if getter else (resolve_name(func) or repr(func)).rsplit(".", 1)[-1], args, result
+                "__get__" if getter else (resolve_name(func) or repr(func)).rsplit(".", 1)[-1],
+                [*args, *(kwargs or {}).values()],
+                result,
             )
         return result
 

@@ -65,8 +65,8 @@ def _rivals(first: Method, rest: Sequence[Method]) -> list[tuple[Method, str]]:
 
 def _clause(first: Method, other: Method, role: str) -> str:
     """E.g. 'against 0.655 [0.641, 0.669] of random search (3 seeds) at equal evaluations (300): ...'."""
-    told, verdict = as_text(other.hypervolume), _verdict(first, other)
-    clause = f"against {told} of {other.name}{role} ({_seeds(other)}) {_effort(first, other)}"
+    volume, verdict = as_text(other.hypervolume), _verdict(first, other)
+    clause = f"against {volume} of {other.name}{role} ({_seeds(other)}) {_effort(first, other)}"
     return clause if verdict is None else f"{clause}: {verdict}"
 
 
@@ -164,8 +164,6 @@ def _origin_notes(method: Method, runs: Sequence[Source], terms: Terms) -> Itera
     if paths := [path for path, own in refined if not own.finished]:
         yield f"{', '.join(paths)} had not finished"
     if paths := [path for path, own in refined if own.curve and not terms.are_those_of(own)]:
-        yield (
-            f"{', '.join(paths)} told hypervolumes of another table, evaluator or box: the curve is left out"
-        )
+        yield (f"{', '.join(paths)}: hypervolumes of another table, evaluator or box; the curve is left out")
     if any(own.seeded_from and own.checkpoint_kind != "search" for _, own in refined):
         yield "the cost of the search that it was seeded from is not in its cost"

@@ -135,7 +135,7 @@ def best_tau(
     The accuracies stand for the true ones, and every network errs independently on each image: the ranker
     measures Binomial(images, top1) / images. So does the reference, on its own images, where their number is
     known. Both assumptions are wrong a little, in opposite directions: measured accuracies differ more than
-    true ones, and networks that err on the same images are told apart more easily.
+    true ones, and networks that err on the same images are easier to distinguish.
 
     Args:
         top1: (n,) stand-alone accuracies, fractions.

@@ -118,7 +118,7 @@ class Training:
 
 
 class TrainingStore:
-    """Results by architecture, of one recipe, in a file whose name tells the recipe.
+    """Results by architecture, of one recipe, in a file whose name identifies the recipe.
 
     A line truncated by a kill is not there.
 

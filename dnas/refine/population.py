@@ -98,7 +98,7 @@ class Record(NamedTuple):
 
 
 class EvaluationStore:
-    """Evaluations by genome, of one evaluator (supernet, data, recalibration), which the files' name tells.
+    """Evaluations by genome, of one evaluator (supernet, data, recalibration) that the file name identifies.
 
     A file belongs to one process, so that nobody writes into another's lines. A line truncated by a kill is
     not there.

@@ -108,13 +108,13 @@ def inherit_weights(network: Network, path: str | Path) -> str:
     inherited = checkpoint.build_supernet().extract(network.arch)
     theirs, ours = (each.classifier.out_features for each in (inherited, network))
     weights = inherited.state_dict()
-    told = f"The network begins with its weights in {path}"
+    summary = f"The network begins with its weights in {path}"
     if theirs == ours:
         network.load_state_dict(weights)
-        return f"{told}."
+        return f"{summary}."
     own = {name: value for name, value in network.state_dict().items() if name.startswith("classifier.")}
     network.load_state_dict(weights | own)
-    return f"{told}, except the classifier: of {theirs} classes, not {ours}."
+    return f"{summary}, except the classifier: of {theirs} classes, not {ours}."
 
 
 def _misfit(network: Network, checkpoint: SupernetCheckpoint) -> str:

@@ -25,7 +25,7 @@ class Geometry:
     Attributes:
         input_size: side of the square input map in pixels.
         type: the block type, as in a search space.
-        block: (name, value) of what the type tells beside, as texts.
+        block: (name, value) of what else the type states, as texts.
         ops: digest of its operations (:func:`dnas.blocks.ops.ops_digest`), the same in every space.
     """
 

@@ -137,7 +137,7 @@ def said_by_constructor(error: Exception) -> Exception:
 
 
 def without_wrapping(message: str) -> str:
-    """The lines of a parser's message that tell what is wrong and where."""
+    """The lines of a parser's message that say what is wrong and where."""
     lines = [line.strip().removeprefix("- ") for line in message.splitlines()]
     kept = [line for line in lines if line and not _WRAPPING.match(line)]
     return "\n  ".join(dict.fromkeys(kept))

@@ -53,7 +53,7 @@ class StandAloneTrainer:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what Lightning tells about every single training; warnings and errors remain."""
+    """Without what Lightning prints about every single training; warnings and errors remain."""
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

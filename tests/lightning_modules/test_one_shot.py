@@ -270,14 +270,14 @@ def test_fit_on_the_command_line(run_cli: Any, tiny_space_file: Path, tmp_path: 
     assert checkpoint.build_supernet().extract(architecture)(torch.randn(1, 3, 8, 8)).shape == (1, 10)
 
 
-@pytest.mark.parametrize(("sharing", "told"), [("entangled", True), ("independent", False)])
+@pytest.mark.parametrize(("sharing", "warned"), [("entangled", True), ("independent", False)])
 def test_types_without_slices_are_named(
-    make_one_shot: MakeOneShot, sharing: str, told: bool, tmp_path: Path, recwarn: pytest.WarningsRecorder
+    make_one_shot: MakeOneShot, sharing: str, warned: bool, tmp_path: Path, recwarn: pytest.WarningsRecorder
 ) -> None:
     choices = {**FAIR_SPACE["choices"], "skip": {"type": "skip"}, "plain": {"type": "conv", "kernel": 3}}
     path = tmp_path / "mixed.yaml"
     path.write_text(yaml.safe_dump({**FAIR_SPACE, "format": "dnas-space/2", "choices": choices}))
     module = make_one_shot(space=str(path), sharing=sharing)
-    assert module.supernet.unshared == (["conv"] if told else [])
+    assert module.supernet.unshared == (["conv"] if warned else [])
     expected = "Blocks of type conv are no slices of a larger one: under entangled sharing"
-    assert any(expected in str(each.message) for each in recwarn) is told
+    assert any(expected in str(each.message) for each in recwarn) is warned

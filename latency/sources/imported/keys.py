@@ -189,14 +189,14 @@ def _columns(found: Mapping[str, str]) -> Key:
     for name, value in given.items():
         _check_value(name, value)
     if given.get("hidden") == "0":
-        # A skip, of which nothing else is told.
+        # A skip, which has no other facts.
         inside = blocks.get("inverted_residual").column_names()
         given = {**{name: value for name, value in given.items() if name not in inside}, "type": "skip"}
     return _shape(**given)
 
 
 def fact_names() -> list[str]:
-    """The names that ``Geometry.facts`` may have: shapes, and what the block types tell."""
+    """The names that ``Geometry.facts`` may have: shapes, and what the block types state."""
     own = [field for field in Geometry.__dataclass_fields__ if field not in {"block", "ops"}]
     return [*own, *dict.fromkeys(name for type in blocks.names() for name in blocks.get(type).column_names())]
 

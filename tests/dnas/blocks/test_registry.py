@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+import torch
 from torch import nn
 
 from dnas import SearchSpace, blocks
@@ -178,6 +179,23 @@ class Calls(nn.Module):
 
     def forward(self, x: Any) -> Any:
         return self.function(self, x)
+
+
+def test_calls_with_keywords_are_followed() -> None:
+    layer = space_with({"a": {"type": "skip"}}).layers[0]
+    conv = nn.Conv2d(4, 4, 3, padding=1, bias=False)
+
+    class Halves(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = conv
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            first, second = torch.chunk(input=torch.relu(input=self.conv(x)), chunks=2, dim=1)
+            return torch.add(input=torch.cat(tensors=[second, first], dim=1), other=x)
+
+    ops = Unusual(Halves().to("meta")).ops(layer, Every(5))
+    assert [(op.type, op.activation) for op in ops] == [("conv", "relu"), ("concat", "none"), ("add", "none")]
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,7 @@ def test_different_settings(notes: Notes, source: MakeSource) -> None:
 def test_another_table_and_no_curve(notes: Notes, source: MakeSource) -> None:
     first, second = notes(source("a", seed=1), source("b", seed=2, table_sha256="0" * 64))
     assert first.startswith("b searched under another latency table")
-    assert second.startswith("b told hypervolumes of another table, evaluator or box")
+    assert second.startswith("b: hypervolumes of another table, evaluator or box")
 
 
 def test_another_evaluator_leaves_the_curve_out(notes: Notes, source: MakeSource) -> None:

@@ -112,7 +112,7 @@ def test_a_command_ends_in_that_message(tmp_path: Path, monkeypatch: pytest.Monk
         ["--config", str(config_root() / "digits/one_shot.yaml"), "--model.objective.weight=1"],
         ["--model=mine.Search", "--model.objective.weight=1"],
         ["--model.objective.form=AbsoluteLatency", "--model.objective.form.weight=1"],
-        # Mistakes that are the parser's to tell.
+        # Mistakes that the parser reports.
         ["--config=nosuch.yaml"],
         ["--config"],
         ["--model.objective"],
