@@ -23,7 +23,7 @@ from dnas.space.architecture import Architecture, index_array
 from latency.table.entry import Entry
 from latency.table.errors import TableError, raise_all
 from latency.table.fit_to_space import entries_of, space_problems
-from latency.table.table_file import TableFile, read_file, shipped_tables
+from latency.table.table_file import TableFile, read_file, read_shipped, shipped_files, shipped_tables
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -242,9 +242,20 @@ def load_table(name_or_path: str | Path, space: SearchSpace) -> LatencyTable:
         TableError: unknown, unreadable, edited or cut file, another unit, batch, space or resolution,
             missing, unknown, repeated or impossible entries: everything that is wrong in one message.
     """
-    file = read_file(name_or_path, space.name, *filter(None, [space.reduced_from]))
+    file = _shipped_with(space, str(name_or_path)) or read_file(
+        name_or_path, space.name, *filter(None, [space.reduced_from])
+    )
     raise_all([*file.problems, *space_problems(file, space)], file.source)
     return _build(file, space)
+
+
+def _shipped_with(space: SearchSpace, name: str) -> TableFile | None:
+    """A shipped table of that name for spaces of other names, if it has all operations of this one."""
+    named = {other for each, other in shipped_files() if each == name}
+    if named & {space.name, space.reduced_from}:
+        return None
+    files = (read_shipped(name, other) for other in sorted(named))
+    return next((file for file in files if not space_problems(file, space)), None)
 
 
 def _build(file: TableFile, space: SearchSpace) -> LatencyTable:

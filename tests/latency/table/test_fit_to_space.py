@@ -54,10 +54,13 @@ def test_a_space_of_another_name_with_the_same_operations(moga: SearchSpace, tmp
     path = write_file(tmp_path / "table.csv", file.header, file.entries)
     reordered = load_table(SHIPPED, moga).ms[:, ::-1]
     assert load_table(path, other).ms.tolist() == reordered.tolist()
+    assert load_table(SHIPPED, other).ms.tolist() == reordered.tolist(), "by its name, too"
     definition["choices"]["new"] = {"type": "conv", "kernel": 3}
     larger = SearchSpace.from_dict({**definition, "format": "dnas-space/2", "name": "other"})
     with pytest.raises(TableError, match="14 of whose 182 blocks are not in the table"):
         load_table(path, larger)
+    with pytest.raises(TableError, match=r"ships for the space\(s\) fbnet, moga, not for other"):
+        load_table(SHIPPED, larger)
 
 
 def test_another_resolution_says_what_to_do(moga: SearchSpace) -> None:
@@ -164,6 +167,11 @@ def test_a_reduced_space_is_checked_like_any_other(moga: SearchSpace) -> None:
         load_table(SHIPPED, reduced(moga, ["E3K3", "E9K3"], choices=wider))
 
 
-def test_without_reduced_from_fewer_choices_do_not_fit(moga: SearchSpace) -> None:
+def test_without_reduced_from_the_operations_decide(moga: SearchSpace) -> None:
+    """A subset under a name of its own has its rows in the table; a block of its own has none."""
+    fewer = {name: choice for name, choice in moga.to_dict()["choices"].items() if name.startswith("E3")}
+    table = load_table(SHIPPED, changed(moga, name="fewer", choices=fewer))
+    assert table.ms.tolist() == load_table(SHIPPED, moga).ms[:, :6].tolist()
+    wider = {**fewer, "E9K3": {"expansion": 9, "kernel": 3}}
     with pytest.raises(TableError, match="not for fewer"):
-        load_table(SHIPPED, changed(moga, name="fewer"))
+        load_table(SHIPPED, changed(moga, name="fewer", choices=wider))
