@@ -121,6 +121,10 @@ def test_extracted_networks_are_the_one_hot_supernet(name: str, sharing: str, tr
     for arch in first_of_each_example(space):
         network, choices = supernet.extract(arch), torch.tensor(arch.indices)
         one_hot = torch.nn.functional.one_hot(choices, space.max_choices).double()
+        own = Network(arch).state_dict()
+        assert {key: each.shape for key, each in network.state_dict().items()} == {
+            key: each.shape for key, each in own.items()
+        }, "the block of the choice, not of another"
         expected = network(images(3))
         torch.testing.assert_close(supernet(images(3), choices), expected)
         torch.testing.assert_close(supernet(images(3), one_hot), expected)

@@ -37,6 +37,20 @@ def inverted(out: int, stride: int) -> tuple[nn.Module, nn.Module]:
     return ours, InvertedResidual(16, out, stride, 6)
 
 
+@pytest.mark.parametrize(
+    ("start", "middle", "strides"),
+    [(5, 3, [1, 1, 2, 1]), (0, 5, [1, 2, 1]), (3, 0, [2, 1, 1])],
+    ids=["extra", "inverted residual", "next"],
+)
+def test_the_stride_of_mobilenet_v4_is_on_the_middle_convolution_if_there_is_one(start, middle, strides):
+    block = Choice.of("x", "universal_inverted_bottleneck", expansion=4, start=start, middle=middle)
+    assert [op.stride for op in block.ops(layer(32, 2))] == strides
+    found = [
+        module.stride[0] for module in block.build(layer(32, 2)).modules() if isinstance(module, nn.Conv2d)
+    ]
+    assert found == strides
+
+
 @pytest.mark.parametrize(("out", "stride"), [(16, 1), (32, 2), (32, 1)])
 @pytest.mark.parametrize("pair", [bottleneck, fused, inverted])
 @pytest.mark.parametrize("training", [True, False])

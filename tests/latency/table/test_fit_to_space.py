@@ -9,7 +9,7 @@ import pytest
 
 from dnas.space import SearchSpace
 from latency import TableError, load_table
-from latency.table.entry import Entry
+from latency.table.entry import Entry, Geometry
 from latency.table.fit_to_space import fixed_operations, space_problems
 from latency.table.table_file import read_shipped, write_file
 
@@ -126,6 +126,14 @@ def test_unreadable_rows_are_wrong_and_not_missing(file: Path, tiny: SearchSpace
     with pytest.raises(TableError, match="nan") as caught:
         load_table(file, tiny)
     assert "missing" not in str(caught.value)
+
+
+def test_other_operations_under_equal_facts_do_not_fit(file: Path, tiny: SearchSpace) -> None:
+    """A type that computes something else than when the table was made."""
+    digest = Geometry.of(tiny.layers[0], tiny.layers[0].choices[0]).ops
+    file.write_text(file.read_text().replace(digest, "0123456789abcdef"))
+    with pytest.raises(TableError, match=r"L1 small: other operations \(0123456789abcdef, not"):
+        load_table(file, tiny)
 
 
 def test_fixed_parts_in_words(tiny: SearchSpace) -> None:
