@@ -1,4 +1,4 @@
-"""Costs as (L, C) tables: an architecture's cost is a gather, a mask's expected cost one tensor product.
+"""Costs as (D, C) tables: an architecture's cost is a gather, a mask's expected cost one tensor product.
 
 Counting convention: parameters are convolution and linear weights, their biases, and the scale and shift of
 batch normalisation; multiply-adds are those of convolutions (squeeze-excite included) and of the linear
@@ -26,21 +26,21 @@ Architectures = Architecture | Several
 
 
 def gather(values: np.ndarray, fixed: float, genomes: np.ndarray) -> np.ndarray:
-    """Sum of ``values[l, genomes[:, l]]`` plus ``fixed``: (L, C), scalar, (n, L) ints -> (n,)."""
+    """Sum of ``values[d, genomes[:, d]]`` plus ``fixed``: (D, C), scalar, (n, D) ints -> (n,)."""
     total = np.full(len(genomes), fixed, dtype=np.result_type(values, type(fixed)))
     # Blocks of rows that stay in the cache: three times as fast for row-major genomes.
     for start in range(0, len(genomes), 16384):
         rows = slice(start, start + 16384)
-        for layer, choices in enumerate(values):
-            total[rows] += choices.take(genomes[rows, layer])
+        for decision, choices in enumerate(values):
+            total[rows] += choices.take(genomes[rows, decision])
     return total
 
 
 def expected(values: Tensor, fixed: float, mask: Tensor) -> Tensor:
-    """sum_l sum_i mask[l, i] values[l, i] + fixed, differentiable in ``mask`` (arXiv 1812.03443, eq. 9)."""
+    """sum_d sum_i mask[d, i] values[d, i] + fixed, differentiable in ``mask`` (arXiv 1812.03443, eq. 9)."""
     if mask.shape != values.shape:
         raise ValueError(
-            f"Expected a mask of shape {tuple(values.shape)} (layers, choices), got {tuple(mask.shape)}."
+            f"Expected a mask of shape {tuple(values.shape)} (decisions, choices), got {tuple(mask.shape)}."
         )
     return (mask * values.to(mask)).sum() + fixed
 
@@ -50,7 +50,7 @@ class Costs:
     """Exact parameters and multiply-adds of every choice of a space.
 
     Attributes:
-        params, madds: (L, C) int64; entries that stand for no choice are 0 (see ``SearchSpace.valid``).
+        params, madds: (D, C) int64; entries that stand for no choice are 0 (see ``SearchSpace.valid``).
         fixed_params, fixed_madds: stem and head.
     """
 
@@ -65,7 +65,7 @@ class Costs:
     @overload
     def params_of(self, architectures: Several) -> np.ndarray: ...
     def params_of(self, architectures: Architectures) -> int | np.ndarray:
-        """Parameters of one architecture (int), or of n of them / an (n, L) array (n integers)."""
+        """Parameters of one architecture (int), or of n of them / an (n, D) array (n integers)."""
         return _of(self.params, self.fixed_params, architectures, self.space)
 
     @overload
@@ -77,11 +77,11 @@ class Costs:
         return _of(self.madds, self.fixed_madds, architectures, self.space)
 
     def expected_params(self, mask: Tensor) -> Tensor:
-        """Expected parameters under an (L, C) mask; differentiable."""
+        """Expected parameters under an (D, C) mask; differentiable."""
         return _expected_count(self.params, self.fixed_params, mask)
 
     def expected_madds(self, mask: Tensor) -> Tensor:
-        """Expected multiply-adds under an (L, C) mask; differentiable."""
+        """Expected multiply-adds under an (D, C) mask; differentiable."""
         return _expected_count(self.madds, self.fixed_madds, mask)
 
 
@@ -92,7 +92,7 @@ class LatencyCosts(Protocol):
 
     Attributes:
         kind: ``measured``, or what kind of model the numbers are.
-        ms: (L, C) float64; entries that stand for no choice are 0 (see ``SearchSpace.valid``).
+        ms: (D, C) float64; entries that stand for no choice are 0 (see ``SearchSpace.valid``).
         fixed_ms: what every network has besides its blocks.
         sha256: the identity of the numbers.
     """
@@ -139,7 +139,7 @@ LoadTable = Callable[[str, SearchSpace], LatencyCosts]
 
 def count(space: SearchSpace) -> Costs:
     """Count every choice of ``space``; see the module's text for the convention."""
-    params = np.zeros((len(space), space.max_choices), dtype=np.int64)
+    params = np.zeros(space.layers_by_choices, dtype=np.int64)
     madds = np.zeros_like(params)
     for layer in space.layers:
         for column, choice in enumerate(layer.choices):
@@ -147,7 +147,8 @@ def count(space: SearchSpace) -> Costs:
             params[layer.index, column] = sum(op.params for op in ops)
             madds[layer.index, column] = sum(op.madds for op in ops)
     fixed = (*space.stem_ops, *space.head_ops)
-    return Costs(space, params, madds, sum(op.params for op in fixed), sum(op.madds for op in fixed))
+    tables = space.sum_of_layers(params), space.sum_of_layers(madds)
+    return Costs(space, *tables, sum(op.params for op in fixed), sum(op.madds for op in fixed))
 
 
 def _expected_count(values: np.ndarray, fixed: int, mask: Tensor) -> Tensor:

@@ -92,7 +92,7 @@ class OneShotSupernet(SupernetTraining):
         super().__init__(supernet, optimizer, recalibration_batches, seed)
         save_plain_hyperparameters(self)
         self.masks, self.label_smoothing = masks, label_smoothing
-        # How often every choice was trained, (L, C); of a strictly fair training equal within a layer.
+        # How often every choice was trained, (D, C); of a strictly fair training equal within a row.
         self.updates = np.zeros((len(self.space), self.space.max_choices), dtype=np.int64)
         generator = np.random.default_rng(seed)
         self.samples = [Architecture.random(self.space, generator) for _ in range(validation_architectures)]
@@ -154,10 +154,10 @@ class OneShotSupernet(SupernetTraining):
             for counts, active in zip(self.updates, sample.active, strict=True):
                 counts[list(active)] += 1
         if isinstance(self.masks, StrictlyFair):
-            for layer, counts in zip(self.space.layers, self.updates, strict=True):
-                if len(set(counts[: len(layer.choices)].tolist())) > 1:
+            for decision, counts in zip(self.space.decisions, self.updates, strict=True):
+                if len(set(counts[: len(decision.names)].tolist())) > 1:
                     raise RuntimeError(
-                        f"Strict fairness is broken in {layer.name}: updates {counts.tolist()}."
+                        f"Strict fairness is broken in {decision.name}: updates {counts.tolist()}."
                     )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

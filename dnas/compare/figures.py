@@ -188,11 +188,11 @@ def _cost_name(name: str, unknown: bool) -> str:
 
 
 def agreement_figure(comparison: Comparison, space: SearchSpace) -> Figure:
-    """Distance of choice frequencies: one row per pair of methods, one column per layer."""
+    """Distance of choice frequencies: one row per pair of methods, one column per decision."""
     pairs = comparison.agreement
     figure = new_figure(1.3 + 0.24 * len(pairs))
     axes = figure.add_subplot()
-    _heat(axes, np.array([pair.distances for pair in pairs]), [layer.name for layer in space.layers])
+    _heat(axes, np.array([pair.distances for pair in pairs]), [each.name for each in space.decisions])
     rows = [f"{pair.first} – {pair.second}: {pair.same_choice:.0%}" for pair in pairs]
     _rows(axes, rows)
     axes.set_title(
@@ -215,14 +215,14 @@ def choices_figure(comparison: Comparison, space: SearchSpace) -> Figure:
     figure, grid = _grid(len(maps), MAPS_PER_ROW, 1.0 + 0.2 * len(space))
     for axes, (name, rows) in zip(grid, maps, strict=True):
         _heat(axes, choice_grid(rows, space), headings, least=0.05)
-        _rows(axes, [layer.name for layer in space.layers])
+        _rows(axes, [each.name for each in space.decisions])
         axes.set_title(name, size=TEXT_PT, color=INK)
     return figure
 
 
 def architectures_figure(drawn: Sequence[Example], space: SearchSpace) -> Figure:
     """One drawing per method and published network; colours are explained below the last one."""
-    figure, grid = _grid(len(drawn), DRAWINGS_PER_ROW, 1.2 + 0.29 * len(space))
+    figure, grid = _grid(len(drawn), DRAWINGS_PER_ROW, 1.2 + 0.29 * len(space.layers))
     for axes, example in zip(grid, drawn, strict=True):
         name = fill(example.title, TITLE_LETTERS)
         title = f"{name}\n{example.reason}: {example.point.latency_ms:.2f} ms"

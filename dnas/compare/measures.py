@@ -92,10 +92,10 @@ def _best(run: Run, ms: float, quality: Quality) -> Point | None:
 
 
 def choice_frequencies(runs: Sequence[Sequence[Sequence[str]]], space: SearchSpace) -> FloatArray:
-    """(L, C) share of every choice, the mean over runs of the share among a run's members.
+    """(D, C) share of every choice, the mean over runs of the share among a run's members.
 
     Args:
-        runs: the choices (L names) of every member of every run; runs without members do not count.
+        runs: the choices (D names) of every member of every run; runs without members do not count.
     """
     shares = [_shares(members, space) for members in runs if members]
     return np.mean(shares, axis=0) if shares else np.zeros((len(space), space.max_choices))
@@ -107,13 +107,13 @@ def _shares(members: Sequence[Sequence[str]], space: SearchSpace) -> FloatArray:
 
 
 def mean_probabilities(alphas: Sequence[Tensor], space: SearchSpace) -> FloatArray:
-    """(L, C) softmax(alpha), mean over the (L, C) logits of several searches."""
+    """(D, C) softmax(alpha), mean over the (D, C) logits of several searches."""
     valid = torch.from_numpy(space.valid)
     return np.mean([probabilities(alpha.double(), valid).numpy() for alpha in alphas], axis=0)
 
 
 def agree(first: str, p: npt.ArrayLike, second: str, q: npt.ArrayLike) -> Agreement:
-    """Compare two (L, C) tables whose rows sum to 1.
+    """Compare two (D, C) tables whose rows sum to 1.
 
     The total-variation distance of two rows is half the sum of their absolute differences. Where several
     choices of a layer are equally frequent, sharing one of them counts as the same choice.
@@ -142,7 +142,7 @@ def alpha_against_choices(method: str, table: FloatArray, methods: Sequence[Meth
 
 
 def as_matrix(table: FloatArray) -> Matrix:
-    """The (L, C) array as plain data."""
+    """The (D, C) array as plain data."""
     return tuple(map(tuple, table.tolist()))
 
 

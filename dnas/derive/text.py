@@ -15,7 +15,7 @@ from rich.text import Text
 
 from dnas.blocks.base import listed_options
 from dnas.costs import Costs
-from dnas.space import Choice, Layer, SearchSpace
+from dnas.space import Decision, SearchSpace
 from dnas.space.architecture import Architecture
 
 NONE = "–"
@@ -30,11 +30,11 @@ def architecture_table(
     latency_kind: str | None = None,
     title: str | None = None,
 ) -> Table:
-    """One row per layer with its costs, then stem with head, then the total.
+    """One row per decision, mostly a layer, with its costs, then stem with head, then the total.
 
     Args:
         costs: counted for the architecture's space.
-        latency_ms_per_layer: (L,) ms of the chosen blocks; without it there are no latency columns.
+        latency_ms_per_layer: (D,) ms of the chosen blocks; without it there are no latency columns.
         fixed_latency_ms: ms of stem and head; required with latencies, so that the total is one.
         latency_kind: "measured", "assembled", "calibrated", ...; required with latencies, told in the title.
 
@@ -54,8 +54,8 @@ def architecture_table(
         np.append(costs.madds[rows], costs.fixed_madds),
     )
     described = [
-        _described(layer, choice, options)
-        for layer, choice in zip(architecture.space.layers, architecture.choices, strict=True)
+        _described(decision, choice, options)
+        for decision, choice in zip(architecture.space.decisions, architecture.indices, strict=True)
     ]
     described.append(["stem,", "head", *[""] * (len(options) + 2)])
     for index, cells in enumerate(described):
@@ -174,12 +174,14 @@ def _option_headings(space: SearchSpace) -> list[str]:
     return list(dict.fromkeys(heading for choice in choices for heading in listed_options(choice.options)))
 
 
-def _described(layer: Layer, choice: Choice, options: Sequence[str]) -> list[str | Text]:
-    shape = f"{layer.in_channels}→{layer.out_channels}"
-    listed = listed_options(choice.options)
+def _described(decision: Decision, choice: int, options: Sequence[str]) -> list[str | Text]:
+    """Of several layers the first one's block and stride, and the shapes at both ends."""
+    layer = decision.layers[0]
+    shape = f"{layer.in_channels}→{decision.layers[-1].out_channels}"
+    listed = listed_options(decision.blocks[choice][0].options)
     block = [listed.get(heading) or NONE for heading in options]
     # Text, not str: rich would read a choice's name with brackets as markup.
-    return [layer.name, Text(choice.name), *block, shape, str(layer.stride)]
+    return [decision.name, Text(decision.names[choice]), *block, shape, str(layer.stride)]
 
 
 def _latency_cells(ms: float, total: float) -> list[str]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 
 from dnas.search.gradient.masks import MaskStrategy
-from dnas.space import Layer, SearchSpace
+from dnas.space import Decision, SearchSpace
 
 
 class Pass(NamedTuple):
@@ -60,19 +60,19 @@ def _pass(space: SearchSpace, masks: MaskStrategy, accumulate: int) -> Pass:
 def heaviest(
     space: SearchSpace, active: Sequence[Sequence[int]] | None
 ) -> tuple[tuple[int, ...], ...] | None:
-    """As many choices per layer as a draw has, those that need most memory: every draw must fit."""
+    """As many choices per decision as a draw has, those that need most memory: every draw must fit."""
     if active is None:
         return None
-    return tuple(
-        tuple(sorted(_by_weight(layer)[: len(row)])) for layer, row in zip(space.layers, active, strict=True)
-    )
+    pairs = zip(space.decisions, active, strict=True)
+    return tuple(tuple(sorted(_by_weight(decision)[: len(row)])) for decision, row in pairs)
 
 
-def _by_weight(layer: Layer) -> list[int]:
+def _by_weight(decision: Decision) -> list[int]:
     """Choices from the heaviest on: most values in the maps of their operations, then most parameters."""
 
     def weight(index: int) -> tuple[int, int]:
-        ops = layer.choices[index].ops(layer)
+        pairs = zip(decision.layers, decision.blocks[index], strict=True)
+        ops = [op for layer, block in pairs for op in block.ops(layer)]
         return sum(op.out_channels * op.output_size**2 for op in ops), sum(op.params for op in ops)
 
-    return sorted(range(len(layer.choices)), key=weight, reverse=True)
+    return sorted(range(len(decision.names)), key=weight, reverse=True)

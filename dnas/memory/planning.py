@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import starmap
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ import torch
 from dnas.costs import count
 from dnas.layers.fused.checkpointing import PLANS
 from dnas.memory.rehearsal import Footprint, Rehearsal, Setting
-from dnas.space import Layer
+from dnas.space import Layer, SearchSpace
 
 # Of the memory that is free: the rest is for data loading, libraries' workspaces and fragmentation.
 USABLE = 0.9
@@ -143,11 +144,7 @@ def _search(peak: Callable[[int], int], budget: float, points: tuple[int, int], 
 def upper_bound(setting: Setting, batch: int) -> int:
     """More bytes than a step can need, at once: every map of every active choice, many times over."""
     space = setting.space.adapt(**setting.adaptation, resolution=setting.side)
-    wide = max(
-        sum(_map_values(layer, range(len(layer.choices)) if each.active is None else each.active[index])
-            for index, layer in enumerate(space.layers))
-        for each in setting.passes
-    )  # fmt: skip
+    wide = max(sum(starmap(_map_values, _running(space, each.active))) for each in setting.passes)
     fixed = sum(op.out_channels * op.input_size**2 for op in (*space.stem, *space.head))
     costs = count(space)
     parameters = int(costs.params.sum()) + costs.fixed_params
@@ -155,7 +152,13 @@ def upper_bound(setting: Setting, batch: int) -> int:
     return 4 * (_MAPS * batch * (wide + fixed) + 4 * parameters)
 
 
-def _map_values(layer: Layer, choices: range | tuple[int, ...]) -> int:
+def _running(space: SearchSpace, active: Sequence[Sequence[int]] | None) -> Iterator[tuple[Layer, list[int]]]:
+    chosen = [range(count) for count in space.num_choices] if active is None else active
+    for decision, choices in zip(space.decisions, chosen, strict=True):
+        yield from decision.run_by(choices)
+
+
+def _map_values(layer: Layer, choices: Sequence[int]) -> int:
     ends = layer.in_channels * layer.input_size**2 + layer.out_channels * layer.output_size**2
     ops = [op for choice in choices for op in layer.choices[choice].ops(layer)]
     values = sum(op.in_channels * op.input_size**2 + op.out_channels * op.output_size**2 for op in ops)

@@ -72,10 +72,10 @@ class Supernet(Frame):
 
         Args:
             images: (N, in_channels, H, W).
-            mask: (L, C) floating: layer l computes sum_i mask[l, i] block_i; or (L,) integers: one choice per
-                layer, executed alone and unscaled.
-            active: with a floating mask, the choices to execute in every layer (others must have weight 0);
-                all valid ones when None.
+            mask: (D, C) floating: a layer of decision d computes sum_i mask[d, i] block_i; or (D,) integers:
+                one choice per decision, executed alone and unscaled.
+            active: with a floating mask, the choices to execute of every decision (others must have weight
+                0); all valid ones when None.
 
         Returns:
             (N, num_classes) logits.
@@ -86,7 +86,8 @@ class Supernet(Frame):
         rows, choices = self._plan(mask, active)
         x = self.stem(images)
         if self.graphs is not None and active is None and mask.is_floating_point():
-            y = self.graphs.run(list(self.blocks), x, mask.unbind(), choices)
+            learnt = [row for row in rows if row is not None]
+            y = self.graphs.run(list(self.blocks), x, learnt, choices)
             if y is not None:
                 return self.finish(y)
         for block, row, chosen in zip(self.blocks, rows, choices, strict=True):
@@ -144,25 +145,28 @@ class Supernet(Frame):
         return self
 
     def _plan(self, mask: Tensor, active: Active | None) -> tuple[Sequence[Tensor | None], Active]:
-        layers, choices = len(self.space), self.space.max_choices
-        if not mask.is_floating_point() and mask.dtype != torch.bool and mask.shape == (layers,):
+        """Of every layer its row of the mask, or None, and the choices to execute."""
+        decisions, choices = len(self.space), self.space.max_choices
+        if not mask.is_floating_point() and mask.dtype != torch.bool and mask.shape == (decisions,):
             arch = Architecture(self.space, tuple(mask.tolist()))
-            return [None] * layers, [(index,) for index in arch.indices]
-        if not mask.is_floating_point() or mask.shape != (layers, choices):
+            return [None] * len(self.space.layers), [(index,) for index in arch.columns]
+        if not mask.is_floating_point() or mask.shape != (decisions, choices):
             raise ValueError(
-                f"Expected an ({layers}, {choices}) floating mask or ({layers},) integer choices, "
+                f"Expected an ({decisions}, {choices}) floating mask or ({decisions},) integer choices, "
                 f"got {tuple(mask.shape)} of {mask.dtype}."
             )
         counts = self.space.num_choices
         if active is None:
             active = [range(count) for count in counts]
-        if len(active) != layers or not all(len(row) for row in active):
+        if len(active) != decisions or not all(len(row) for row in active):
             raise ValueError(
-                f"Expected at least one active choice for each of {layers} layers, got {active}."
+                f"Expected at least one active choice for each of {self.space.rows}, got {active}."
             )
         if any(min(row) < 0 or max(row) >= count for row, count in zip(active, counts, strict=True)):
-            raise ValueError(f"Active choices out of range, layers have {counts} choices: {active}.")
-        return mask.unbind(), active
+            raise ValueError(
+                f"Active choices out of range, {self.space.rows} have {counts} choices: {active}."
+            )
+        return of_layers(self.space, mask.unbind(), active)
 
     @torch.no_grad()
     def extract(self, arch: Architecture) -> Network:
@@ -174,7 +178,23 @@ class Supernet(Frame):
             raise ArchitectureError(
                 f"This supernet is of space {self.space.name}, the architecture of {arch.space.name}."
             )
-        parts = zip(self.mixed_blocks(), arch.indices, strict=True)
+        parts = zip(self.mixed_blocks(), arch.columns, strict=True)
         blocks = (block.extract(choice) for block, choice in parts)
         network = Network.of_parts(arch, self, blocks, self.strides)
         return network.train(self.training)
+
+
+def of_layers(space: SearchSpace, rows: Sequence[Tensor], active: Active) -> tuple[Sequence[Tensor], Active]:
+    """Rows of a mask, and active choices, of every layer from those of every decision.
+
+    A layer's block weighs as much as all choices of its decision that have it, together.
+    """
+    if not space.shared:
+        return rows, active
+    weights, chosen = list[Tensor](), list[Sequence[int]]()
+    for decision, row, indices in zip(space.decisions, rows, active, strict=True):
+        for place, (layer, columns) in enumerate(decision.run_by(indices)):
+            gets = torch.tensor([decision.columns[index][place] for index in indices], device=row.device)
+            weights.append(row.new_zeros(len(layer.choices)).index_add(0, gets, row[list(indices)]))
+            chosen.append(columns)
+    return weights, chosen

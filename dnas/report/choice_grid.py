@@ -1,4 +1,4 @@
-"""A table of layers x choices as figures and pages show it: one column for all choices of one name."""
+"""A table of decisions x choices as figures and pages show it: one column for all choices of one name."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from dnas.space import SearchSpace
 
 
 def columns_have_names(space: SearchSpace) -> bool:
-    """Whether layers share columns by name: unless their names have little in common."""
+    """Whether decisions share columns by name: unless their names have little in common."""
     return len(_names(space)) <= 1.5 * space.max_choices
 
 
 def choice_columns(space: SearchSpace) -> tuple[list[str], list[list[int]]]:
-    """Headings of a table of choices, and for every layer the column of each of its choices.
+    """Headings of a table of choices, and for every decision the column of each of its choices.
 
     Headings are the choices' names where :func:`columns_have_names`, else numbers from 1.
     """
@@ -23,17 +23,17 @@ def choice_columns(space: SearchSpace) -> tuple[list[str], list[list[int]]]:
         numbers = [str(index + 1) for index in range(space.max_choices)]
         return numbers, [list(range(count)) for count in space.num_choices]
     names = _names(space)
-    return names, [[names.index(choice.name) for choice in layer.choices] for layer in space.layers]
+    return names, [[names.index(name) for name in decision.names] for decision in space.decisions]
 
 
 def choice_grid(rows: Sequence[Sequence[float]] | np.ndarray, space: SearchSpace) -> np.ndarray:
-    """(L, columns) of (L, C) ``rows`` under :func:`choice_columns`; NaN where a layer lacks the choice."""
+    """(D, columns) of (D, C) ``rows`` under :func:`choice_columns`; NaN where a decision lacks the choice."""
     headings, columns = choice_columns(space)
     grid = np.full((len(space), len(headings)), np.nan)
-    for layer, places in enumerate(columns):
-        grid[layer, places] = rows[layer][: len(places)]
+    for row, places in enumerate(columns):
+        grid[row, places] = rows[row][: len(places)]
     return grid
 
 
 def _names(space: SearchSpace) -> list[str]:
-    return list(dict.fromkeys(choice.name for layer in space.layers for choice in layer.choices))
+    return list(dict.fromkeys(name for decision in space.decisions for name in decision.names))

@@ -39,10 +39,14 @@ def architecture_drawing(
     """
     space = architecture.space
     own = axes is None
-    figure = style.new_figure(1.5 + ROW_IN * (len(space) + 2), 6.0) if axes is None else style.figure_of(axes)
+    figure = (
+        style.new_figure(1.5 + ROW_IN * (len(space.layers) + 2), 6.0)
+        if axes is None
+        else style.figure_of(axes)
+    )
     axes = figure.add_subplot() if axes is None else axes
     pens = _Pens(Key.of(space))
-    _prepare(axes, pens, len(space), title)
+    _prepare(axes, pens, len(space.layers), title)
     for layer, choice in zip(space.layers, architecture.choices, strict=True):
         _draw_layer(axes, layer, choice, pens)
     _draw_ends(axes, space)
@@ -127,7 +131,7 @@ def _box(glyph: Glyph, key: Key, top: float, height: float) -> Rectangle:
 def _draw_ends(axes: Axes, space: SearchSpace) -> None:
     ends = (
         (-1, "stem", f"{space.resolution} → {space.layers[0].input_size} px"),
-        (len(space), "head", f"{space.num_classes} classes"),
+        (len(space.layers), "head", f"{space.num_classes} classes"),
     )
     for y, name, text in ends:
         box = Rectangle(
@@ -136,7 +140,7 @@ def _draw_ends(axes: Axes, space: SearchSpace) -> None:
         axes.add_patch(box)
         _write(axes, 0, y, name, align="center")
         _write(axes, NAME_X, y, text, colour=style.GREY)
-    for start in (-0.75, len(space) - 0.5):
+    for start in (-0.75, len(space.layers) - 0.5):
         axes.plot([0, 0], [start, start + 0.25], color=style.GREY, linewidth=1.0, zorder=1)
 
 

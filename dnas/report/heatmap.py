@@ -1,4 +1,4 @@
-"""How sure the search is of every layer: softmax(alpha) as a heat map of layers x choices."""
+"""How sure the search is of every layer: softmax(alpha) as a heat map of decisions x choices."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ MOST_PRINTED_COLUMNS = 14
 
 
 def alpha_heatmap(probabilities: ArrayLike, space: SearchSpace, chosen: Architecture | None = None) -> Figure:
-    """Draw one row per layer and one column per choice name; the cell's colour is its probability.
+    """Draw one row per decision, mostly a layer, and one column per choice name; colours are probabilities.
 
-    Cells of choices that a layer does not have stay blank. Probabilities of 1 % and more are also written in
-    per cent, in up to 14 columns. Layers with nearly the same choices share columns by name; when their names
-    have little in common, columns are numbered and every cell carries its choice's name instead.
+    Cells of choices that a decision does not have stay blank. Probabilities of 1 % and more are also written
+    in per cent, in up to 14 columns. Layers with nearly the same choices share columns by name; when their
+    names have little in common, columns are numbered and every cell carries its choice's name instead.
 
     Args:
-        probabilities: (L, C) softmax(alpha); entries where ``space.valid`` is False are not looked at.
+        probabilities: (D, C) softmax(alpha); entries where ``space.valid`` is False are not looked at.
         chosen: the architecture to outline, for instance the derived one.
 
     Raises:
@@ -55,12 +55,12 @@ def _checked(values: np.ndarray, space: SearchSpace, chosen: Architecture | None
     problems = []
     expected = (len(space), space.max_choices)
     if values.shape != expected:
-        problems.append(f"expected an array of shape {expected} (layers, choices), got {values.shape}")
+        problems.append(f"expected an array of shape {expected} (decisions, choices), got {values.shape}")
     else:
         inside = np.where(space.valid, values, 0.0)
         bad = ~((inside >= 0) & (inside <= 1 + 1e-6)).all(axis=1)
         bad |= ~(np.abs(inside.sum(axis=1) - 1) < 1e-3)
-        rows = [layer.name for layer, wrong in zip(space.layers, bad, strict=True) if wrong]
+        rows = [each.name for each, wrong in zip(space.decisions, bad, strict=True) if wrong]
         if rows:
             problems.append(
                 f"not probabilities that sum to 1 in {', '.join(rows)} (softmax(alpha) is wanted)"
@@ -110,13 +110,13 @@ def _write_percentages(axes: Axes, grid: np.ndarray) -> None:
 
 
 def _write_names(axes: Axes, grid: np.ndarray, space: SearchSpace) -> None:
-    longest = max(len(choice.name) for layer in space.layers for choice in layer.choices)
+    longest = max(len(name) for decision in space.decisions for name in decision.names)
     # About 0.6 em per letter must fit into a column of the plot's 6.6 inches.
     size = min(SMALL_PT, 6.6 / grid.shape[1] * 72 / (0.62 * longest))
-    for layer in space.layers:
-        for column, choice in enumerate(layer.choices):
-            colour = _text_colour(grid[layer.index, column] / np.nanmax(grid))
-            axes.text(column, layer.index, choice.name, ha="center", va="center", size=size, color=colour)
+    for row, decision in enumerate(space.decisions):
+        for column, name in enumerate(decision.names):
+            colour = _text_colour(grid[row, column] / np.nanmax(grid))
+            axes.text(column, row, name, ha="center", va="center", size=size, color=colour)
 
 
 def _label(axes: Axes, headings: list[str], space: SearchSpace) -> None:
@@ -126,7 +126,7 @@ def _label(axes: Axes, headings: list[str], space: SearchSpace) -> None:
     if slanted:
         for label in axes.get_xticklabels():
             label.set(rotation=40, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(space)), [layer.name for layer in space.layers], size=SMALL_PT, color=INK)
+    axes.set_yticks(range(len(space)), [each.name for each in space.decisions], size=SMALL_PT, color=INK)
     axes.set_xlabel("choice", size=TEXT_PT, color=INK)
     axes.set_ylabel("layer", size=TEXT_PT, color=INK)
     axes.tick_params(length=0)

@@ -132,7 +132,7 @@ def _finite(path: Path, alpha: Tensor, space: SearchSpace) -> Tensor:
         raise CheckpointError(
             f"{path}: alpha has shape {tuple(alpha.shape)}, its space {space.name} needs {shape}."
         )
-    bad = sorted({space.layers[index].name for index, _ in (~alpha.isfinite()).nonzero().tolist()})
+    bad = sorted({space.decisions[index].name for index, _ in (~alpha.isfinite()).nonzero().tolist()})
     if bad:
         raise CheckpointError(
             f"{path}: alpha is not finite in {', '.join(bad)}: the search had diverged. Use an earlier one."

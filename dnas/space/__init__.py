@@ -1,8 +1,18 @@
 """Search spaces and architectures as data."""
 
 from dnas.blocks.ops import output_size
+from dnas.space.decisions import Decision
 from dnas.space.layers import Choice, FixedOp, Layer
 from dnas.space.space import SearchSpace, shipped_spaces
 from dnas.space.space_file import SpaceError
 
-__all__ = ["Choice", "FixedOp", "Layer", "SearchSpace", "SpaceError", "output_size", "shipped_spaces"]
+__all__ = [
+    "Choice",
+    "Decision",
+    "FixedOp",
+    "Layer",
+    "SearchSpace",
+    "SpaceError",
+    "output_size",
+    "shipped_spaces",
+]

@@ -1,4 +1,4 @@
-"""An architecture as data: a space and one choice per layer, as JSON and as text (``E6K5 ... E6K5SE``)."""
+"""An architecture as data: a space and one choice per decision, as JSON and as text (``E6K5 ... E6K5SE``)."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class ArchitectureError(ValueError):
 
 @dataclass(frozen=True)
 class Architecture:
-    """One choice per layer of a space. Immutable and hashable.
+    """One choice per decision of a space, mostly of every layer. Immutable and hashable.
 
     Args:
         space: the space it belongs to.
-        indices: L integers, the column of the chosen block in every layer.
+        indices: D integers, the column of what every decision chooses.
 
     Raises:
-        ArchitectureError: wrong number of layers, or an index that a layer does not have.
+        ArchitectureError: wrong number of choices, or an index that a decision does not have.
     """
 
     space: SearchSpace
@@ -44,33 +44,29 @@ class Architecture:
             raise ArchitectureError(f"Choices must be integers, got {self.indices!r}.") from None
         if len(self.indices) != len(self.space):
             raise ArchitectureError(
-                f"Space {self.space.name} has {len(self.space)} layers, "
-                f"but {len(self.indices)} choices were given."
+                f"Space {self.space.name} has {self.space.rows}, but {len(self.indices)} choices were given."
             )
-        pairs = zip(self.space.layers, self.indices, strict=True)
-        bad = [f"{layer.name}: {index}" for layer, index in pairs if not 0 <= index < len(layer.choices)]
+        pairs = zip(self.space.decisions, self.indices, strict=True)
+        bad = [f"{each.name}: {index}" for each, index in pairs if not 0 <= index < len(each.names)]
         if bad:
             raise ArchitectureError(f"No such choice index in space {self.space.name}: {', '.join(bad)}.")
 
     @classmethod
     def parse(cls, text: str, space: SearchSpace) -> Architecture:
-        """Read the text form: choice names separated by white space or commas, first layer first."""
+        """Read the text form: choice names separated by white space or commas, the first decision first."""
         return cls.from_names(text.replace(",", " ").split(), space)
 
     @classmethod
     def from_names(cls, names: Sequence[str], space: SearchSpace) -> Architecture:
-        """One choice name per layer; raises :class:`ArchitectureError` listing every unknown name."""
+        """One choice name per decision; raises :class:`ArchitectureError` listing every unknown name."""
         if len(names) != len(space):
             raise ArchitectureError(
-                f"Space {space.name} has {len(space)} layers, "
-                f"but {len(names)} choices were given: {' '.join(names)}"
+                f"Space {space.name} has {space.rows}, but {len(names)} choices were given: {' '.join(names)}"
             )
-        columns = [
-            {choice.name: index for index, choice in enumerate(layer.choices)} for layer in space.layers
-        ]
+        columns = [{name: index for index, name in enumerate(decision.names)} for decision in space.decisions]
         bad = [
-            f"{layer.name}: {name!r} (known: {', '.join(column)})"
-            for layer, name, column in zip(space.layers, names, columns, strict=True)
+            f"{decision.name}: {name!r} (known: {', '.join(column)})"
+            for decision, name, column in zip(space.decisions, names, columns, strict=True)
             if name not in column
         ]
         if bad:
@@ -79,7 +75,7 @@ class Architecture:
 
     @classmethod
     def random(cls, space: SearchSpace, generator: np.random.Generator) -> Architecture:
-        """Draw every layer's choice uniformly from an explicit NumPy generator."""
+        """Draw the choice of every decision uniformly from an explicit NumPy generator."""
         return cls(space, tuple(generator.integers(space.num_choices)))
 
     @classmethod
@@ -134,14 +130,21 @@ class Architecture:
         return write_text(path, json.dumps({**self.to_dict(), **(extra or {})}, indent=2) + "\n")
 
     @property
+    def columns(self) -> tuple[int, ...]:
+        """L integers: which of its choices every layer has."""
+        pairs = zip(self.space.decisions, self.indices, strict=True)
+        return tuple(column for decision, index in pairs for column in decision.columns[index])
+
+    @property
     def choices(self) -> tuple[Choice, ...]:
         """The chosen block of every layer."""
-        return tuple(layer.choices[i] for layer, i in zip(self.space.layers, self.indices, strict=True))
+        return tuple(layer.choices[i] for layer, i in zip(self.space.layers, self.columns, strict=True))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The name of the chosen block of every layer."""
-        return tuple(choice.name for choice in self.choices)
+        """The name of every decision's choice."""
+        pairs = zip(self.space.decisions, self.indices, strict=True)
+        return tuple(decision.names[index] for decision, index in pairs)
 
     def __str__(self) -> str:
         return " ".join(self.names)
@@ -150,7 +153,7 @@ class Architecture:
 def index_array(
     architectures: Architecture | Iterable[Architecture] | np.ndarray, space: SearchSpace
 ) -> np.ndarray:
-    """(n, L) integers from one architecture, several, or an array of that shape; checked against ``space``.
+    """(n, D) integers from one architecture, several, or an array of that shape; checked against ``space``.
 
     Raises:
         ArchitectureError: another space, a wrong shape, or indices out of range.
@@ -173,6 +176,6 @@ def index_array(
         )
     if genomes.size and (genomes.min() < 0 or (genomes.max(axis=0) >= np.array(space.num_choices)).any()):
         raise ArchitectureError(
-            f"Choice indices out of range for space {space.name}: layers have {space.num_choices}."
+            f"Choice indices out of range for space {space.name}: {space.rows} have {space.num_choices}."
         )
     return genomes

@@ -1,27 +1,27 @@
 """Which architectures are the same network: an identity computes nothing, wherever it stands in equal layers.
 
 Two choices of a layer that are the same block are one, too. Equal layers have the same shapes, activation and
-choices; that an identity between unequal ones may make two networks one is not looked for.
+choices; that an identity between unequal ones, or beside a shared stage, may make two networks one is not
+looked for.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
 
-from dnas.space.layers import Layer
+from dnas.space.decisions import Decision
 
 
 class Run(NamedTuple):
-    """Neighbouring layers that are equal: the same shapes and the same choices.
+    """Neighbouring decisions that are equal: about a layer each, of the same shapes and the same choices.
 
     Attributes:
-        start, stop: the layers, as of a slice.
+        start, stop: the decisions, as of a slice.
         first: for every choice the first one that is the same block.
         identity: the choice that computes nothing, where there is one and the shape is kept; else None.
     """
@@ -41,40 +41,50 @@ class Run(NamedTuple):
         return sum((blocks - 1) ** count for count in range(length + 1))
 
 
-@lru_cache(maxsize=64)
-def runs(layers: tuple[Layer, ...]) -> tuple[Run, ...]:
-    """The layers in runs of equal ones; layers that change the shape stand alone."""
+def runs_of(decisions: tuple[Decision, ...]) -> tuple[Run, ...]:
+    """The decisions in runs of equal ones; those about several layers, or a change of shape, stand alone."""
 
-    def kind(layer: Layer) -> object:
+    def kind(decision: Decision) -> object:
+        layer = decision.layers[0]
         shape = layer.in_channels, layer.input_size, layer.activation, layer.choices
-        return (-1, shape) if layer.keeps_shape else (layer.index, shape)
+        alone = len(decision.layers) > 1 or not layer.keeps_shape
+        return (decision.index if alone else -1, shape)
 
-    grouped = [[*members] for _, members in groupby(layers, kind)]
+    grouped = [[*members] for _, members in groupby(decisions, kind)]
     return tuple(_run(members) for members in grouped)
 
 
-def _run(members: Sequence[Layer]) -> Run:
-    layer = members[0]
-    blocks = [(choice.type, choice.options) for choice in layer.choices]
-    first = tuple(blocks.index(block) for block in blocks)
-    nothing = [index for index in first if layer.keeps_shape and not layer.choices[index].ops(layer)]
-    return Run(layer.index, members[-1].index + 1, first, nothing[0] if nothing else None)
+def _run(members: Sequence[Decision]) -> Run:
+    decision = members[0]
+    networks = [_network(decision, choice) for choice in range(len(decision.names))]
+    first = tuple(networks.index(network) for network in networks)
+    return Run(decision.index, members[-1].index + 1, first, networks.index(()) if () in networks else None)
 
 
-def canonical(layers: tuple[Layer, ...], genomes: np.ndarray) -> np.ndarray:
+def _network(decision: Decision, choice: int) -> tuple[object, ...]:
+    """What a choice builds. Behind the first, which may change it, layers keep the shape: an identity among
+    them can stand anywhere.
+    """
+    pairs = zip(decision.layers, decision.blocks[choice], strict=True)
+    return tuple(
+        (block.type, block.options) for layer, block in pairs if not layer.keeps_shape or block.ops(layer)
+    )
+
+
+def canonical(runs: Sequence[Run], genomes: np.ndarray) -> np.ndarray:
     """One architecture per network: equal rows are equal networks.
 
     Identities move behind the blocks of their run, whose order stays; of choices that are the same block the
     first stands for all.
 
     Args:
-        genomes: (n, L) integers, choices that the layers have.
+        genomes: (n, D) integers, choices that the decisions have.
 
     Returns:
-        (n, L) of the same type, a copy.
+        (n, D) of the same type, a copy.
     """
     found = np.array(genomes)
-    for run in runs(layers):
+    for run in runs:
         part = np.asarray(run.first, dtype=found.dtype)[found[:, run.start : run.stop]]
         if run.identity is not None:
             order = np.argsort(part == run.identity, axis=1, kind="stable")
@@ -83,6 +93,6 @@ def canonical(layers: tuple[Layer, ...], genomes: np.ndarray) -> np.ndarray:
     return found
 
 
-def distinct(layers: tuple[Layer, ...]) -> int:
+def distinct(runs: Sequence[Run]) -> int:
     """Number of different networks, exact."""
-    return math.prod(run.distinct for run in runs(layers))
+    return math.prod(run.distinct for run in runs)

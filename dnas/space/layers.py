@@ -106,9 +106,6 @@ class FixedOp:
         return (conv_op(into, out, size, **strided, norm=self.norm),)
 
 
-Parts = tuple[tuple[FixedOp, ...], tuple[Layer, ...], tuple[FixedOp, ...]]
-
-
 def choice_of(name: str, given: Mapping[str, Any]) -> Choice:
     """A choice from its entry in a file; in version 1 of the format ``skip: true`` stands for the type."""
     if given.get("skip"):
@@ -116,26 +113,8 @@ def choice_of(name: str, given: Mapping[str, Any]) -> Choice:
     return Choice.of(name, **given)
 
 
-def assemble(definition: Mapping[str, Any]) -> Parts:
-    """Stem, layers and head of a definition: channels and sizes flow from one entry to the next.
-
-    Names of choices that do not exist are left to the check of the file, which reports them all.
-    """
-    channels, size = definition.get("in_channels", 3), definition["resolution"]
-    stem = _fixed(definition["stem"], channels, size)
-    channels, size = stem[-1].out_channels, stem[-1].output_size
-    every = {name: choice_of(name, given) for name, given in definition["choices"].items()}
-    layers: list[Layer] = []
-    for index, entry in enumerate(definition["layers"]):
-        choices = tuple(every[name] for name in entry.get("choices", every) if name in every)
-        layers.append(
-            Layer(index, channels, entry["out"], entry["stride"], size, entry["activation"], choices)
-        )
-        channels, size = entry["out"], layers[-1].output_size
-    return stem, tuple(layers), _fixed(definition["head"], channels, size)
-
-
-def _fixed(entries: list[dict[str, Any]], channels: int, size: int) -> tuple[FixedOp, ...]:
+def fixed_ops(entries: list[dict[str, Any]], channels: int, size: int) -> tuple[FixedOp, ...]:
+    """The operations of a stem or head, from ``channels`` maps of side ``size`` on."""
     ops: list[FixedOp] = []
     for entry in entries:
         options = {key: value for key, value in entry.items() if key != "out"}

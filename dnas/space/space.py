@@ -1,4 +1,4 @@
-"""A search space as data: searchable layers x choices between a fixed stem and a fixed head.
+"""A search space as data: decisions about searchable layers, between a fixed stem and a fixed head.
 
 ``moga`` is the space of MoGA (arXiv 1908.01314), ``fbnet`` that of FBNet (arXiv 1812.03443). A space
 describes the *deployed* network (resolution, classes); training on smaller images or fewer classes adapts it.
@@ -10,7 +10,7 @@ import copy
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -21,13 +21,17 @@ import numpy as np
 
 from dnas.blocks.ops import Op
 from dnas.space import canonical
-from dnas.space.layers import Choice, FixedOp, Layer, assemble
+from dnas.space.assembly import assemble, stages_of
+from dnas.space.decisions import Decision
+from dnas.space.layers import Choice, FixedOp, Layer
 from dnas.space.space_file import SpaceError, check, parse
 
 
 @dataclass(frozen=True, eq=False)
 class SearchSpace:
-    """Layers x choices with a fixed stem and head; make one with :meth:`load` or :meth:`from_dict`.
+    """Decisions x choices with a fixed stem and head; make one with :meth:`load` or :meth:`from_dict`.
+
+    Mostly every layer has a decision of its own; the layers of a shared stage have one in common.
 
     ``reduced_from`` names the space that these layers are a subset of: its latency tables fit this one.
     """
@@ -38,6 +42,7 @@ class SearchSpace:
     num_classes: int
     stem: tuple[FixedOp, ...]
     layers: tuple[Layer, ...]
+    decisions: tuple[Decision, ...]
     head: tuple[FixedOp, ...]
     reduced_from: str | None
     definition: Mapping[str, Any]
@@ -103,23 +108,50 @@ class SearchSpace:
         return (*(op for entry in self.head for op in entry.ops), classifier)
 
     def choices(self, layer: int) -> tuple[Choice, ...]:
-        """The choices allowed in ``layer`` (0-based), in the order of the columns of every cost table."""
+        """The choices allowed in ``layer`` (0-based), in the order of the file."""
         return self.layers[layer].choices
 
     @cached_property
+    def shared(self) -> bool:
+        """Whether a decision governs several layers; else decision d is about layer d."""
+        return len(self.decisions) < len(self.layers)
+
+    @cached_property
     def num_choices(self) -> tuple[int, ...]:
-        """Number of choices of every layer."""
-        return tuple(len(layer.choices) for layer in self.layers)
+        """Number of choices of every decision."""
+        return tuple(len(decision.names) for decision in self.decisions)
 
     @property
     def max_choices(self) -> int:
-        """C of every (L, C) table: layers with fewer choices are padded, see :attr:`valid`."""
+        """C of every (D, C) table: decisions with fewer choices are padded, see :attr:`valid`."""
         return max(self.num_choices)
 
     @cached_property
     def valid(self) -> np.ndarray:
-        """(L, C) bool: which entries of an (L, C) table stand for a choice."""
+        """(D, C) bool: which entries of a (D, C) table stand for a choice."""
         return np.arange(self.max_choices) < np.array(self.num_choices)[:, None]
+
+    def sum_of_layers(self, values: np.ndarray) -> np.ndarray:
+        """What every choice of every decision adds up to, from what every choice of every layer is.
+
+        Args:
+            values: (L, K), K at least the choices of the layer that has most.
+
+        Returns:
+            (D, C) of the same type; where nothing is shared, ``values`` themselves.
+        """
+        if not self.shared:
+            return values
+        table = np.zeros((len(self), self.max_choices), values.dtype)
+        for decision in self.decisions:
+            for layer, columns in zip(decision.layers, zip(*decision.columns, strict=True), strict=True):
+                table[decision.index, : len(columns)] += values[layer.index, list(columns)]
+        return table
+
+    @property
+    def layers_by_choices(self) -> tuple[int, int]:
+        """(L, K) of a table with a row for every layer; K are the choices of the layer that has most."""
+        return len(self.layers), max(len(layer.choices) for layer in self.layers)
 
     @cached_property
     def size(self) -> int:
@@ -127,30 +159,66 @@ class SearchSpace:
         return math.prod(self.num_choices)
 
     @cached_property
+    def runs(self) -> tuple[canonical.Run, ...]:
+        """The decisions in runs of equal ones, within which identities can move."""
+        return canonical.runs_of(self.decisions)
+
+    @cached_property
     def distinct(self) -> int:
         """Number of different networks, exact; see :meth:`canonical`."""
-        return canonical.distinct(self.layers)
+        return canonical.distinct(self.runs)
 
     def canonical(self, genomes: np.ndarray) -> np.ndarray:
         """The architecture that stands for all that build the same network, of many at once.
 
         Args:
-            genomes: (n, L) integers, a choice of every layer.
+            genomes: (n, D) integers, a choice of every decision.
 
         Returns:
-            (n, L): identities moved to the end of their run of equal layers (same shapes, activation and
+            (n, D): identities moved to the end of their run of equal layers (same shapes, activation and
             choices). Equal rows are equal networks.
 
         Raises:
-            ValueError: another shape or type, or choices that the layers do not have.
+            ValueError: another shape or type, or choices that the decisions do not have.
         """
         counts = np.array(self.num_choices)
         integers = isinstance(genomes, np.ndarray) and np.issubdtype(genomes.dtype, np.integer)
         if not integers or genomes.ndim != 2 or genomes.shape[1] != len(self):
-            raise ValueError(f"Expected (n, {len(self)}) integers, the choices of {len(self)} layers.")
+            raise ValueError(f"Expected (n, {len(self)}) integers, the choices of {self.rows}.")
         if (genomes < 0).any() or (genomes >= counts).any():
-            raise ValueError(f"Choices out of range: the layers have {', '.join(map(str, counts))} choices.")
-        return canonical.canonical(self.layers, genomes)
+            raise ValueError(f"Choices out of range: {self.rows} have {', '.join(map(str, counts))} choices.")
+        return canonical.canonical(self.runs, genomes)
+
+    @property
+    def rows(self) -> str:
+        """For messages: ``14 layers``, or ``7 decisions`` where some govern several."""
+        return f"{len(self)} {'decisions' if self.shared else 'layers'}"
+
+    def restricted(self, kept: Sequence[Sequence[str]]) -> dict[str, Any]:
+        """The plain data of a space with fewer choices.
+
+        Args:
+            kept: for every decision the names of the choices that it keeps, at least one.
+        """
+        definition = self.to_dict()
+        names, stages = iter(kept), list[dict[str, Any]]()
+        for stage in stages_of(definition):
+            if stage.get("shared"):
+                stages.append({**stage, "choices": list(next(names))})
+                continue
+            only = {key: value for key, value in stage.items() if key not in {"repeat", "optional", "shared"}}
+            for position in range(stage.get("repeat", 1)):
+                stride = {"stride": 1} if position else {}
+                stages.append({**only, **stride, "choices": list(next(names))})
+        definition["stages" if "stages" in definition else "layers"] = stages
+        used = {name for stage in stages for name in stage["choices"]}
+        if self._names_of_skips & used - set(definition["choices"]):
+            definition["choices"]["skip"] = {"type": "skip"}
+        return definition
+
+    @property
+    def _names_of_skips(self) -> set[str]:
+        return {choice.name for layer in self.layers for choice in layer.choices if choice.skip}
 
     @cached_property
     def digest(self) -> str:
@@ -164,7 +232,8 @@ class SearchSpace:
         return hashlib.sha256(json.dumps(essential, sort_keys=True).encode()).hexdigest()
 
     def __len__(self) -> int:
-        return len(self.layers)
+        """Number of decisions."""
+        return len(self.decisions)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SearchSpace) and self.digest == other.digest
@@ -173,7 +242,7 @@ class SearchSpace:
         return hash(self.digest)
 
     def __repr__(self) -> str:
-        return f"SearchSpace({self.name!r}, {len(self)} layers, {self.size:,} architectures)"
+        return f"SearchSpace({self.name!r}, {self.rows}, {self.size:,} architectures)"
 
 
 def shipped_spaces() -> list[str]:
@@ -183,15 +252,16 @@ def shipped_spaces() -> list[str]:
 
 
 def _build(definition: dict[str, Any]) -> SearchSpace:
-    stem, layers, head = assemble(definition)
+    parts = assemble(definition)
     return SearchSpace(
         name=definition["name"],
         resolution=definition["resolution"],
         in_channels=definition.get("in_channels", 3),
         num_classes=definition["num_classes"],
-        stem=stem,
-        layers=layers,
-        head=head,
+        stem=parts.stem,
+        layers=parts.layers,
+        decisions=parts.decisions,
+        head=parts.head,
         reduced_from=definition.get("reduced_from"),
         definition=definition,
     )

@@ -20,9 +20,11 @@ from jsonschema.validators import extend
 
 from dnas import blocks
 from dnas.blocks.base import options_schema
-from dnas.space.layers import assemble
+from dnas.space.assembly import assemble, choices_by_name, stages_of
+from dnas.space.decisions import unknown_names
+from dnas.space.layers import Layer
 
-# Choices of version 1 are inverted residuals and skips; version 2 adds the type of a block.
+# Choices of version 1 are inverted residuals and skips; version 2 adds the type of a block, and stages.
 FORMATS = ("dnas-space/1", "dnas-space/2")
 Place = tuple[str | int, ...]
 
@@ -78,7 +80,8 @@ def find_problems(document: Mapping[str, Any]) -> list[tuple[Place, str]]:
     problems = _schema_problems(_schema(str(document.get("format"))), document)
     if not problems and document["format"] != FORMATS[0]:
         problems = [each for item in document["choices"].items() for each in _option_problems(*item)]
-    return problems or [*_unknown_choices(document), *_misplaced(document)]
+    problems = problems or [*_unknown_choices(document), *_stage_problems(document)]
+    return problems or [*_misplaced(document)]
 
 
 def _schema_problems(schema: Any, instance: Any, root: Place = ()) -> list[tuple[Place, str]]:
@@ -100,8 +103,12 @@ def _validator() -> Any:
 def _schema(version: str) -> Any:
     text = resources.files("dnas.space").joinpath("spaces/schema.json").read_text(encoding="utf-8")
     schema = json.loads(text)
-    if version != FORMATS[0]:
+    if version == FORMATS[0]:
+        schema["required"].append("layers")
+        del schema["properties"]["stages"]
+    else:
         schema["$defs"]["choice"] = {"type": "object"}  # its type says what it may hold
+        schema["oneOf"] = [{"required": ["layers"]}, {"required": ["stages"]}]
     return schema
 
 
@@ -126,6 +133,8 @@ def _is_number(checker: TypeChecker, value: object) -> bool:
 
 def _say(where: Place, error: Any) -> str:
     place = _dotted(where)
+    if error.validator == "oneOf" and not where:
+        return f"{place}: must give either 'layers' or 'stages'"
     if error.validator == "oneOf":
         hint = f" ('type' needs format: {FORMATS[-1]})" if "type" in error.instance else ""
         return f"{place}: {error.instance!r} must give 'expansion' and 'kernel', or 'skip: true' alone{hint}"
@@ -136,23 +145,63 @@ def _say(where: Place, error: Any) -> str:
     return f"{place}: {error.message}"
 
 
+def _stages(document: Mapping[str, Any]) -> Iterator[tuple[Place, dict[str, Any]]]:
+    key = "stages" if "stages" in document else "layers"
+    yield from (((key, index), stage) for index, stage in enumerate(stages_of(document)))
+
+
 def _unknown_choices(document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
-    known = list(document["choices"])
-    for index, layer in enumerate(document["layers"]):
-        unknown = [name for name in layer.get("choices", []) if name not in known]
+    known = choices_by_name(document)
+    for where, stage in _stages(document):
+        unknown = unknown_names(stage, known)
         if unknown:
-            place = ("layers", index, "choices")
+            place = (*where, "choices")
             what = f"unknown choice(s) {', '.join(unknown)}; known are {', '.join(known)}"
+            yield place, f"{_dotted(place)}: {what}{_with_depth(stage)}"
+
+
+def _with_depth(stage: Mapping[str, Any]) -> str:
+    """What else the names of a shared stage may say, where some of its layers are optional."""
+    if not (stage.get("shared") and stage.get("optional")):
+        return ""
+    most = stage.get("repeat", 1)
+    return f", each alone or in x{most - stage['optional']} to x{most} layers"
+
+
+def _first_layers(document: Mapping[str, Any]) -> Iterator[tuple[Place, dict[str, Any], Layer]]:
+    layers, start = assemble(document).layers, 0
+    for where, stage in _stages(document):
+        yield where, stage, layers[start]
+        start += stage.get("repeat", 1)
+
+
+def _stage_problems(document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """Optional layers that a network cannot do without."""
+    named = choices_by_name(document).get("skip")
+    for where, stage, first in _first_layers(document):
+        repeat, optional, place = stage.get("repeat", 1), stage.get("optional", 0), (*where, "optional")
+        needed = int(stage.get("shared", False) or not first.keeps_shape)
+        if optional > repeat - needed:
+            change = f"{first.in_channels} > {first.out_channels} channels, stride {first.stride}"
+            why = "one of a shared stage must stay" if first.keeps_shape else f"the first changes {change}"
+            reason = f", {why}" if needed else ""
+            what = f"{optional} of {repeat} layer(s) cannot be optional{reason}: at most {repeat - needed}"
+            yield place, f"{_dotted(place)}: {what}"
+        if optional and named and not named.skip:
+            what = "optional layers have a choice 'skip'; rename the block that has this name here"
             yield place, f"{_dotted(place)}: {what}"
 
 
 def _misplaced(document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
     """Choices that cannot stand in a layer, for reasons of their types."""
-    for layer in assemble(document)[1]:
-        place = ("layers", layer.index)
-        for choice in layer.choices:
-            for problem in choice.type.problems(layer, choice.options):
-                yield place, f"{_dotted(place)}: {choice.name} {problem}"
+    layers = assemble(document).layers
+    for where, stage, first in _first_layers(document):
+        repeat = stage.get("repeat", 1)
+        for layer in layers[first.index : first.index + repeat]:
+            at = f" in {layer.name}" if repeat > 1 else ""
+            for choice in layer.choices:
+                for problem in choice.type.problems(layer, choice.options):
+                    yield where, f"{_dotted(where)}: {choice.name}{at} {problem}"
 
 
 def _walk(node: yaml.Node, place: Place, lines: dict[Place, int]) -> Iterator[tuple[int, str]]:

@@ -51,14 +51,15 @@ def layers(table: LatencyTable) -> Table:
     )
     for column in (3, 4, 6, 7):
         grid.columns[column].justify = "right"
-    for layer in table.space.layers:
-        ms = table.ms[layer.index, : len(layer.choices)]
+    for decision in table.space.decisions:
+        ms = table.ms[decision.index, : len(decision.names)]
         low, high = int(ms.argmin()), int(ms.argmax())
-        error = table.relative_error[layer.index, : len(layer.choices)].max()
+        error = table.relative_error[decision.index, : len(decision.names)].max()
+        layer = decision.layers[0]
         shape = f"{layer.in_channels}>{layer.out_channels} /{layer.stride} at {layer.input_size}"
-        cheapest, dearest = layer.choices[low].name, layer.choices[high].name
+        cheapest, dearest = decision.names[low], decision.names[high]
         middle = (f"{ms[low]:.3f}", f"{np.median(ms):.3f}")
-        grid.add_row(layer.name, shape, cheapest, *middle, dearest, f"{ms[high]:.3f}", f"{error:.1%}")
+        grid.add_row(decision.name, shape, cheapest, *middle, dearest, f"{ms[high]:.3f}", f"{error:.1%}")
     return grid
 
 

@@ -23,7 +23,7 @@ def space_problems(file: TableFile, space: SearchSpace) -> list[str]:
     if not _is_named(file, space) and (lacking := _lacking(file, space)):
         return [
             f"space: the table is for {header.get('space')!r}, the search uses {space.name!r}, "
-            f"{lacking} of whose {int(space.valid.sum())} blocks are not in the table"
+            f"{lacking} of whose {_blocks(space)} blocks are not in the table"
         ]
     if header.get("resolution") != space.resolution:
         return [_other_resolution(header.get("resolution"), space.resolution)]
@@ -70,7 +70,11 @@ def _digests(space: SearchSpace) -> Iterator[tuple[Key, str]]:
 
 
 def _lacking(file: TableFile, space: SearchSpace) -> int:
-    return int(space.valid.sum()) - len(entries_of(file, space))
+    return _blocks(space) - len(entries_of(file, space))
+
+
+def _blocks(space: SearchSpace) -> int:
+    return sum(len(layer.choices) for layer in space.layers)
 
 
 def operation_text(op: Op) -> str:

@@ -41,7 +41,7 @@ Cell = tuple[int, int]
 
 
 class Part(NamedTuple):
-    """One line of a network's account: a layer with its choice, ``stem``, ``head`` or ``overhead``.
+    """One line of a network's account: a decision with its choice, ``stem``, ``head`` or ``overhead``.
 
     ``kinds`` are its milliseconds per kernel kind, which add up to ``ms``; empty where they are not known.
     """
@@ -79,10 +79,10 @@ class LatencyTable:
     Attributes:
         name: the table's own name.
         kind: ``measured``, ``assembled`` (from measured kernels), ``calibrated`` or ``predicted``.
-        ms: (L, C) float64, read-only; entries that stand for no choice are 0 (see ``SearchSpace.valid``).
-        relative_error: (L, C) float64, read-only: standard deviation of every entry as a fraction of it.
-        sources: (L, C) texts, read-only: the kind of every entry.
-        kinds: kernel kind -> (L, C) milliseconds, read-only; empty if the table does not know them.
+        ms: (D, C) float64, read-only; entries that stand for no choice are 0 (see ``SearchSpace.valid``).
+        relative_error: (D, C) float64, read-only: standard deviation of every entry as a fraction of it.
+        sources: (D, C) texts, read-only: the kind of every entry.
+        kinds: kernel kind -> (D, C) milliseconds, read-only; empty if the table does not know them.
         stem_kinds, head_kinds: kernel kind -> milliseconds.
         stem_ms, head_ms, overhead_ms: the parts that every network has; overhead is per inference.
         provenance: the header of the file: device, runtime, source, licence, error statement, ...
@@ -121,7 +121,7 @@ class LatencyTable:
     def latency_ms(self, architectures: Several) -> np.ndarray: ...
 
     def latency_ms(self, architectures: Architecture | Several) -> float | np.ndarray:
-        """Milliseconds of one architecture (float), or of several / an (n, L) integer array ((n,) float64).
+        """Milliseconds of one architecture (float), or of several / an (n, D) integer array ((n,) float64).
 
         A million architectures are fastest as a column-major array of uint8.
 
@@ -165,7 +165,7 @@ class LatencyTable:
         return (float(low[0]), float(high[0])) if isinstance(architectures, Architecture) else (low, high)
 
     def expected_ms(self, mask: Tensor) -> Tensor:
-        """Expected milliseconds under an (L, C) mask; differentiable (FBNet, arXiv 1812.03443, eq. 9)."""
+        """Expected milliseconds under an (D, C) mask; differentiable (FBNet, arXiv 1812.03443, eq. 9)."""
         import torch  # here, because reading a table should not wait for it
 
         return expected(torch.tensor(self.ms), self.fixed_ms, mask)
@@ -175,12 +175,12 @@ class LatencyTable:
         genome = index_array(architecture, self.space)[0]
         layers = [
             Part(
-                layer.name,
-                layer.choices[choice].name,
-                float(self.ms[layer.index, choice]),
-                self._kinds_at(layer.index, choice),
+                decision.name,
+                decision.names[choice],
+                float(self.ms[decision.index, choice]),
+                self._kinds_at(decision.index, choice),
             )
-            for layer, choice in zip(self.space.layers, genome, strict=True)
+            for decision, choice in zip(self.space.decisions, genome, strict=True)
         ]
         return [
             Part("stem", "", self.stem_ms, self.stem_kinds),
@@ -196,8 +196,8 @@ class LatencyTable:
         """
         return _kernel_shares(self.breakdown(architecture))
 
-    def _kinds_at(self, layer: int, choice: int) -> dict[str, float]:
-        return {kind: float(ms[layer, choice]) for kind, ms in self.kinds.items() if ms[layer, choice]}
+    def _kinds_at(self, decision: int, choice: int) -> dict[str, float]:
+        return {kind: float(ms[decision, choice]) for kind, ms in self.kinds.items() if ms[decision, choice]}
 
     def coverage(self) -> Coverage:
         """How many entries, and how much of the mean network's milliseconds, come from which source."""
@@ -266,15 +266,21 @@ def _build(file: TableFile, space: SearchSpace) -> LatencyTable:
     cells = _cells(file, space)
     parts = [(cell, _scaled(entry.parts, slope * entry.ms)) for cell, entry in cells]
     names = dict.fromkeys(kind for _, kinds in parts for kind in kinds)
+    by_layer = _array([(cell, slope * entry.ms) for cell, entry in cells], space)
+    errors = _array([(cell, entry.relative_error) for cell, entry in cells], space)
+    sources = _array([(cell, entry.source) for cell, entry in cells], space, dtype="U16")
     return LatencyTable(
         name=file.header["name"],
         kind=file.header["kind"],
         space=space,
-        ms=_array([(cell, slope * entry.ms) for cell, entry in cells], space),
-        relative_error=_array([(cell, entry.relative_error) for cell, entry in cells], space),
-        sources=_array([(cell, entry.source) for cell, entry in cells], space, dtype="U16"),
+        ms=_fixed(space.sum_of_layers(by_layer)),
+        relative_error=_fixed(_errors(by_layer, errors, space)),
+        sources=_fixed(_sources(sources, space)),
         kinds={
-            name: _array([(cell, kinds.get(name, 0.0)) for cell, kinds in parts], space) for name in names
+            name: _fixed(
+                space.sum_of_layers(_array([(cell, kinds.get(name, 0.0)) for cell, kinds in parts], space))
+            )
+            for name in names
         },
         stem_kinds=_scaled(fixed.get("stem_parts", {}), stem_ms),
         head_kinds=_scaled(fixed.get("head_parts", {}), head_ms),
@@ -297,11 +303,38 @@ def _cells(file: TableFile, space: SearchSpace) -> list[tuple[Cell, Entry]]:
 
 
 def _array(values: Sequence[tuple[Cell, Any]], space: SearchSpace, dtype: Any = np.float64) -> np.ndarray:
-    array = np.zeros((len(space), space.max_choices), dtype)
+    """(L, K): what the file says of every choice of every layer."""
+    array = np.zeros(space.layers_by_choices, dtype)
     for cell, value in values:
         array[cell] = value
+    return array
+
+
+def _fixed(array: np.ndarray) -> np.ndarray:
     array.flags.writeable = False
     return array
+
+
+def _errors(ms: np.ndarray, errors: np.ndarray, space: SearchSpace) -> np.ndarray:
+    """(D, C) relative errors of sums of layers, whose errors are independent."""
+    if not space.shared:
+        return errors
+    total = space.sum_of_layers(ms)
+    variance = space.sum_of_layers((ms * errors) ** 2)
+    return np.divide(np.sqrt(variance), total, out=np.zeros_like(total), where=total > 0)
+
+
+def _sources(by_layer: np.ndarray, space: SearchSpace) -> np.ndarray:
+    """(D, C); several layers with other sources are ``mixed``, those that do nothing do not count."""
+    if not space.shared:
+        return by_layer
+    table = np.zeros((len(space), space.max_choices), by_layer.dtype)
+    for decision in space.decisions:
+        for choice, columns in enumerate(decision.columns):
+            layers = zip(decision.layers, columns, decision.blocks[choice], strict=True)
+            found = {str(by_layer[each.index, column]) for each, column, block in layers if block.ops(each)}
+            table[decision.index, choice] = found.pop() if len(found) == 1 else "mixed"
+    return table
 
 
 def _scaled(parts: Mapping[str, float], ms: float) -> dict[str, float]:

@@ -54,11 +54,11 @@ class SearchMonitor(EpochHistory):
     def _warn_on_collapse(self, trainer: pl.Trainer) -> None:
         if self._warned or not trainer.max_epochs or trainer.current_epoch + 1 > trainer.max_epochs / 2:
             return
-        layers = zip(self.relaxation.space.layers, self.relaxation.layer_entropy().tolist(), strict=True)
+        rows = zip(self.relaxation.space.decisions, self.relaxation.layer_entropy().tolist(), strict=True)
         collapsed = [
-            layer.name
-            for layer, nats in layers
-            if len(layer.choices) > 1 and nats < self.collapse_below * math.log(len(layer.choices))
+            each.name
+            for each, nats in rows
+            if len(each.names) > 1 and nats < self.collapse_below * math.log(len(each.names))
         ]
         if collapsed:
             self._warned = True

@@ -51,7 +51,33 @@ MINIMAL = {
     "layers": [{"out": 3, "stride": 1, "activation": "relu"}],
     "head": [{"type": "pool"}],
 }
-OWN = {"motley": MOTLEY, "minimal": MINIMAL}
+# Layers that follow one decision, layers that may be skipped, and both.
+STAGED = {
+    "format": "dnas-space/2",
+    "name": "staged",
+    "resolution": 24,
+    "num_classes": 4,
+    "stem": [{"type": "conv", "out": 8, "kernel": 3, "stride": 2, "activation": "relu"}],
+    "choices": {
+        "k3": {"expansion": 2, "kernel": 3},
+        "k5_se": {"expansion": 3, "kernel": 5, "se": 0.25},
+        "dw": {"type": "separable", "kernel": 3},
+    },
+    "stages": [
+        {"out": 8, "stride": 1, "activation": "relu", "repeat": 2, "shared": True},
+        {
+            "out": 12,
+            "stride": 2,
+            "activation": "hswish",
+            "repeat": 3,
+            "optional": 2,
+            "choices": ["k3", "k5_se"],
+        },
+        {"out": 16, "stride": 1, "activation": "relu", "repeat": 3, "shared": True, "optional": 2},
+    ],
+    "head": [{"type": "pool"}],
+}
+OWN = {"motley": MOTLEY, "minimal": MINIMAL, "staged": STAGED}
 
 
 def narrow(definition: dict[str, Any], divisor: int = 8) -> dict[str, Any]:
@@ -64,7 +90,7 @@ def narrow(definition: dict[str, Any], divisor: int = 8) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def get_space() -> Callable[[str], SearchSpace]:
-    """A space by name: shipped ones, ``motley``, ``minimal``, and narrow versions of the shipped ones."""
+    """A space by name: shipped ones and narrow versions of them, ``motley``, ``minimal``, ``staged``."""
 
     def get(name: str) -> SearchSpace:
         if name in OWN:

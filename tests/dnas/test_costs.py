@@ -28,7 +28,7 @@ def counted_madds(network: torch.nn.Module, space: SearchSpace, memory_format: t
 @pytest.mark.parametrize(
     "memory_format", [torch.contiguous_format, torch.channels_last], ids=["nchw", "nhwc"]
 )
-@pytest.mark.parametrize("name", ["moga", "fbnet", "motley", "minimal"])
+@pytest.mark.parametrize("name", ["moga", "fbnet", "motley", "minimal", "staged"])
 def test_counts_equal_the_built_network(
     get_space: Get, name: str, memory_format: torch.memory_format
 ) -> None:
@@ -40,7 +40,7 @@ def test_counts_equal_the_built_network(
         assert costs.madds_of(arch) == counted_madds(network, space, memory_format)
 
 
-@pytest.mark.parametrize("name", ["narrow_moga", "narrow_fbnet", "motley"])
+@pytest.mark.parametrize("name", ["narrow_moga", "narrow_fbnet", "motley", "staged"])
 def test_every_choice_of_every_layer_is_counted_exactly(get_space: Get, name: str) -> None:
     # On maps that every kernel fits into: taps that see padding only are counted, but not computed.
     space = get_space(name).adapt(resolution=128)
@@ -50,8 +50,11 @@ def test_every_choice_of_every_layer_is_counted_exactly(get_space: Get, name: st
         network = Network(arch)
         assert costs.params_of(arch) == sum(p.numel() for p in network.parameters())
         assert costs.madds_of(arch) == counted_madds(network, space, torch.contiguous_format)
-        for layer, block in enumerate(network.blocks):
-            assert costs.params[layer, arch.indices[layer]] == sum(p.numel() for p in block.parameters())
+        blocks = iter(network.blocks)
+        for decision, choice in zip(space.decisions, arch.indices, strict=True):
+            governed = [next(blocks) for _ in decision.layers]
+            params = sum(p.numel() for block in governed for p in block.parameters())
+            assert costs.params[decision.index, choice] == params
 
 
 def test_by_hand(get_space: Get) -> None:

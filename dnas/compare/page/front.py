@@ -50,7 +50,7 @@ def front_chart(comparison: Comparison, space: SearchSpace) -> Markup:
 def embedded_points(frame: Frame, comparison: Comparison, space: SearchSpace) -> dict[str, Any]:
     """Everything the page's script shows of a point, as short as possible: there may be thousands.
 
-    Runs and points are in the order of the markers. A point is a list: choices as one character per layer,
+    Runs and points are in the order of the markers. A point is a list: choices as one character per decision,
     latency with low and high (ms), top-1 (%), loss, parameters and multiply-adds (millions),
     generation (null where there is none), and the name of a point that has one.
     """
@@ -60,7 +60,7 @@ def embedded_points(frame: Frame, comparison: Comparison, space: SearchSpace) ->
         "low": frame.x.low,
         "high": frame.x.high,
         "first": FIRST_CODE,
-        "layers": [[choice.name for choice in layer.choices] for layer in space.layers],
+        "decisions": [list(decision.names) for decision in space.decisions],
         "runs": [
             {
                 "method": method.name,

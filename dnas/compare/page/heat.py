@@ -89,7 +89,7 @@ def _distances(agreement: Sequence[Agreement], space: SearchSpace) -> Markup:
         for a in agreement
     ]
     heads = [
-        element("th", text, scope="col") for text in ("", "mean", *(layer.name for layer in space.layers))
+        element("th", text, scope="col") for text in ("", "mean", *(each.name for each in space.decisions))
     ]
     caption = "Distance of choice frequencies (total variation, 0 equal to 100 disjoint)"
     return scrolling_table(caption, element("tr", *heads), rows, "heat")
@@ -101,8 +101,8 @@ def _card(
     headings, _ = choice_columns(space)
     grid = choice_grid(rows, space)
     lines = [
-        element("tr", element("th", layer.name, scope="row"), *map(_frequency, grid[layer.index].tolist()))
-        for layer in space.layers
+        element("tr", element("th", each.name, scope="row"), *map(_frequency, grid[each.index].tolist()))
+        for each in space.decisions
     ]
     caption = join(swatch(series), element("b", name), *(element("small", text) for text in texts))
     head = element("tr", element("th"), *map(_upright, headings))

@@ -55,7 +55,7 @@
 
   function describe(point, run, values) {
     const [codes, ms, low, high, top1, loss, params, madds, generation, name] = point;
-    const choices = [...codes].map((code, layer) => values.layers[layer][code.codePointAt(0) - values.first]);
+    const choices = [...codes].map((code, row) => values.decisions[row][code.codePointAt(0) - values.first]);
     const span = low < high ? ` (${fixed(low, 2)} to ${fixed(high, 2)})` : "";
     const found = generation === null ? "" : `, generation ${generation}`;
     return {

@@ -63,7 +63,7 @@ def _compared(comparison: Comparison, space: SearchSpace) -> Markup:
     entries = (
         (
             "Space",
-            [element("b", space.name), f": {len(space)} layers, ", *_big(space.size), " architectures"],
+            [element("b", space.name), f": {space.rows}, ", *_big(space.size), " architectures"],
         ),
         (
             "Latency table",

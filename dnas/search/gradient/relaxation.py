@@ -35,10 +35,10 @@ class Expected(NamedTuple):
 
 
 class Relaxation(nn.Module):
-    """Alpha, an (L, C) parameter held in float32, with the costs of every choice beside it.
+    """Alpha, a (D, C) parameter held in float32, with the costs of every choice beside it.
 
     Args:
-        space: layers and choices; alpha starts at zero, all choices equally likely.
+        space: decisions and choices; alpha starts at zero, all choices equally likely.
         costs: exact parameters and multiply-adds of ``space``.
         table: latency of ``space``.
         seed: with the index of a draw, decides its noise: equal on every process, nothing to save.
@@ -60,22 +60,22 @@ class Relaxation(nn.Module):
         return strategy.draw(self.alpha, tau=tau, generator=generator, valid=self.valid)
 
     def expected(self, mask: Tensor) -> Expected:
-        """Expected latency in ms, parameters and multiply-adds of an (L, C) mask."""
+        """Expected latency in ms, parameters and multiply-adds of a (D, C) mask."""
         tables = map(self.get_buffer, ("latency", "params", "madds"))
         return Expected(
             *(expected(values, fixed, mask) for values, fixed in zip(tables, self.fixed, strict=True))
         )
 
     def probabilities(self) -> Tensor:
-        """(L, C) softmax of alpha, 0 where a layer has no such choice."""
+        """(D, C) softmax of alpha, 0 where a decision has no such choice."""
         return probabilities(self.alpha, self.valid)
 
     def layer_entropy(self) -> Tensor:
-        """(L,) entropy of every layer's choice in nats."""
+        """(D,) entropy of every decision in nats."""
         return entropy(self.alpha, self.valid)
 
     def best(self) -> Architecture:
-        """The architecture of highest probability: argmax of alpha in every layer, the first of equals."""
+        """The architecture of highest probability: argmax of alpha in every row, the first of equals."""
         return Architecture(self.space, tuple(argmax(self.alpha, self.valid).tolist()))
 
     @torch.no_grad()
@@ -90,11 +90,14 @@ class Relaxation(nn.Module):
         return {**metrics, "entropy": self.layer_entropy().mean().item(), **self._skip_share()}
 
     def _skip_share(self) -> dict[str, float]:
-        """Probability of skipping, averaged over the layers that can: collapse to skips shows here."""
-        is_skip = [[choice.skip for choice in layer.choices] for layer in self.space.layers]
+        """Share of layers skipped, averaged over the decisions that can: collapse to skips shows here."""
+        skipped = [
+            [sum(block.skip for block in blocks) / len(blocks) for blocks in decision.blocks]
+            for decision in self.space.decisions
+        ]
         shares = [
-            row[: len(skips)][torch.tensor(skips)].sum().item()
-            for row, skips in zip(self.probabilities().cpu(), is_skip, strict=True)
-            if any(skips)
+            (row[: len(part)] * torch.tensor(part)).sum().item()
+            for row, part in zip(self.probabilities().cpu(), skipped, strict=True)
+            if any(part)
         ]
         return {"skip_share": sum(shares) / len(shares)} if shares else {}

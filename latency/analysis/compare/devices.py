@@ -30,7 +30,7 @@ class DeviceComparison:
         labels: names of the tables; where two are equal, with the beginning of their sha256.
         latency_ms: (T, n) of the random networks.
         tau: (T, T) Kendall's tau-b between the tables' rankings; NaN where a table ranks nothing.
-        position: (T, L, C) ms of a choice over the mean of its layer's choices; NaN where no choice is.
+        position: (T, D, C) ms of a choice over the mean of its layer's choices; NaN where no choice is.
         named_ms: per table the latency of every published network of the space.
         kernels_ms: label -> network -> kind of kernel -> ms; no networks where the table does not know.
     """
@@ -46,13 +46,13 @@ class DeviceComparison:
 
     @property
     def spread(self) -> np.ndarray:
-        """(L, C) largest difference of a choice's position between two tables; NaN where no choice is."""
+        """(D, C) largest difference of a choice's position between two tables; NaN where no choice is."""
         spread: np.ndarray = self.position.max(axis=0) - self.position.min(axis=0)
         return spread
 
     @property
     def ranks(self) -> np.ndarray:
-        """(T, L, C) rank of a choice in its layer, 1 the fastest, of equal ones the mean; else NaN."""
+        """(T, D, C) rank of a choice in its layer, 1 the fastest, of equal ones the mean; else NaN."""
         return stats.rankdata(self.position, axis=2, nan_policy="omit")
 
 

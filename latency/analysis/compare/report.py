@@ -16,13 +16,13 @@ def choice_rows(comparison: DeviceComparison) -> list[dict[str, Any]]:
     """One row per (layer, choice): ms, position and rank on every device, and how far positions differ."""
     return [
         {
-            "layer": layer.name,
-            "choice": choice.name,
-            **_per_table(comparison, layer.index, column),
-            "spread": comparison.spread[layer.index, column],
+            "layer": decision.name,
+            "choice": name,
+            **_per_table(comparison, decision.index, column),
+            "spread": comparison.spread[decision.index, column],
         }
-        for layer in comparison.space.layers
-        for column, choice in enumerate(layer.choices)
+        for decision in comparison.space.decisions
+        for column, name in enumerate(decision.names)
     ]
 
 
@@ -44,15 +44,15 @@ def kernel_rows(comparison: DeviceComparison) -> list[dict[str, Any]]:
     ]
 
 
-def _per_table(comparison: DeviceComparison, layer: int, column: int) -> dict[str, float]:
+def _per_table(comparison: DeviceComparison, row: int, column: int) -> dict[str, float]:
     ranks = comparison.ranks
     return {
         f"{label} {what}": float(value)
         for index, (label, table) in enumerate(zip(comparison.labels, comparison.tables, strict=True))
         for what, value in (
-            ("ms", table.ms[layer, column]),
-            ("position", comparison.position[index, layer, column]),
-            ("rank", ranks[index, layer, column]),
+            ("ms", table.ms[row, column]),
+            ("position", comparison.position[index, row, column]),
+            ("rank", ranks[index, row, column]),
         )
     }
 
@@ -83,12 +83,12 @@ def differing_choices(comparison: DeviceComparison) -> Table:
     grid.columns[1].justify = "left"
     spread = np.nan_to_num(comparison.spread, nan=-1.0)
     order = np.argsort(-spread, axis=None, kind="stable")[:MOST_DIFFERENT]
-    for layer_index, column in zip(*np.unravel_index(order, spread.shape), strict=True):
-        if spread[layer_index, column] > 0:
-            layer = comparison.space.layers[layer_index]
-            positions = (f"{value:.2f}" for value in comparison.position[:, layer_index, column])
-            cells = (*positions, f"{spread[layer_index, column]:.2f}")
-            grid.add_row(layer.name, layer.choices[column].name, *cells)
+    for row, column in zip(*np.unravel_index(order, spread.shape), strict=True):
+        if spread[row, column] > 0:
+            decision = comparison.space.decisions[row]
+            positions = (f"{value:.2f}" for value in comparison.position[:, row, column])
+            cells = (*positions, f"{spread[row, column]:.2f}")
+            grid.add_row(decision.name, decision.names[column], *cells)
     return grid
 
 

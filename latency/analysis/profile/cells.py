@@ -50,7 +50,7 @@ class Cell:
 
 
 def random_genomes(table: LatencyTable, count: int, generator: np.random.Generator) -> np.ndarray:
-    """(count, L) integers, every choice of a layer equally likely."""
+    """(count, D) integers, every choice of a decision equally likely."""
     return generator.integers(table.space.num_choices, size=(count, len(table.space)))
 
 
@@ -66,17 +66,17 @@ def profile_cells(
     """Every cell in turn, ``networks`` random networks for each; they are drawn as the iteration proceeds."""
     check_networks(networks)
     shifts = exact_shifts(table)
-    for layer in table.space.layers:
-        for column, choice in enumerate(layer.choices):
+    for decision in table.space.decisions:
+        for column, name in enumerate(decision.names):
             genomes = random_genomes(table, networks, generator)
-            genomes[:, layer.index] = column
+            genomes[:, decision.index] = column
             found = Distribution.of(table.latency_ms(genomes))
-            ms, shift = float(table.ms[layer.index, column]), float(shifts[layer.index, column])
-            yield Cell(layer.name, choice.name, ms, shift, found.mean_ms - against.mean_ms, found)
+            ms, shift = float(table.ms[decision.index, column]), float(shifts[decision.index, column])
+            yield Cell(decision.name, name, ms, shift, found.mean_ms - against.mean_ms, found)
 
 
 def exact_shifts(table: LatencyTable) -> np.ndarray:
-    """(L, C) ms: how far each choice moves the mean over all networks; NaN where there is no choice.
+    """(D, C) ms: how far each choice moves the mean over all networks; NaN where there is no choice.
 
     The table is additive, so E[latency | choice] - E[latency] = ms - mean of the layer's ms.
     """

@@ -1,7 +1,7 @@
 """What every choice adds to a value of whole networks: least squares on one-hot architectures.
 
-value = mean + sum over layers of effect[l, choice] + noise. From whole networks only differences between the
-choices of a layer can be known, and one mean; so the effects of a layer are written to average 0.
+value = mean + sum over decisions of effect[d, choice] + noise. From whole networks only differences between
+the choices of a decision can be known, and one mean; so the effects of a decision are written to average 0.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Effects:
 
     Attributes:
         mean: estimated value of the average network of the space.
-        effect: (L, C), in the unit of the value; every layer's average 0; 0 where there is no choice.
-        covariance: (L, C, C) of the effects within a layer.
-        seen: (L, C) number of networks that hold the choice.
+        effect: (D, C), in the unit of the value; every layer's average 0; 0 where there is no choice.
+        covariance: (D, C, C) of the effects within a layer.
+        seen: (D, C) number of networks that hold the choice.
         noise: standard deviation of the residuals.
         freedom: residual degrees of freedom, at least 1.
         explained: share of the values' variance that the additive model explains.
@@ -44,11 +44,11 @@ class Effects:
 
     @property
     def standard_error(self) -> np.ndarray:
-        """(L, C) standard error of every effect."""
+        """(D, C) standard error of every effect."""
         return np.sqrt(np.diagonal(self.covariance, axis1=1, axis2=2))
 
     def half_width(self, confidence: float) -> np.ndarray:
-        """(L, C) half of the two-sided confidence interval (Student's t)."""
+        """(D, C) half of the two-sided confidence interval (Student's t)."""
         width: np.ndarray = (
             stats.t.ppf(0.5 + check_confidence(confidence) / 2, self.freedom) * self.standard_error
         )
@@ -62,12 +62,12 @@ class Effects:
         return float(self.effect[layer, one] - self.effect[layer, other] + width)
 
     def predict(self, genomes: np.ndarray) -> np.ndarray:
-        """(n, L) integers -> (n,) values."""
+        """(n, D) integers -> (n,) values."""
         return gather(self.effect, self.mean, genomes)
 
 
 def fit_effects(genomes: np.ndarray, values: np.ndarray, space: SearchSpace) -> Effects:
-    """Ordinary least squares; (n, L) integers of different networks, (n,) values.
+    """Ordinary least squares; (n, D) integers of different networks, (n,) values.
 
     Raises:
         TableError: too few networks, choices that none of them holds, layers that only change together.
@@ -115,7 +115,7 @@ def cross_validated(
 
 
 def count_seen(genomes: np.ndarray, space: SearchSpace) -> np.ndarray:
-    """(L, C) number of networks that hold each choice."""
+    """(D, C) number of networks that hold each choice."""
     return np.array([np.bincount(column, minlength=space.max_choices) for column in genomes.T])
 
 
@@ -166,10 +166,10 @@ def _decompose(
 def _never_seen(genomes: np.ndarray, space: SearchSpace) -> list[str]:
     seen = count_seen(genomes, space)
     missing = {
-        layer.name: [choice.name for i, choice in enumerate(layer.choices) if not seen[layer.index, i]]
-        for layer in space.layers
+        each.name: [name for column, name in enumerate(each.names) if not seen[each.index, column]]
+        for each in space.decisions
     }
-    text = "; ".join(f"{layer} {' '.join(names)}" for layer, names in missing.items() if names)
+    text = "; ".join(f"{row} {' '.join(names)}" for row, names in missing.items() if names)
     return [f"in none of them: {text}"] if text else []
 
 
@@ -177,8 +177,8 @@ def _moving_together(null: np.ndarray, contrasts: list[np.ndarray], space: Searc
     """Layers that take part in a direction which changes no network's value."""
     bounds = np.cumsum([1, *(basis.shape[1] for basis in contrasts)])
     return [
-        layer.name
-        for layer, start, end in zip(space.layers, bounds, bounds[1:], strict=False)
+        decision.name
+        for decision, start, end in zip(space.decisions, bounds, bounds[1:], strict=False)
         if np.abs(null[:, start:end]).max(initial=0.0) > 1e-6
     ]
 
@@ -186,7 +186,7 @@ def _moving_together(null: np.ndarray, contrasts: list[np.ndarray], space: Searc
 def _unfold(
     weights: np.ndarray, covariance: np.ndarray, contrasts: list[np.ndarray], space: SearchSpace
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Effects (L, C) and their covariance (L, C, C) from the weights of the contrasts."""
+    """Effects (D, C) and their covariance (D, C, C) from the weights of the contrasts."""
     width = space.max_choices
     effect, spread = np.zeros((len(space), width)), np.zeros((len(space), width, width))
     start = 1

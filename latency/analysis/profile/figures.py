@@ -86,7 +86,7 @@ def _label_cells(axes: Axes, names: list[str], space: SearchSpace) -> None:
         ha="right",
         rotation_mode="anchor",
     )
-    axes.set_yticks(np.arange(len(space)) + 0.5, [layer.name for layer in space.layers], size=style.SMALL_PT)
+    axes.set_yticks(np.arange(len(space)) + 0.5, [each.name for each in space.decisions], size=style.SMALL_PT)
     axes.set_xlabel("choice", size=style.TEXT_PT, color=style.INK)
     axes.set_ylabel("layer", size=style.TEXT_PT, color=style.INK)
     axes.tick_params(length=0, colors=style.INK)
@@ -95,7 +95,7 @@ def _label_cells(axes: Axes, names: list[str], space: SearchSpace) -> None:
 
 def _stack(axes: Axes, shares: VarianceShares) -> None:
     start = np.zeros(len(shares.space))
-    names = [layer.name for layer in shares.space.layers]
+    names = [each.name for each in shares.space.decisions]
     colours = _colours(shares)
     for part in shares.parts:
         widths = 100 * shares.shares[:, shares.names.index(part)]

@@ -82,9 +82,15 @@ def write_table(path: str | Path, fit: NetworkFit, facts: Mapping[str, str], too
     """Write the table to ``path``; ``tool`` is the command that made it.
 
     Raises:
-        TableError: facts that a header cannot hold, or a negative latency of the fastest network.
+        TableError: facts that a header cannot hold, a negative latency of the fastest network, or a space
+            in which layers share a decision: nothing says which of them takes how long.
     """
     space = fit.effects.space
+    if space.shared:
+        raise TableError(
+            f"A table has rows for every layer, but layers of {space.name} share decisions, and latencies "
+            "of whole networks do not say what each of them takes. Measure blocks: python -m latency measure."
+        )
     base_ms, shares = _base_ms(fit.effects), _shares(fit.effects)
     entries = [entry for layer in space.layers for entry in _entries(layer, fit.effects, base_ms, shares)]
     fixed = {"stem_ms": _short(base_ms * shares[0]), "head_ms": _short(base_ms * shares[1])}

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import yaml
 
-from dnas.space import Layer, SearchSpace
+from dnas.space import Decision, SearchSpace
 from latency.analysis.profile.effects import Effects, check_confidence
 from latency.table import LatencyTable
 from latency.table.errors import TableError
@@ -59,17 +59,18 @@ def reduce_space(
     check_confidence(confidence)
     return [
         verdict
-        for layer in table.space.layers
-        for verdict in _judge(layer, table, accuracy, confidence, margin)
+        for decision in table.space.decisions
+        for verdict in _judge(decision, table, accuracy, confidence, margin)
     ]
 
 
 def reduced_space(table: LatencyTable, verdicts: list[Verdict]) -> SearchSpace:
     """The space with the kept choices; every table of the full space fits it."""
-    space, definition = table.space, table.space.to_dict()
+    space = table.space
     kept = {(each.layer, each.choice) for each in verdicts if not each.dropped_for}
-    for layer, entry in zip(space.layers, definition["layers"], strict=True):
-        entry["choices"] = [choice.name for choice in layer.choices if (layer.name, choice.name) in kept]
+    definition = space.restricted(
+        [[name for name in each.names if (each.name, name) in kept] for each in space.decisions]
+    )
     definition["name"] = f"{space.name}_reduced_{table.name}"
     definition["reduced_from"] = space.reduced_from or space.name
     definition["description"] = (
@@ -91,23 +92,24 @@ def check_margin(margin: float) -> float:
 
 
 def _judge(
-    layer: Layer, table: LatencyTable, accuracy: Effects, confidence: float, margin: float
+    decision: Decision, table: LatencyTable, accuracy: Effects, confidence: float, margin: float
 ) -> list[Verdict]:
-    ms, effect = table.ms[layer.index], accuracy.effect[layer.index]
+    row, names = decision.index, decision.names
+    ms, effect = table.ms[row], accuracy.effect[row]
     # Fastest first, of equally fast ones the most accurate: whatever drops a choice has been kept before.
-    order = sorted(range(len(layer.choices)), key=lambda i: (ms[i], -effect[i]))
+    order = sorted(range(len(names)), key=lambda i: (ms[i], -effect[i]))
     kept: list[int] = []
     verdicts: dict[int, Verdict] = {}
     for one in order:
-        facts = (float(ms[one]), float(effect[one]), float(accuracy.standard_error[layer.index, one]))
-        verdict = Verdict(layer.name, layer.choices[one].name, *facts)
+        facts = (float(ms[one]), float(effect[one]), float(accuracy.standard_error[row, one]))
+        verdict = Verdict(decision.name, names[one], *facts)
         level = 1 - (1 - confidence) / max(1, len(kept))
-        lost = {other: accuracy.upper_difference(layer.index, one, other, level) for other in kept}
+        lost = {other: accuracy.upper_difference(row, one, other, level) for other in kept}
         best = min(lost, key=lambda other: lost[other], default=one)
         if best == one or lost[best] > margin:
             kept.append(one)
         else:
-            saved_ms, name = float(ms[one] - ms[best]), layer.choices[best].name
+            saved_ms, name = float(ms[one] - ms[best]), names[best]
             verdict = replace(verdict, dropped_for=name, saved_ms=saved_ms, at_most_lost=lost[best])
         verdicts[one] = verdict
-    return [verdicts[column] for column in range(len(layer.choices))]
+    return [verdicts[column] for column in range(len(names))]

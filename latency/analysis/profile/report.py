@@ -52,9 +52,9 @@ def profile_rows(cells: Iterable[Cell]) -> list[dict[str, Any]]:
 def variance_rows(shares: VarianceShares) -> list[dict[str, Any]]:
     """One row per layer and part, then the sums over layers; ``part`` all is a whole layer."""
     rows = [
-        {"layer": layer.name, "part": part, "variance_ms2": variance, "share": share}
-        for layer, variances, fractions in zip(
-            shares.space.layers, shares.variance_ms2, shares.shares, strict=True
+        {"layer": decision.name, "part": part, "variance_ms2": variance, "share": share}
+        for decision, variances, fractions in zip(
+            shares.space.decisions, shares.variance_ms2, shares.shares, strict=True
         )
         for part, variance, share in zip(
             ("all", *shares.names), (variances.sum(), *variances), (fractions.sum(), *fractions), strict=True
@@ -78,8 +78,8 @@ def effect_rows(effects: Effects, table: LatencyTable, confidence: float) -> lis
     half = effects.half_width(confidence)
     return [
         {
-            "layer": layer.name,
-            "choice": choice.name,
+            "layer": decision.name,
+            "choice": name,
             "networks": int(effects.seen[cell]),
             "effect_ms": effects.effect[cell],
             "standard_error_ms": effects.standard_error[cell],
@@ -87,9 +87,9 @@ def effect_rows(effects: Effects, table: LatencyTable, confidence: float) -> lis
             "high_ms": effects.effect[cell] + half[cell],
             "table_ms": table.ms[cell],
         }
-        for layer in effects.space.layers
-        for column, choice in enumerate(layer.choices)
-        for cell in [(layer.index, column)]
+        for decision in effects.space.decisions
+        for column, name in enumerate(decision.names)
+        for cell in [(decision.index, column)]
     ]
 
 
@@ -107,11 +107,11 @@ def layers(table: LatencyTable, shares: VarianceShares) -> Table:
     """Mean of every layer, its share of the variance, and of which attributes; the last row is their sum."""
     names = list(shares.parts)
     columns = shares.shares[:, [shares.names.index(name) for name in names]]
-    means = [table.ms[layer.index, : len(layer.choices)].mean() for layer in table.space.layers]
+    means = [table.ms[row.index, : len(row.names)].mean() for row in table.space.decisions]
     grid = _grid("layer", "mean ms", "share %", *(f"{name} %" for name in names))
-    for layer, mean, share, row in zip(table.space.layers, means, shares.layers, columns, strict=True):
-        last = layer.index + 1 == len(table.space)
-        grid.add_row(layer.name, f"{mean:.3f}", *_percent([share, *row]), end_section=last)
+    for decision, mean, share, row in zip(table.space.decisions, means, shares.layers, columns, strict=True):
+        last = decision.index + 1 == len(table.space)
+        grid.add_row(decision.name, f"{mean:.3f}", *_percent([share, *row]), end_section=last)
     grid.add_row("all", f"{sum(means):.3f}", *_percent([shares.layers.sum(), *columns.sum(axis=0)]))
     return grid
 

@@ -28,13 +28,15 @@ from typing import Any
 import numpy as np
 
 from dnas.blocks.base import option_values
-from dnas.space import Choice, SearchSpace
+from dnas.space import Choice, Decision, SearchSpace
 from latency.table import LatencyTable
+
+Attributes = dict[str, Any] | None
 
 
 @dataclass(frozen=True, eq=False)
 class VarianceShares:
-    """``variance_ms2``: (L, P) squared milliseconds, layers x ``names``: skip, attributes, interaction."""
+    """``variance_ms2``: (D, P) squared milliseconds, decisions x ``names``: skip, attributes, interaction."""
 
     space: SearchSpace
     names: tuple[str, ...]
@@ -47,19 +49,19 @@ class VarianceShares:
 
     @cached_property
     def shares(self) -> np.ndarray:
-        """(L, P) fractions that sum to 1; all 0 when every network of the space is equally fast."""
+        """(D, P) fractions that sum to 1; all 0 when every network of the space is equally fast."""
         return self.variance_ms2 / self.total_ms2 if self.total_ms2 else np.zeros_like(self.variance_ms2)
 
     @property
     def layers(self) -> np.ndarray:
-        """(L,) share of every layer."""
+        """(D,) share of every decision, mostly a layer."""
         return self.shares.sum(axis=1)
 
     @property
     def parts(self) -> dict[str, float]:
         """Share of every part over all layers; attributes in which the choices do not differ are left out."""
-        choices = [choice for layer in self.space.layers for choice in layer.choices]
-        varying = {"interaction", *(name for name in self.names[:-1] if _varies(name, choices))}
+        every = [each for decision in self.space.decisions for each in _described(decision)]
+        varying = {"interaction", *(name for name in self.names[:-1] if _varies(name, every))}
         sums = dict(zip(self.names, map(float, self.shares.sum(axis=0)), strict=True))
         return {name: sums[name] for name in self.names if name in varying}
 
@@ -68,42 +70,49 @@ def variance_shares(table: LatencyTable) -> VarianceShares:
     """Exact, from the table's entries; nothing is sampled."""
     attributes = _attribute_names(table.space)
     rows = [
-        _split(table.ms[layer.index, : len(layer.choices)], layer.choices, attributes)
-        for layer in table.space.layers
+        _split(table.ms[decision.index, : len(decision.names)], _described(decision), attributes)
+        for decision in table.space.decisions
     ]
     return VarianceShares(table.space, ("skip", *attributes, "interaction"), np.array(rows))
 
 
 def _attribute_names(space: SearchSpace) -> list[str]:
-    """The options of all blocks, in the order of their types."""
-    blocks = [choice for layer in space.layers for choice in layer.choices if not choice.skip]
-    several = ["type"] if len({block.type for block in blocks}) > 1 else []
-    return list(
-        dict.fromkeys([*several, *(name for block in blocks for name in option_values(block.options))])
-    )
+    """The options of all blocks, in the order of their types; of several layers also how many there are."""
+    blocks = [each for decision in space.decisions for each in _described(decision) if each]
+    several = len({block["type"] for block in blocks}) > 1
+    names = dict.fromkeys(name for block in blocks for name in block if name != "type")
+    return [*(["type"] if several else []), *names]
 
 
-def _level(name: str, block: Choice) -> Any:
-    """The value of an attribute; None where a block's type has none."""
-    return block.type.name if name == "type" else option_values(block.options).get(name)
+def _described(decision: Decision) -> list[Attributes]:
+    """The attributes of every choice; None of a skip."""
+    return [_attributes(blocks) for blocks in decision.blocks]
 
 
-def _varies(name: str, choices: Sequence[Choice]) -> bool:
+def _attributes(blocks: Sequence[Choice]) -> Attributes:
+    present = [block for block in blocks if not block.skip]
+    if not present:
+        return None
+    depth = {"depth": len(present)} if len(blocks) > 1 else {}
+    return {"type": present[0].type.name, **option_values(present[0].options), **depth}
+
+
+def _varies(name: str, choices: Sequence[Attributes]) -> bool:
     if name == "skip":
-        return len({choice.skip for choice in choices}) > 1
-    return len({_level(name, choice) for choice in choices if not choice.skip}) > 1
+        return len({choice is None for choice in choices}) > 1
+    return len({choice.get(name) for choice in choices if choice}) > 1
 
 
-def _split(ms: np.ndarray, choices: Sequence[Choice], attributes: Sequence[str]) -> list[float]:
+def _split(ms: np.ndarray, choices: Sequence[Attributes], attributes: Sequence[str]) -> list[float]:
     """The variance of one layer: between skips and blocks, of every attribute, and the rest."""
     if np.ptp(ms) == 0:
         # Exactly: the rounding of fits would become shares otherwise.
         return [0.0] * (len(attributes) + 2)
-    is_block = np.array([not choice.skip for choice in choices])
-    blocks = [choice for choice in choices if not choice.skip]
+    is_block = np.array([choice is not None for choice in choices])
+    blocks = [choice for choice in choices if choice]
     between = _explained(ms, [is_block])
     weight = is_block.mean()
-    levels = [_codes([_level(name, block) for block in blocks]) for name in attributes]
+    levels = [_codes([block.get(name) for block in blocks]) for name in attributes]
     found = [between, *(weight * part for part in _gains(ms[is_block], levels))]
     # Rounding may leave a little less than nothing.
     return [*found, max(0.0, float(ms.var()) - sum(found))]

@@ -30,7 +30,7 @@ def test_blocks_are_those_of_the_architecture() -> None:
     assert [isinstance(b.se, nn.Identity) for b in network.blocks] == [not each.se for each in options]
 
 
-@pytest.mark.parametrize("name", ["narrow_moga", "narrow_fbnet", "motley", "minimal"])
+@pytest.mark.parametrize("name", ["narrow_moga", "narrow_fbnet", "motley", "minimal", "staged"])
 @pytest.mark.parametrize("side", [(64, 64), (31, 17), (1, 1)])
 def test_any_image_size(get_space: Get, name: str, side: tuple[int, int]) -> None:
     space = get_space(name)

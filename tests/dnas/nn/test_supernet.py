@@ -26,7 +26,7 @@ from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture, ArchitectureError
 
 Get = Callable[[str], SearchSpace]
-SPACES = ["narrow_moga", "narrow_fbnet", "motley", "minimal"]
+SPACES = ["narrow_moga", "narrow_fbnet", "motley", "minimal", "staged"]
 SHARINGS = ["independent", "entangled"]
 ADAPTED = {"num_classes": 3, "in_channels": 2, "stem_stride": 1}
 
@@ -232,6 +232,43 @@ def test_a_dense_mask_of_layers_with_fewer_choices(get_space: Get, sharing: str)
     )
     garbage = torch.where(torch.from_numpy(space.valid), mask, torch.full_like(mask, torch.nan))
     torch.testing.assert_close(supernet(images(supernet), garbage), supernet(images(supernet), mask))
+
+
+@pytest.mark.parametrize("sharing", SHARINGS)
+def test_a_block_weighs_what_all_choices_of_its_decision_that_have_it_weigh(
+    get_space: Get, sharing: str
+) -> None:
+    space = get_space("staged")
+    supernet = build(space, sharing).eval()
+    generator = torch.Generator().manual_seed(0)
+    mask = torch.rand(len(space), space.max_choices, generator=generator, dtype=torch.float64)
+    mask.requires_grad_()
+    x = images(supernet)
+    y = supernet.stem(x)
+    for decision, row in zip(space.decisions, mask, strict=True):
+        for place, layer in enumerate(decision.layers):
+            block = supernet.mixed_blocks()[layer.index]
+            each = zip(decision.columns, row, strict=False)
+            y = sum(weight * block.run(y, columns[place]) for columns, weight in each)
+    expected = supernet.finish(y)
+    found = supernet(x, mask)
+    torch.testing.assert_close(found, expected)
+    gradients = [torch.autograd.grad(each.square().sum(), mask)[0] for each in (found, expected)]
+    torch.testing.assert_close(*gradients)
+    assert gradients[0][2].nonzero().numel(), "a choice's weight reaches all layers"
+
+
+def test_choices_that_run_the_same_block_in_a_layer_run_it_once(
+    get_space: Get, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two paths through a shared stage may differ in its depth alone."""
+    space = get_space("staged")
+    supernet = build(space, "independent")
+    names = space.decisions[-1].names
+    active = [(0,)] * (len(space) - 1) + [(names.index("k3x1"), names.index("k3x3"))]
+    executed = Executed(supernet, monkeypatch)
+    supernet(images(supernet, 16, 3), torch.ones(len(space), space.max_choices).double(), active)
+    assert executed.choices[-3:] == [[0], [0, 3], [0, 3]]
 
 
 @pytest.mark.parametrize(

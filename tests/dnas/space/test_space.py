@@ -148,14 +148,22 @@ def examples() -> list[str]:
     return [block for block in blocks if block.startswith("format:")]
 
 
-def test_the_documented_example_loads_and_runs(tmp_path: Path) -> None:
-    (text,) = examples()
+@pytest.mark.parametrize("index", range(2))
+def test_the_documented_example_loads_and_runs(tmp_path: Path, index: int) -> None:
+    text = examples()[index]
     path = tmp_path / "own.yaml"
     path.write_text(text, encoding="utf-8")
     space = SearchSpace.load(path)
     arch = dnas.Architecture.random(space, np.random.default_rng(0))
     assert sum(p.numel() for p in Network(arch).parameters()) == dnas.costs.count(space).params_of(arch)
-    assert f" = {space.size} architectures" in DOCS.read_text(encoding="utf-8")
+    prose = DOCS.read_text(encoding="utf-8")
+    if space.shared:
+        # As the prose says of its stages: one decision each of the layers of the first, and one of the others.
+        assert [*map(len, (each.names for each in space.decisions))] == [2, 2, 3, 3, 2, 4]
+        assert dnas.Architecture.parse("E3K3 E6K5 skip skip E6K5 E3K3x4", space)
+        assert space.distinct == 28 * 2 * 4
+    else:
+        assert f" = {space.size} architectures" in prose
 
 
 def test_the_documentation_names_every_key() -> None:
