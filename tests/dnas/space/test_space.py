@@ -158,7 +158,7 @@ def test_the_documented_example_loads_and_runs(tmp_path: Path, index: int) -> No
     assert sum(p.numel() for p in Network(arch).parameters()) == dnas.costs.count(space).params_of(arch)
     prose = DOCS.read_text(encoding="utf-8")
     if space.shared:
-        # As the prose says of its stages: one decision each of the layers of the first, and one of the others.
+        # As the prose says: a decision for every layer of the first stage, and one for each other stage.
         assert [*map(len, (each.names for each in space.decisions))] == [2, 2, 3, 3, 2, 4]
         assert dnas.Architecture.parse("E3K3 E6K5 skip skip E6K5 E3K3x4", space)
         assert space.distinct == 28 * 2 * 4
