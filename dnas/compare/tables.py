@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dnas.compare.model import Comparison, Estimate, Method
+from dnas.space import SearchSpace
 
 Row = dict[str, Any]
 _MEASURES = ("hypervolume", "without\nparams", "evaluations", "search\ns", "training\ns")
@@ -74,8 +75,9 @@ def _costs(comparison: Comparison) -> tuple[Sequence[str], Iterator[Row]]:
 
 
 def _agreements(comparison: Comparison) -> tuple[Sequence[str], Iterator[Row]]:
-    """Pairs of methods, then alpha against methods; the last columns are the distances of the layers."""
-    layers = [f"layer_{index + 1}" for index in range(len(comparison.space["layers"]))]
+    """Pairs of methods, then alpha against methods; the last columns are the distances of the decisions."""
+    decisions = SearchSpace.from_dict(comparison.space).decisions
+    layers = [f"layer_{each.name.replace('L', '')}" for each in decisions]
     pairs = [(each.first, each) for each in comparison.agreement]
     pairs += [
         (f"alpha of {each.first}", each)

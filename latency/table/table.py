@@ -331,8 +331,9 @@ def _sources(by_layer: np.ndarray, space: SearchSpace) -> np.ndarray:
     table = np.zeros((len(space), space.max_choices), by_layer.dtype)
     for decision in space.decisions:
         for choice, columns in enumerate(decision.columns):
-            layers = zip(decision.layers, columns, decision.blocks[choice], strict=True)
-            found = {str(by_layer[each.index, column]) for each, column, block in layers if block.ops(each)}
+            cells = zip(decision.layers, columns, decision.blocks[choice], strict=True)
+            every = [(str(by_layer[layer.index, column]), block.ops(layer)) for layer, column, block in cells]
+            found = {source for source, ops in every if ops} or {source for source, _ in every}
             table[decision.index, choice] = found.pop() if len(found) == 1 else "mixed"
     return table
 

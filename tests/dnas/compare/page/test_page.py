@@ -210,7 +210,7 @@ def test_embedded_points_are_those_of_the_comparison(make_comparison: Make) -> N
     runs = [run for method in comparison.methods for run in method.runs]
     for told, run in zip(values["runs"], runs, strict=True):
         for (codes, ms, *others), point in zip(told["points"], run.members, strict=True):
-            choices = [values["layers"][i][ord(code) - values["first"]] for i, code in enumerate(codes)]
+            choices = [values["decisions"][i][ord(code) - values["first"]] for i, code in enumerate(codes)]
             assert tuple(choices) == point.choices
             assert ms == pytest.approx(point.latency_ms, abs=0.005)
             assert others[2] == pytest.approx(100 * point.top1, abs=0.005)
