@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
 from dnas.space import Choice, SearchSpace, shipped_spaces
 from dnas.space.space_file import SpaceError
@@ -80,16 +81,12 @@ class Architecture:
 
     @classmethod
     def load(cls, path: str | Path) -> Architecture:
-        """Read an architecture file; further keys in it (costs, provenance) are left to their readers."""
+        """Read an architecture file; further keys in it (costs, provenance) are left to their readers.
+
+        It is JSON, or YAML by its name (.yaml, .yml), which may be easier to write by hand.
+        """
         path = Path(path)
-        if not path.is_file():
-            raise ArchitectureError(f"No architecture file {path}. 'dnas derive' writes one.")
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise ArchitectureError(
-                f"{path} is not an architecture file, it is not valid JSON: {error}"
-            ) from error
+        data = read_data(path)
         try:
             return cls.from_dict(data)
         except (ArchitectureError, SpaceError) as error:
@@ -97,17 +94,21 @@ class Architecture:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Architecture:
-        """The inverse of :meth:`to_dict`."""
+        """The inverse of :meth:`to_dict`; choices need not be given where there is no choice."""
         if not isinstance(data, Mapping) or data.get("format") != FORMAT:
             found = data.get("format") if isinstance(data, Mapping) else type(data).__name__
             raise ArchitectureError(f"expected 'format': {FORMAT!r}, found {found!r}.")
-        missing = [key for key in ("space", "choices") if key not in data]
-        if missing:
-            raise ArchitectureError(f"missing {', '.join(missing)}.")
-        space, choices = data["space"], data["choices"]
+        if "space" not in data:
+            raise ArchitectureError("missing space.")
+        space = data["space"]
+        space = SearchSpace.load(space) if isinstance(space, str) else SearchSpace.from_dict(space)
+        choices = data.get(
+            "choices", [each.names[0] for each in space.decisions] if space.size == 1 else None
+        )
+        if choices is None:
+            raise ArchitectureError(f"missing choices: {space.name} has {space.size:,} architectures.")
         if not isinstance(choices, list) or not all(isinstance(name, str) for name in choices):
             raise ArchitectureError(f"'choices' must be a list of choice names, found {choices!r}.")
-        space = SearchSpace.load(space) if isinstance(space, str) else SearchSpace.from_dict(space)
         if data.get("space_sha256", space.digest) != space.digest:
             raise ArchitectureError(
                 f"it was made for another version of the space {space.name} "
@@ -148,6 +149,19 @@ class Architecture:
 
     def __str__(self) -> str:
         return " ".join(self.names)
+
+
+def read_data(path: Path) -> Any:
+    """What an architecture file holds; raises :class:`ArchitectureError` for a file that cannot be read."""
+    if not path.is_file():
+        raise ArchitectureError(f"No architecture file {path}. 'dnas derive' writes one.")
+    kind, read = ("YAML", yaml.safe_load) if path.suffix in {".yaml", ".yml"} else ("JSON", json.loads)
+    try:
+        return read(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise ArchitectureError(
+            f"{path} is not an architecture file, it is not valid {kind}: {error}"
+        ) from error
 
 
 def index_array(

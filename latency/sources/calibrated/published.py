@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
 from dnas.blocks.inverted_residual import inverted_residual_ops
@@ -71,10 +69,9 @@ def network_ops(architecture: Architecture) -> tuple[Op, ...]:
 
 
 def _from_zoo(name: str) -> PublishedNetwork:
-    architecture = zoo.load(name)
-    text = resources.files("dnas.space.zoo").joinpath(f"{name}.json").read_text(encoding="utf-8")
-    title = f"MoGA-{name.removeprefix('moga_').upper()}"
-    return PublishedNetwork(title, network_ops(architecture), json.loads(text)["published"], architecture)
+    found = zoo.published(name)
+    ops = network_ops(found.architecture)
+    return PublishedNetwork(found.title, ops, found.figures, found.architecture)
 
 
 def _ops(data: Mapping[str, Any]) -> list[Op]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -121,7 +122,7 @@ GOOD = Architecture.parse(MOGA_A, MOGA).to_dict()
         ("[]", "found 'list'"),
         ("{}", "found None"),
         ({"format": "dnas-architecture/2"}, "expected 'format': 'dnas-architecture/1'"),
-        ({"space": None, "choices": None}, "missing space, choices"),
+        ({"space": None, "choices": None}, "missing space"),
         ({"choices": MOGA_A}, "must be a list of choice names"),
         ({"choices": [0] * 14}, "must be a list of choice names"),
         ({"choices": [["E3K3"]] * 14}, "must be a list of choice names"),
@@ -190,3 +191,22 @@ def test_index_array(get_space: Get) -> None:
 def test_index_array_refuses(get_space: Get, genomes: Any, message: str) -> None:
     with pytest.raises(ArchitectureError, match=message):
         index_array(genomes, get_space("motley"))
+
+
+def test_a_network_without_choices_need_not_name_them(tmp_path: Path) -> None:
+    space = SearchSpace.load("moga")
+    one = SearchSpace.from_dict(space.restricted([["E6K5"]] * len(space)) | {"name": "one"})
+    path = tmp_path / "one.yaml"
+    path.write_text(
+        yaml.safe_dump({"format": "dnas-architecture/1", "space": one.to_dict()}, sort_keys=False),
+        encoding="utf-8",
+    )
+    assert Architecture.load(path) == Architecture(one, (0,) * len(one))
+    path.write_text("format: dnas-architecture/1\nspace: moga\n", encoding="utf-8")
+    with pytest.raises(ArchitectureError, match="missing choices: moga has 1,283,918,464,548,864 arch"):
+        Architecture.load(path)
+    path.write_text("format: [", encoding="utf-8")
+    with pytest.raises(
+        ArchitectureError, match=r"one.yaml is not an architecture file, it is not valid YAML"
+    ):
+        Architecture.load(path)
