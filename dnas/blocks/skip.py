@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dnas.blocks.base import BlockType, Glyph, Position
+from dnas.blocks.base import BlockType, Glyph, Position, option
 from dnas.blocks.ops import Op, conv_op
 
 if TYPE_CHECKING:
@@ -14,11 +14,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SkipOptions:
-    """A skip has none."""
+    """What follows where the shape changes; an identity has no options."""
+
+    linear: bool = option("no activation after the strided 1x1 convolution", default=False)
 
 
 class Skip(BlockType):
-    """Identity; where the shape changes, a strided 1x1 convolution, batch normalisation and activation."""
+    """Identity; where the shape changes, a strided 1x1 convolution, batch normalisation and activation.
+
+    NAS-Bench-Macro's (arXiv 2103.11922) is ``linear``: it has no activation.
+    """
 
     name = "skip"
     Options = SkipOptions
@@ -28,7 +33,7 @@ class Skip(BlockType):
         if position.keeps_shape:
             return ()
         shape = position.in_channels, position.out_channels, position.input_size
-        return (conv_op(*shape, stride=position.stride, activation=position.activation),)
+        return (conv_op(*shape, stride=position.stride, activation=_activation(position, options)),)
 
     def build(self, position: Position, options: SkipOptions) -> nn.Module:
         from torch import nn
@@ -41,11 +46,19 @@ class Skip(BlockType):
             position.in_channels,
             position.out_channels,
             stride=position.stride,
-            activation_name=position.activation,
+            activation_name=_activation(position, options),
         )
+
+    def column_names(self) -> tuple[str, ...]:
+        # Nothing: the activation is a column of every table.
+        return ()
 
     def glyphs(self, options: SkipOptions) -> tuple[Glyph, ...]:
         return ()
 
     def label(self, position: Position, name: str) -> str:
         return name if position.keeps_shape else f"{name} 1×1"
+
+
+def _activation(position: Position, options: SkipOptions) -> str:
+    return "none" if options.linear else position.activation

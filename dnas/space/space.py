@@ -1,7 +1,8 @@
 """A search space as data: decisions about searchable layers, between a fixed stem and a fixed head.
 
-``moga`` is the space of MoGA (arXiv 1908.01314), ``fbnet`` that of FBNet (arXiv 1812.03443). A space
-describes the *deployed* network (resolution, classes); training on smaller images or fewer classes adapts it.
+``moga`` is the space of MoGA (arXiv 1908.01314), ``fbnet`` that of FBNet (arXiv 1812.03443) and
+``nasbench_macro`` that of NAS-Bench-Macro (arXiv 2103.11922). A space describes the *deployed* network
+(resolution, classes); training on smaller images or fewer classes adapts it.
 """
 
 from __future__ import annotations

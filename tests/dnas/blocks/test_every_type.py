@@ -33,7 +33,7 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"expansion": 2.5, "kernel": 5, "se": 0.25},
         {"expansion": 1, "kernel": 7, "groups": 2},
     ],
-    "skip": [{}],
+    "skip": [{}, {"linear": True}],
     "universal_inverted_bottleneck": [
         {"expansion": 3, "start": 5, "middle": 3},
         {"expansion": 2.6, "middle": 5},

@@ -118,23 +118,13 @@ def test_numbers_beyond_any_machine_word() -> None:
 
 
 def test_nas_bench_macro() -> None:
-    """6,561 keys are 3,969 networks, which the benchmark trained once each."""
+    """6,561 keys are 3,969 networks, which the benchmark trained three times each; every count is its count."""
     folder = os.environ.get("DNAS_DATA")
     path = Path(folder or ".") / "nas-bench-macro" / "nas-bench-macro_cifar10.json"
     if folder is None or not path.is_file():
         pytest.skip("no NAS-Bench-Macro below $DNAS_DATA")
     known = json.loads(path.read_text())
-    stages = [(64, 2), (128, 3), (256, 3)]
-    layers = [
-        {"out": out, "stride": 2 if index == 0 else 1} for out, depth in stages for index in range(depth)
-    ]
-    space = space_of(
-        layers,
-        {"0": {"type": "skip"}, "1": {"expansion": 3, "kernel": 3}, "2": {"expansion": 6, "kernel": 5}},
-        resolution=32,
-        stem=[{"type": "conv", "out": 32, "kernel": 3, "stride": 1, "activation": "relu"}],
-        head=[{"type": "conv", "out": 1280, "kernel": 1, "activation": "relu"}, {"type": "pool"}],
-    )
+    space = SearchSpace.load("nasbench_macro")
     keys = sorted(known)
     genomes = np.array([[int(digit) for digit in key] for key in keys])
     forms = ["".join(map(str, row)) for row in space.canonical(genomes)]
@@ -143,4 +133,6 @@ def test_nas_bench_macro() -> None:
         assert known[key] == known[form], "one training for all keys of a network"
     trainings = {tuple(known[form]["test_acc"]) for form in forms}
     assert len(trainings) == 3969, "and another for every other"
-    np.testing.assert_array_equal(count(space).params_of(genomes), [known[key]["params"] for key in keys])
+    costs = count(space)
+    np.testing.assert_array_equal(costs.params_of(genomes), [known[key]["params"] for key in keys])
+    np.testing.assert_array_equal(costs.madds_of(genomes), [known[key]["flops"] for key in keys])

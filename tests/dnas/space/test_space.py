@@ -12,8 +12,10 @@ import pytest
 import yaml
 
 import dnas
+from dnas.costs import count
 from dnas.nn.network import Network
 from dnas.space import SearchSpace, output_size, shipped_spaces
+from dnas.space.architecture import Architecture
 from dnas.space.space_file import SpaceError
 
 Get = Callable[[str], SearchSpace]
@@ -57,6 +59,22 @@ def test_fbnet_is_the_published_space() -> None:
     assert [(layer.out_channels, layer.stride) for layer in space.layers] == expected
     assert [choice.name for choice in space.choices(0) if choice.skip] == ["skip"]
     assert {choice.options.groups for choice in space.choices(0) if not choice.skip} == {1, 2}
+
+
+def test_nasbench_macro_is_the_published_space() -> None:
+    space = SearchSpace.load("nasbench_macro")
+    assert (space.size, space.resolution, space.num_classes) == (3**8, 32, 10)
+    expected = [(out, 2 if i == 0 else 1) for out, n in ((64, 2), (128, 3), (256, 3)) for i in range(n)]
+    assert [(layer.out_channels, layer.stride) for layer in space.layers] == expected
+    assert {layer.activation for layer in space.layers} == {"relu"}
+    identity, *blocks = space.choices(0)
+    assert [(each.options.expansion, each.options.kernel) for each in blocks] == [(3, 3), (6, 5)]
+    (strided,) = identity.ops(space.layers[0])
+    assert (strided.kernel, strided.stride, strided.activation) == (1, 2, "none")
+    assert identity.ops(space.layers[1]) == ()
+    # The all-identity network by hand: convolutions with batch norm from 3 over 32, 64, 128, 256 to 1280.
+    weights = 27 * 32 + 32 * 64 + 64 * 128 + 128 * 256 + 256 * 1280 + 1280 * 10 + 10
+    assert count(space).params_of(Architecture(space, (0,) * 8)) == weights + 2 * (32 + 64 + 128 + 256 + 1280)
 
 
 def test_layers_may_have_choices_of_their_own(get_space: Get) -> None:
@@ -116,7 +134,7 @@ def test_adapt_changes_images_and_classes_only() -> None:
 
 
 def test_loading_by_name_or_path(tmp_path: Path) -> None:
-    assert set(shipped_spaces()) == {"fbnet", "moga"}
+    assert set(shipped_spaces()) == {"fbnet", "moga", "nasbench_macro"}
     path = tmp_path / "own.yml"
     path.write_text(yaml.safe_dump(SearchSpace.load("moga").to_dict(), sort_keys=False), encoding="utf-8")
     assert SearchSpace.load(path) == SearchSpace.load(str(path)) == SearchSpace.load("moga")
