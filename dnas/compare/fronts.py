@@ -29,7 +29,7 @@ Evaluations = Mapping[Architecture, Evaluation]
 def make_points(
     found: Iterable[Found], evaluations: Evaluations, table: LatencyCosts, costs: Costs
 ) -> list[Point]:
-    """Cost what a run found, by rising latency: each architecture once, those without a finite loss left out.
+    """Cost what a run found, by rising latency: each network once, those without a finite loss left out.
 
     Args:
         evaluations: of every architecture, by the comparison's evaluator.
@@ -108,11 +108,11 @@ def sweep(space: SearchSpace, alpha: Tensor, table: LatencyCosts, limits: int) -
     """
     likeliest = most_probable(space, alpha).architecture
     turn = table.latency_ms(likeliest)
-    names = {likeliest: "argmax"}
+    names = {likeliest.canonical(): "argmax"}
     cheapest, dearest = table.latency_ms(table.cheapest()), table.latency_ms(table.dearest())
     for limit in np.linspace(cheapest, dearest, limits).tolist():
         sense: Literal["at_most", "at_least"] = "at_most" if limit < turn else "at_least"
         bound = Bound("latency", table.ms, limit, sense, table.fixed_ms, "ms")
         derived = most_probable(space, alpha, [bound])
-        names.setdefault(derived.architecture, f"{sense.replace('_', ' ')} {limit:.4g} ms")
+        names.setdefault(derived.architecture.canonical(), f"{sense.replace('_', ' ')} {limit:.4g} ms")
     return tuple(Found(architecture, name=name) for architecture, name in names.items())

@@ -28,12 +28,18 @@ class EvaluatorKey(NamedTuple):
 
 @dataclass(frozen=True)
 class Found:
-    """An architecture that a run proposes; evaluation None: its run did not measure it with a known one."""
+    """An architecture that a run proposes; evaluation None: its run did not measure it with a known one.
+
+    It is kept as the canonical one of its network, so that a network counts once under whatever name.
+    """
 
     architecture: Architecture
     evaluation: Evaluation | None = None
     generation: int | None = None
     name: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "architecture", self.architecture.canonical())
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from dnas.runs.evaluator import DataUnavailable, Evaluation, OneShotEvaluator
 from dnas.search.gradient.derivation import Derived, most_probable, sample
 from dnas.search.gradient.masks import probabilities
 from dnas.search.knapsack import Bound
+from dnas.space.networks import count_text
 from dnas.support.command import Command
 from dnas.support.files import write_text
 from latency import LatencyTable, TableError, load_table
@@ -120,7 +121,7 @@ def run(options: argparse.Namespace, console: Console) -> list[Candidate]:
         _write(candidate, table, {"accuracy_note": note, **provenance}, options.output, first=index == 0)
     write_text(options.output / "candidates.csv", _csv(candidates))
     _draw(candidates, checkpoint, table.kind, options.output)
-    notes = [f"One-shot accuracy: {note}.", f"Latency: {table.describe()}"]
+    notes = [f"One-shot accuracy: {note}.", f"Latency: {table.describe()}", *_same_networks(derived)]
     found = len(derived) - max(1, len(options.latency_below or ()))
     if found < options.sample:
         notes.append(f"Samples: {found} of {options.sample}; alpha and the bounds give no further ones.")
@@ -210,6 +211,12 @@ def _evaluate(
     return [
         evaluator(each.architecture) for each in bar
     ], "validation split, inherited weights, recalibrated batch norms"
+
+
+def _same_networks(derived: Sequence[Derived]) -> list[str]:
+    """A note where several of the architectures build the same network."""
+    distinct = len({each.architecture.canonical() for each in derived})
+    return [f"{count_text(len(derived), distinct)}."] if distinct < len(derived) else []
 
 
 def _provenance(

@@ -116,7 +116,9 @@ def _source(settings: Settings, supernet: Supernet, trainer: Trainer | None) -> 
     overrides = [f"model.stem_stride={supernet.stem_stride}"]
     overrides += [] if settings.epochs is None else [f"trainer.max_epochs={settings.epochs}"]
     overrides += settings.overrides
-    return Training(settings.train_config, overrides, settings.output, supernet.space, trainer)
+    return Training(
+        settings.train_config, overrides, settings.output, supernet.space, trainer, settings.draw_over
+    )
 
 
 def _kept(stand_alone: Sequence[StandAlone]) -> np.ndarray:

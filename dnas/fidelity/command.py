@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import get_args
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -16,6 +17,7 @@ from dnas.fidelity.report import show, write
 from dnas.fidelity.settings import Settings
 from dnas.fidelity.source import Tell
 from dnas.fidelity.standalone import Trainer
+from dnas.space import Over
 from dnas.support.command import Command
 from dnas.support.devices import DEVICES
 from dnas.support.files import only_one
@@ -58,6 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="how many, drawn uniformly (24 to train, all that are known)",
+    )
+    add(
+        "--draw-over",
+        choices=get_args(Over),
+        default="architectures",
+        help="what the draw is uniform over: architectures (default), of which several may build the same "
+        "network, or different networks; no network is drawn twice",
     )
     add("--seed", type=int, default=0, help="of the draw and the bootstrap; trainings have the config's (0)")
     add("--epochs", type=int, metavar="E", help="of every training, instead of the config's")

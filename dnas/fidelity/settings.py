@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from dnas.fidelity.correlation import FEWEST
+from dnas.space import Over
 from dnas.support.devices import device_problems
 
 
@@ -21,6 +22,7 @@ class Settings:
         architectures: how many; None: 24 to train, all that are known.
         epochs, overrides: instead of the config's; KEY=VALUE.
         table: latency table, name or file; None leaves latency out.
+        draw_over: what the draw of architectures to train is uniform over.
 
     Raises:
         ValueError: naming all that is out of range or does not go together.
@@ -37,6 +39,7 @@ class Settings:
     table: str | None = None
     recalibration_batches: int = 8
     device: str = "auto"
+    draw_over: Over = "architectures"
 
     def __post_init__(self) -> None:
         if problems := [*self._numbers(), *self._combinations()]:
@@ -63,4 +66,10 @@ class Settings:
             problems.append("--epochs and --set are for training: they do not go with --accuracies")
         if strange := [each for each in self.overrides if not all(each.partition("="))]:
             problems.append(f"--set expects KEY=VALUE, as trainer.max_epochs=5; got {' '.join(strange)}")
+        if self.draw_over not in get_args(Over):
+            problems.append(f"--draw-over must be one of {', '.join(get_args(Over))}, got {self.draw_over}")
+        if self.draw_over != "architectures" and self.accuracies is not None:
+            problems.append(
+                "--draw-over is for training: of known accuracies every network is equally likely"
+            )
         return problems + device_problems(self.device)

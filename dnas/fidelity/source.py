@@ -1,6 +1,6 @@
 """Where stand-alone accuracies come from: training, or a file of known ones.
 
-The architectures of either are distinct, uniform, and the same again when more are asked for.
+The architectures of either are distinct networks, uniform, and the same again when more are asked for.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from dnas.search.evolution.seen import Seen
-from dnas.space import SearchSpace
+from dnas.space import Over, SearchSpace
 from dnas.space.architecture import Architecture
+from dnas.space.networks import count_text, networks
 
 # Called with what is being done, how much of it is done, and how much there is.
 Tell = Callable[[str, int, int], None]
@@ -38,7 +39,7 @@ class Source(Protocol):
     """Architectures to look at, and their stand-alone accuracies."""
 
     def sample(self, number: int | None, generator: np.random.Generator) -> list[Architecture]:
-        """Draw distinct architectures, every one equally likely; raises ValueError if there are fewer."""
+        """Draw canonical architectures, no network twice; raises ValueError if there are fewer."""
 
     def accuracies(self, architectures: Sequence[Architecture], tell: Tell) -> list[StandAlone]:
         """One for each architecture that `sample` gave."""
@@ -47,27 +48,33 @@ class Source(Protocol):
         """Return plain data about where accuracies come from."""
 
 
-def sample_space(space: SearchSpace, number: int, generator: np.random.Generator) -> list[Architecture]:
-    """Draw ``number`` distinct architectures, every one equally likely.
+def sample_space(
+    space: SearchSpace, number: int, generator: np.random.Generator, over: Over = "architectures"
+) -> list[Architecture]:
+    """Draw ``number`` different networks as their canonical architectures.
 
     A larger sample of an equal generator begins with the smaller one: what was trained for it still counts.
+
+    Args:
+        over: whether each draw is uniform over the architectures, so that a network is as likely as it has
+            names, or over the networks that were not drawn yet.
 
     Raises:
         ValueError: the space has fewer.
     """
-    if number > space.size:
+    if number > space.distinct:
         raise ValueError(
-            f"The space {space.name} has only {space.size} architectures, {number} were asked for: lower "
-            "--architectures."
+            f"The space {space.name} has only {count_text(space.size, space.distinct)}, {number} were asked "
+            "for: lower --architectures."
         )
-    seen = Seen(space.num_choices)
-    return [_draw_new(space, seen, generator) for _ in range(number)]
+    seen = Seen(space.num_choices, networks(space))
+    return [_draw_new(space, seen, generator, over) for _ in range(number)]
 
 
 def sample_known(
     known: Sequence[Architecture], number: int | None, generator: np.random.Generator
 ) -> list[Architecture]:
-    """Draw ``number`` of the distinct architectures that are known, all of them in their order for None.
+    """Draw ``number`` of the different networks that are known, all of them in their order for None.
 
     Raises:
         ValueError: fewer are known.
@@ -82,7 +89,7 @@ def sample_known(
     return [known[index] for index in generator.permutation(len(known))[:number]]
 
 
-def _draw_new(space: SearchSpace, seen: Seen, generator: np.random.Generator) -> Architecture:
-    drawn = seen.draw_unseen(1, generator)
+def _draw_new(space: SearchSpace, seen: Seen, generator: np.random.Generator, over: Over) -> Architecture:
+    drawn = seen.draw_unseen(1, generator, over)
     seen.add(drawn)
     return Architecture(space, tuple(drawn[0]))

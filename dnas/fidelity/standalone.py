@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from dnas.fidelity.source import StandAlone, Tell, sample_space
-from dnas.space import SearchSpace
+from dnas.space import Over, SearchSpace
 from dnas.space.architecture import Architecture
 from dnas.support.command import is_out_of_memory
 from dnas.support.files import append_line
@@ -52,15 +52,23 @@ class Training:
         overrides: further ``KEY=VALUE`` for the config.
         folder: where results are kept, and where the present training writes.
         trainer: trains one of them.
+        over: what the draw is uniform over, see `sample_space`.
 
     Raises:
         FileNotFoundError: no such config.
     """
 
     def __init__(
-        self, config: str, overrides: Sequence[str], folder: Path, space: SearchSpace, trainer: Trainer
+        self,
+        config: str,
+        overrides: Sequence[str],
+        folder: Path,
+        space: SearchSpace,
+        trainer: Trainer,
+        over: Over = "architectures",
     ) -> None:
-        self._space, self._config, self._overrides = space, config, tuple(overrides)
+        self._space, self._over = space, over
+        self._config, self._overrides = config, tuple(overrides)
         self._trainer = trainer
         self._file = trainer.find_config(config)
         self._sha256 = hashlib.sha256(self._file.read_bytes()).hexdigest()
@@ -68,8 +76,8 @@ class Training:
         self.store = TrainingStore(folder, {"config": self._sha256, "overrides": overrides}, space)
 
     def sample(self, number: int | None, generator: np.random.Generator) -> list[Architecture]:
-        """Distinct architectures of the space, drawn uniformly; 24 for None."""
-        return sample_space(self._space, NUMBER if number is None else number, generator)
+        """Different networks of the space; 24 for None."""
+        return sample_space(self._space, NUMBER if number is None else number, generator, self._over)
 
     def accuracies(self, architectures: Sequence[Architecture], tell: Tell) -> list[StandAlone]:
         """Look up what was trained before, train the rest; each result is on disk as soon as it is known."""
@@ -118,7 +126,7 @@ class Training:
 
 
 class TrainingStore:
-    """Results by architecture, of one recipe, in a file whose name identifies the recipe.
+    """Results by network, of one recipe, in a file whose name identifies the recipe.
 
     A line truncated by a kill is not there.
 
@@ -135,18 +143,18 @@ class TrainingStore:
 
     def get(self, architecture: Architecture) -> StandAlone | None:
         """The result of an architecture, if it is known."""
-        return self._results.get(architecture)
+        return self._results.get(architecture.canonical())
 
     def write(self, architecture: Architecture, result: StandAlone) -> None:
         """Know a result, and have it on disk when this returns."""
-        self._results[architecture] = result
+        self._results[architecture.canonical()] = result
         append_line(self.path, json.dumps({"architecture": str(architecture), **result._asdict()}))
 
 
 def _parsed(line: bytes, space: SearchSpace) -> tuple[Architecture, StandAlone] | None:
     try:
         data = json.loads(line)
-        architecture = Architecture.parse(data["architecture"], space)
+        architecture = Architecture.parse(data["architecture"], space).canonical()
         numbers = int(data["images"]), float(data["seconds"])
         result = StandAlone(float(data["top1"]), str(data["reason"]), *numbers, data["data"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

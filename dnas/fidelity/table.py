@@ -18,12 +18,15 @@ from dnas.space.architecture import Architecture
 
 COLUMNS = ("architecture", "top1")
 _MOST_LISTED = 20
+# (architecture, seed) -> top-1, of one network.
+_Rows = dict[tuple[Architecture, str], float]
 
 
 class KnownAccuracies:
     """Stand-alone accuracies from the columns ``architecture``, ``top1`` (a fraction) and perhaps ``seed``.
 
-    Rows of an architecture that differ in their seed are averaged. An empty or NaN accuracy is that of a
+    Rows of a network that differ in their seed, or in the architecture that they name it by, are averaged; it
+    is known by its canonical architecture. An empty or NaN accuracy is that of a
     failed training: it leaves the architecture without one. Other columns are not looked at.
 
     Raises:
@@ -42,7 +45,7 @@ class KnownAccuracies:
         self._top1 = _read(path, content, space)
 
     def sample(self, number: int | None, generator: np.random.Generator) -> list[Architecture]:
-        """Distinct architectures of the file, drawn uniformly; all of them for None."""
+        """Different networks of the file, drawn uniformly; all of them for None."""
         return sample_known(list(self._top1), number, generator)
 
     def accuracies(self, architectures: Sequence[Architecture], tell: Tell) -> list[StandAlone]:
@@ -62,8 +65,8 @@ _EXPECTED = (
 )
 
 
-def _read(path: str | Path, content: bytes, space: SearchSpace) -> dict[Architecture, dict[str, float]]:
-    """Architecture -> seed -> top-1."""
+def _read(path: str | Path, content: bytes, space: SearchSpace) -> dict[Architecture, _Rows]:
+    """Canonical architecture -> (architecture, seed) -> top-1."""
     try:
         reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig")), skipinitialspace=True)
         rows, columns = list(reader), reader.fieldnames or []
@@ -74,7 +77,7 @@ def _read(path: str | Path, content: bytes, space: SearchSpace) -> dict[Architec
         raise ValueError(
             f"--accuracies {path} has no column {' and '.join(missing)}, found {found}. {_EXPECTED}"
         )
-    known: dict[Architecture, dict[str, float]] = {}
+    known: dict[Architecture, _Rows] = {}
     problems = [] if rows else ["there are no rows"]
     for number, row in enumerate(rows, start=2):
         try:
@@ -85,15 +88,14 @@ def _read(path: str | Path, content: bytes, space: SearchSpace) -> dict[Architec
     return known
 
 
-def _add(
-    known: dict[Architecture, dict[str, float]], row: Mapping[str, str | None], space: SearchSpace
-) -> None:
+def _add(known: dict[Architecture, _Rows], row: Mapping[str, str | None], space: SearchSpace) -> None:
     if not (text := row["architecture"]):
         raise ValueError("no architecture")
-    of_seeds = known.setdefault(Architecture.parse(text, space), {})
-    if (seed := row.get("seed") or "") in of_seeds:
+    architecture, seed = Architecture.parse(text, space), row.get("seed") or ""
+    rows = known.setdefault(architecture.canonical(), {})
+    if (architecture, seed) in rows:
         raise ValueError(f"the architecture {text} a second time" + (f" with seed {seed}" if seed else ""))
-    of_seeds[seed] = _fraction(row["top1"] or "nan")
+    rows[architecture, seed] = _fraction(row["top1"] or "nan")
 
 
 def _fraction(text: str) -> float:

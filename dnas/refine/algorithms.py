@@ -18,6 +18,7 @@ from dnas.search.evolution.nsga2 import NSGA2
 from dnas.search.evolution.random_search import RandomSearch
 from dnas.search.evolution.regularised_evolution import RegularisedEvolution
 from dnas.search.evolution.rewards import MnasNetReward, accuracy, likelihood
+from dnas.space.networks import networks
 
 # Children of one step of regularised evolution: enough for several processes, few enough to learn from each.
 CHILDREN = 10
@@ -52,6 +53,7 @@ def _nsga2(settings: Settings, problem: Problem, seeds: Seeds, objectives: int =
         population=settings.population,
         generator=np.random.default_rng(settings.seed),
         initial=seeds.genomes,
+        canonical=networks(problem.table.space),
         **(options | changes),
     )
     return Plan(algorithm, objectives, settings.generations)
@@ -71,8 +73,16 @@ def _two_objectives(settings: Settings, problem: Problem, seeds: Seeds) -> Plan:
 
 def _random(settings: Settings, problem: Problem, seeds: Seeds) -> Plan:
     generator = np.random.default_rng(settings.seed)
-    choices = problem.table.space.num_choices
-    return Plan(RandomSearch(choices, settings.population, generator, seeds.genomes), 3, settings.generations)
+    space = problem.table.space
+    algorithm = RandomSearch(
+        space.num_choices,
+        settings.population,
+        generator,
+        seeds.genomes,
+        canonical=networks(space),
+        over=settings.draw_over,
+    )
+    return Plan(algorithm, 3, settings.generations)
 
 
 def _evolution(settings: Settings, problem: Problem, seeds: Seeds) -> Plan:
@@ -96,6 +106,7 @@ def _regularised(settings: Settings, problem: Problem, seeds: Seeds, score: Any)
         batch=batch,
         generator=np.random.default_rng(settings.seed),
         initial=seeds.genomes,
+        canonical=networks(problem.table.space),
     )
     return Plan(algorithm, 3, 1 + math.ceil(size * (settings.generations - 1) / batch))
 
@@ -108,6 +119,7 @@ def _netadapt(settings: Settings, problem: Problem, seeds: Seeds) -> Plan:
         fixed_ms=problem.table.fixed_ms,
         target_ms=settings.target_ms,
         quality_maximize=problem.quality == "top1",
+        canonical=networks(problem.table.space),
     )
     return Plan(algorithm, 3, math.inf)
 

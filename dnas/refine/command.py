@@ -12,6 +12,7 @@ from dnas import blocks
 from dnas.refine.display import print_outcome, progress
 from dnas.refine.run import Outcome, refine
 from dnas.refine.settings import ALGORITHM_NAMES, QualityName, Settings
+from dnas.space import Over
 from dnas.support.command import Command
 from dnas.support.processes import joined, rank
 from latency import load_table
@@ -21,7 +22,7 @@ EPILOG = """algorithms:
   nsga2-equal-weights    standard NSGA-II's crowding
   nsga2-random-mutation  random mutation only
   nsga2-two-objectives   without the reward for parameters
-  random                 distinct architectures drawn uniformly
+  random                 distinct networks, drawn uniformly (see --draw-over)
   regularised-evolution  ageing evolution (Real et al. 2019) of quality alone, within the bounds
   mnasnet                ageing evolution of quality * (latency / target)^-0.07; needs --target-ms
   netadapt               from --seed-from, one layer at a time, the least loss per ms, down to --target-ms
@@ -75,6 +76,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "10,000 images or more",
     )
     add("--recalibration-batches", type=int, default=8, metavar="N", help="for batch-norm statistics (8)")
+    add(
+        "--draw-over",
+        choices=get_args(Over),
+        default="architectures",
+        help="what random search is uniform over: architectures (default), of which several may build the "
+        "same network, or different networks",
+    )
     add("--device", default="auto", help="auto, cpu or cuda (auto)")
     add("--cache", type=Path, metavar="DIR", help="folder of evaluations to share between runs (--output)")
 

@@ -19,6 +19,7 @@ from rich.table import Table
 from dnas.refine.course import Course
 from dnas.refine.run import Outcome, Tell
 from dnas.refine.task import Task
+from dnas.space.networks import count_text
 from dnas.support.processes import rank
 
 SHOWN = 12
@@ -86,6 +87,9 @@ def _facts(outcome: Outcome) -> list[str]:
         f"Evaluated {len(course.found)} architectures in {seconds:.0f} s, {each:.2f} s each.",
         f"Latency: {task.problem.table.describe()}",
     ]
+    space = task.problem.table.space
+    if space.distinct < space.size:
+        lines.insert(1, f"The space {space.name} has {count_text(space.size, space.distinct)}.")
     if outcome.continued_from:
         lines.insert(0, f"Continued from generation {outcome.continued_from}.")
     if len(course.found) < task.budget:

@@ -29,6 +29,8 @@ Genome = tuple[int, ...]
 class PopulationEvaluator:
     """Records of many genomes; every process must ask for the same ones, and gets the same answer.
 
+    Genomes that build the same network are evaluated once, as their canonical genome, which the store knows.
+
     Args:
         evaluate: evaluates one architecture.
         store: where evaluations are kept; what it holds on disk for the first process, all know.
@@ -68,7 +70,7 @@ class PopulationEvaluator:
         Args:
             tell: called with how many evaluations of this process's share are done, and of how many.
         """
-        wanted: list[Genome] = [tuple(row) for row in genomes.tolist()]
+        wanted: list[Genome] = [tuple(row) for row in self._space.canonical(genomes).tolist()]
         missing = [genome for genome in dict.fromkeys(wanted) if self._store.get(genome) is None]
         share = missing[rank() :: world_size()]
         for done, genome in enumerate(share):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from dnas.space import Over
 from dnas.support.devices import device_problems
 
 AlgorithmName = Literal[
@@ -34,6 +35,7 @@ class Settings:
         seed_from: a search checkpoint, front.json, architecture files, names of the zoo.
         target_ms: latency aimed at, for mnasnet and netadapt only.
         cache: folder of evaluations; None: the output folder.
+        draw_over: what random search is uniform over.
 
     Raises:
         ValueError: naming all that is out of range or does not go together.
@@ -55,6 +57,7 @@ class Settings:
     recalibration_batches: int = 8
     device: str = "auto"
     cache: Path | None = None
+    draw_over: Over = "architectures"
 
     def __post_init__(self) -> None:
         if problems := [*self._numbers(), *self._combinations()]:
@@ -84,12 +87,15 @@ class Settings:
         known = {
             "algorithm": ALGORITHM_NAMES,
             "quality": get_args(QualityName),
+            "draw_over": get_args(Over),
         }
         for name, values in known.items():
             if getattr(self, name) not in values:
                 problems.append(
                     f"{_flag(name)} must be one of {', '.join(values)}, got {getattr(self, name)}"
                 )
+        if self.draw_over != "architectures" and self.algorithm != "random":
+            problems.append("--draw-over is for --algorithm random: the others do not draw alone")
         aims = self.algorithm in ("mnasnet", "netadapt")
         if self.target_ms is not None and not aims:
             problems.append("--target-ms is for mnasnet and netadapt; others keep bounds: --latency-below")

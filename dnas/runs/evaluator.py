@@ -109,6 +109,9 @@ class DataUnavailable(ValueError):
 class OneShotEvaluator:
     """Accuracy of architectures with weights inherited from a supernet.
 
+    Architectures that build the same network inherit other weights of the supernet; all are evaluated with
+    those of their canonical form, so that a network has one accuracy.
+
     Args:
         supernet: trained; it stays untouched.
         data: class path and arguments of a data module with ``recalibration_dataloader`` and
@@ -140,7 +143,7 @@ class OneShotEvaluator:
 
     def __call__(self, architecture: Architecture) -> Evaluation:
         """Evaluate on the validation split, after batch-norm recalibration on training images."""
-        network = self.supernet.extract(architecture)
+        network = self.supernet.extract(architecture.canonical())
         network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         recalibrate(network, self.recalibration)
         return evaluate(network, self.validation, network.classifier.out_features)

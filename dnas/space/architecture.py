@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from dnas.space import Choice, SearchSpace, shipped_spaces
+from dnas.space import Choice, Over, SearchSpace, shipped_spaces
 from dnas.space.space_file import SpaceError
 from dnas.support.files import write_text
 
@@ -75,9 +75,12 @@ class Architecture:
         return cls(space, tuple(column[name] for name, column in zip(names, columns, strict=True)))
 
     @classmethod
-    def random(cls, space: SearchSpace, generator: np.random.Generator) -> Architecture:
-        """Draw the choice of every decision uniformly from an explicit NumPy generator."""
-        return cls(space, tuple(generator.integers(space.num_choices)))
+    def random(
+        cls, space: SearchSpace, generator: np.random.Generator, over: Over = "architectures"
+    ) -> Architecture:
+        """Draw one from an explicit NumPy generator, uniform over architectures or :meth:`networks
+        <dnas.space.SearchSpace.sample>`."""
+        return cls(space, tuple(space.sample(1, generator, over)[0]))
 
     @classmethod
     def load(cls, path: str | Path) -> Architecture:
@@ -146,6 +149,10 @@ class Architecture:
         """The name of every decision's choice."""
         pairs = zip(self.space.decisions, self.indices, strict=True)
         return tuple(decision.names[index] for decision, index in pairs)
+
+    def canonical(self) -> Architecture:
+        """The architecture that stands for all that build this network; see :meth:`SearchSpace.canonical`."""
+        return Architecture(self.space, tuple(self.space.canonical(np.array([self.indices]))[0]))
 
     def __str__(self) -> str:
         return " ".join(self.names)

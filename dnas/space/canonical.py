@@ -8,8 +8,9 @@ looked for.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +40,12 @@ class Run(NamedTuple):
             return int(blocks**length)
         # So many blocks one after the other, and identities for the rest.
         return sum((blocks - 1) ** count for count in range(length + 1))
+
+    @property
+    def trivial(self) -> bool:
+        """Whether all its architectures are different networks."""
+        twice = len(set(self.first)) < len(self.first)
+        return not twice and (self.identity is None or self.stop - self.start == 1)
 
 
 def runs_of(decisions: tuple[Decision, ...]) -> tuple[Run, ...]:
@@ -85,6 +92,8 @@ def canonical(runs: Sequence[Run], genomes: np.ndarray) -> np.ndarray:
     """
     found = np.array(genomes)
     for run in runs:
+        if run.trivial:
+            continue
         part = np.asarray(run.first, dtype=found.dtype)[found[:, run.start : run.stop]]
         if run.identity is not None:
             order = np.argsort(part == run.identity, axis=1, kind="stable")
@@ -96,3 +105,38 @@ def canonical(runs: Sequence[Run], genomes: np.ndarray) -> np.ndarray:
 def distinct(runs: Sequence[Run]) -> int:
     """Number of different networks, exact."""
     return math.prod(run.distinct for run in runs)
+
+
+def sample(runs: Sequence[Run], number: int, generator: np.random.Generator) -> np.ndarray:
+    """Draw canonical architectures, (number, D) int64, every network equally likely; one may come twice."""
+    return np.concatenate([_sample_run(run, number, generator) for run in runs], axis=1)
+
+
+def _sample_run(run: Run, number: int, generator: np.random.Generator) -> np.ndarray:
+    """How many blocks there are, then the blocks: b choices besides the identity give b^k networks of k."""
+    length = run.stop - run.start
+    blocks = np.array(sorted(set(run.first) - {run.identity}), dtype=np.int64)
+    if run.identity is None:
+        return blocks[generator.integers(len(blocks), size=(number, length))]
+    if not len(blocks):
+        return np.full((number, length), run.identity)
+    counts = _weighted([len(blocks) ** count for count in range(length + 1)], number, generator)
+    drawn = blocks[generator.integers(len(blocks), size=(number, length))]
+    return np.where(np.arange(length) < counts[:, None], drawn, run.identity)
+
+
+def _weighted(weights: Sequence[int], number: int, generator: np.random.Generator) -> np.ndarray:
+    """Indices, (number,), in exact proportion to whole weights of any size."""
+    ends = [*accumulate(weights)]
+    if ends[-1] < 2**63:
+        return np.searchsorted(ends, generator.integers(ends[-1], size=number), side="right")
+    return np.array([bisect_right(ends, _below(ends[-1], generator)) for _ in range(number)], dtype=np.int64)
+
+
+def _below(limit: int, generator: np.random.Generator) -> int:
+    """A whole number below a limit that NumPy's integers may not hold, each equally likely."""
+    bits = (limit - 1).bit_length()
+    size = -(-bits // 8)
+    while (drawn := int.from_bytes(generator.bytes(size), "little") >> (8 * size - bits)) >= limit:
+        pass
+    return drawn

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from dnas.space.assembly import assemble, stages_of
 from dnas.space.decisions import Decision
 from dnas.space.layers import Choice, FixedOp, Layer
 from dnas.space.space_file import SpaceError, check, parse
+
+# What a draw is uniform over.
+Over = Literal["architectures", "networks"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,6 +223,22 @@ class SearchSpace:
     @property
     def _names_of_skips(self) -> set[str]:
         return {choice.name for layer in self.layers for choice in layer.choices if choice.skip}
+
+    def sample(self, number: int, generator: np.random.Generator, over: Over = "architectures") -> np.ndarray:
+        """Draw architectures, (number, D) int64, independently: one may come twice.
+
+        Args:
+            over: "architectures", every choice of every decision equally likely; or "networks", every different
+                network equally likely, in its canonical form. Without identities both are the same draws.
+
+        Raises:
+            ValueError: another ``over``.
+        """
+        if over not in ("architectures", "networks"):
+            raise ValueError(f"over must be 'architectures' or 'networks', got {over!r}")
+        if over == "architectures" or self.distinct == self.size:
+            return generator.integers(self.num_choices, size=(number, len(self)))
+        return canonical.sample(self.runs, number, generator)
 
     @cached_property
     def digest(self) -> str:

@@ -63,7 +63,7 @@ def _compared(comparison: Comparison, space: SearchSpace) -> Markup:
     entries = (
         (
             "Space",
-            [element("b", space.name), f": {space.rows}, ", *_big(space.size), " architectures"],
+            [element("b", space.name), f": {space.rows}, ", *_size(space)],
         ),
         (
             "Latency table",
@@ -79,6 +79,14 @@ def _compared(comparison: Comparison, space: SearchSpace) -> Markup:
     )
     terms = [element("div", element("dt", name), element("dd", *parts)) for name, parts in entries]
     return join(element("dl", *terms, class_="facts"), method_table(comparison))
+
+
+def _size(space: SearchSpace) -> list[str]:
+    """Architectures, and networks where those are fewer."""
+    architectures = [*_big(space.size), " architectures"]
+    if space.distinct == space.size:
+        return architectures
+    return [*architectures, ", ", *_big(space.distinct), " distinct networks"]
 
 
 def _big(count: int) -> list[str]:

@@ -1,7 +1,8 @@
 """What every search over genomes promises: it asks, is told, and stops and resumes at any moment.
 
-A genome is one choice per layer, (L,) int64 with genome[l] in range(choices[l]). Whoever evaluates runs the
-loop, so that one evaluator serves all searches:
+A genome is one choice per layer, (L,) int64 with genome[l] in range(choices[l]). Where a search is given a
+canonical map, genomes that build the same network are one: it asks for canonical ones alone. Whoever
+evaluates runs the loop, so that one evaluator serves all searches:
 
     while len(genomes := search.ask()):
         search.tell(genomes, evaluate(genomes))

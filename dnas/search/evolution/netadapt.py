@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dnas.search.evolution.algorithm import FloatArray, IntArray, check_told
+from dnas.search.evolution.networks import Canonical, networks_of
 from dnas.search.evolution.resume import check_settings, floats_from_plain, floats_to_plain
 from dnas.search.evolution.seen import checked_choices, genome_array
 from dnas.search.knapsack import TOLERANCE
@@ -50,6 +51,7 @@ class NetAdapt:
         min_reduction: The least that a step saves, as a share of the start's latency, in (0, 1).
         target_ms: The latency to reach; None: as low as the steps lead.
         quality_maximize: Whether the first objective is better when higher (accuracy) or lower (loss).
+        canonical: See `NSGA2`; proposals of one network are one, with the latency of the canonical one.
 
     Raises:
         ValueError: names everything that is out of range.
@@ -65,13 +67,15 @@ class NetAdapt:
         min_reduction: float = 0.01,
         target_ms: float | None = None,
         quality_maximize: bool = True,
+        canonical: Canonical | None = None,
     ) -> None:
         self._choices = checked_choices(choices)
         table = np.asarray(latency, dtype=np.float64)
         problems = _table_problems(table, self._choices)
         problems += _number_problems(fixed_ms, min_reduction, target_ms)
         try:
-            (self._start,) = _genomes(genome_array(np.asarray(start)[None], self._choices))
+            self._networks = networks_of(canonical, self._choices)
+            (self._start,) = self._forms(_genomes(genome_array(np.asarray(start)[None], self._choices)))
         except ValueError as error:
             problems.append(f"start: {error}")
         if problems:
@@ -131,7 +135,13 @@ class NetAdapt:
             for layer, count in enumerate(self._choices)
             for choice in range(count)
         )
-        return [genome for genome in changed if ms - self._ms(genome) >= least > 0]
+        return [genome for genome in self._forms(changed) if ms - self._ms(genome) >= least > 0]
+
+    def _forms(self, genomes: Iterable[Genome]) -> list[Genome]:
+        """Return the genomes in their order, of those that build the same network the canonical one, once."""
+        if self._networks is None:
+            return list(genomes)
+        return list(dict.fromkeys(_genomes(self._networks(self._array(genomes)))))
 
     def _worth(self, proposal: Genome) -> tuple[float, float]:
         """Return what proposals of the current network are compared by, feasibility first."""
@@ -160,6 +170,7 @@ class NetAdapt:
             "min_reduction": self._min_reduction,
             "target_ms": self._target_ms,
             "quality_maximize": self._sign > 0,
+            **({} if self._networks is None else {"networks": self._networks.distinct}),
         }
 
 

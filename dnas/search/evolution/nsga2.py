@@ -12,6 +12,7 @@ import numpy.typing as npt
 from dnas.search.evolution.algorithm import FloatArray, IntArray, check_told
 from dnas.search.evolution.front import Front
 from dnas.search.evolution.mutation import Mutation, Mutator
+from dnas.search.evolution.networks import Canonical, networks_of
 from dnas.search.evolution.pareto import costs_of, crowding, ranks, weight_ratios
 from dnas.search.evolution.resume import (
     check_settings,
@@ -20,7 +21,7 @@ from dnas.search.evolution.resume import (
     generator_state,
     restore_generator,
 )
-from dnas.search.evolution.seen import Seen, distinct
+from dnas.search.evolution.seen import Seen, checked_choices, distinct
 
 # Rounds of variation before what is missing of a generation is drawn uniformly from the unseen genomes.
 _ROUNDS = 10
@@ -49,6 +50,11 @@ class NSGA2:
         prior: (L, C) of the prior mutation, for example softmax(alpha); None: uniform. See `Mutator`.
         initial: (n, L) genomes to begin with, say of another search: of repeated ones the first alone, of
             too many the first ``population``; of too few the rest is drawn uniformly.
+        canonical: (n, L) genomes -> (n, L), equal rows where they build the same network, say
+            `dnas.space.networks.networks` of a space: what is asked for, survives and is on the front are
+            canonical genomes, each network once, and the space is exhausted when all networks were seen. A
+            plain function is asked for all genomes at once, for at most 2^20 of them. None: every genome is a
+            network of its own.
 
     Raises:
         ValueError: names everything wrong.
@@ -66,9 +72,9 @@ class NSGA2:
         mutation: Mutation | None = None,
         prior: npt.ArrayLike | None = None,
         initial: npt.ArrayLike | None = None,
+        canonical: Canonical | None = None,
     ) -> None:
-        self._seen = Seen(choices)
-        self.choices, self.maximize = self._seen.choices, tuple(map(bool, maximize))
+        self.choices, self.maximize = checked_choices(choices), tuple(map(bool, maximize))
         objectives = len(self.maximize)
         weights = (1.0,) * objectives if weights is None else weights
         mutation = mutation or Mutation()
@@ -77,14 +83,16 @@ class NSGA2:
             *(_problem(weight_ratios, weights, objectives) if objectives else ()),
             *_problem(Mutator, self.choices, mutation, prior),
             *(f"initial: {text}" for text in _problem(distinct, initial, self.choices)),
+            *_problem(networks_of, canonical, self.choices),
         ]
         if problems:
             raise ValueError("; ".join(problems))
+        self._seen = Seen(self.choices, canonical)
         ratios = weight_ratios(weights, objectives)
         self.weights = tuple((ratios / ratios.sum()).tolist())
         self._size, self._crossover, self._generator = population, float(crossover), generator
         self._mutator = Mutator(self.choices, mutation, prior)
-        self._initial = distinct(initial, self.choices)[:population]
+        self._initial = distinct(initial, self.choices, self._seen.networks)[:population]
         self._settings = {
             "algorithm": "nsga2",
             "choices": list(self.choices),
@@ -94,6 +102,7 @@ class NSGA2:
             "crossover": self._crossover,
             "mutation": dataclasses.asdict(mutation),
             "prior": self._mutator.prior.tolist(),
+            **self._seen.settings(),
         }
         self._population = Population.empty(len(choices), objectives)
         self._front = Front(len(choices), self.maximize)
@@ -194,7 +203,7 @@ class NSGA2:
             if not missing or self._seen.exhausted:
                 break
             # Twice as many, as some will be known: that is cheaper than another round.
-            children = self._vary(2 * missing)
+            children = self._seen.canonical(self._vary(2 * missing))
             found = np.concatenate([found, children[self._seen.add(children, limit=missing)]])
         return found
 

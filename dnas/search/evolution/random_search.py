@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from dnas.search.evolution.algorithm import FloatArray, IntArray, check_told
+from dnas.search.evolution.networks import Canonical
 from dnas.search.evolution.resume import check_settings, generator_state, restore_generator
 from dnas.search.evolution.seen import Seen, distinct
+from dnas.space import Over
 
 
 class RandomSearch:
@@ -26,6 +28,9 @@ class RandomSearch:
         batch: How many genomes `ask` returns; fewer when fewer are left.
         generator: Where the draws come from.
         initial: (n, L) genomes to ask for first, in this order; duplicates are left out.
+        canonical: See `NSGA2`.
+        over: With a canonical map, whether genomes are equally likely ("architectures": a network is as
+            likely as it has names), or networks.
 
     Raises:
         ValueError: a batch below 1, layers without choices, initial genomes out of range.
@@ -37,11 +42,13 @@ class RandomSearch:
         batch: int,
         generator: np.random.Generator,
         initial: npt.ArrayLike | None = None,
+        canonical: Canonical | None = None,
+        over: Over = "architectures",
     ) -> None:
-        self._seen = Seen(choices)
+        self._seen, self._over = Seen(choices, canonical), over
         problems = [] if batch >= 1 else [f"batch must be at least 1, got {batch}"]
         try:
-            self._initial = distinct(initial, self._seen.choices)
+            self._initial = distinct(initial, self._seen.choices, self._seen.networks)
         except ValueError as error:
             problems.append(f"initial: {error}")
         if problems:
@@ -56,7 +63,7 @@ class RandomSearch:
             # All initial ones are asked for before any other, so as many of them are gone as were seen.
             given = self._initial[len(self._seen) :][: self._batch]
             self._seen.add(given)
-            drawn = self._seen.draw_unseen(self._batch - len(given), self._generator)
+            drawn = self._seen.draw_unseen(self._batch - len(given), self._generator, self._over)
             self._seen.add(drawn)
             self._asked = np.vstack([given, drawn])
         return self._asked.copy()
@@ -90,4 +97,7 @@ class RandomSearch:
             "choices": list(self._seen.choices),
             "batch": self._batch,
             "initial": self._initial.tolist(),
+            **self._seen.settings(),
+            # Without a canonical map the draws are the same.
+            **({} if self._seen.networks is None else {"over": self._over}),
         }

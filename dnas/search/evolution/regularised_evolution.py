@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dnas.search.evolution.algorithm import FloatArray, IntArray, check_told
+from dnas.search.evolution.networks import Canonical
 from dnas.search.evolution.resume import (
     check_settings,
     floats_from_plain,
@@ -48,6 +49,7 @@ class RegularisedEvolution:
         generator: Where all randomness comes from.
         initial: (n, L) genomes to begin with: of duplicates the first, of too many the first ``population``;
             the rest is drawn uniformly.
+        canonical: See `NSGA2`; a child is mutated until its network is new.
 
     Raises:
         ValueError: numbers out of range, layers without choices, initial genomes out of range.
@@ -63,14 +65,15 @@ class RegularisedEvolution:
         batch: int = 1,
         generator: np.random.Generator,
         initial: npt.ArrayLike | None = None,
+        canonical: Canonical | None = None,
     ) -> None:
-        self._seen = Seen(choices)
+        self._seen = Seen(choices, canonical)
         numbers = {"population": population, "sample": sample, "batch": batch}
         problems = [f"{name} must be at least 1, got {n}" for name, n in numbers.items() if n < 1]
         if batch > population:
             problems.append(f"batch must not exceed the population, {population}, got {batch}")
         try:
-            self._initial = distinct(initial, self._seen.choices)[:population]
+            self._initial = distinct(initial, self._seen.choices, self._seen.networks)[:population]
         except ValueError as error:
             problems.append(f"initial: {error}")
         if problems:
@@ -143,7 +146,7 @@ class RegularisedEvolution:
         for _ in range(_TRIES):
             self._mutate(child)
             if self._seen.add(child[None])[0]:
-                return child
+                return self._seen.canonical(child[None])[0]
         drawn = self._seen.draw_unseen(1, self._generator)
         self._seen.add(drawn)
         return drawn[0]
@@ -179,6 +182,7 @@ class RegularisedEvolution:
             "sample": self._sample,
             "batch": self._batch,
             "initial": self._initial.tolist(),
+            **self._seen.settings(),
         }
 
     def _array(self, genomes: Sequence[npt.ArrayLike]) -> IntArray:

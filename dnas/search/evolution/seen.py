@@ -1,4 +1,7 @@
-"""Everything that a search ever asked for: none twice, unseen ones drawn uniformly, exhaustion exact."""
+"""Everything that a search ever asked for: none twice, unseen ones drawn uniformly, exhaustion exact.
+
+Where several genomes build the same network, a canonical map makes them one: what is seen are networks then.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from dnas.search.evolution.algorithm import BoolArray, IntArray
+from dnas.search.evolution.networks import Canonical, Networks, networks_of
+from dnas.space import Over
 
 # Unseen genomes are listed, instead of drawn and rejected, where fewer than one in this many is unseen. So
 # the list is never much longer than what was already seen.
 _RARE = 10
+# Draws of genomes, this many at a time and in a row, before unseen networks are drawn instead: a network that
+# has one name among very many genomes would hardly ever be met.
+_BATCH, _ROUNDS = 256, 20
 
 
 class Seen:
@@ -26,32 +34,53 @@ class Seen:
 
     Args:
         choices: number of choices of each layer, at least 1 each.
+        canonical: maps genomes that build the same network to one of them, which alone is kept; None: every
+            genome is a network of its own.
 
     Raises:
-        ValueError: no layers, or a layer without choices.
+        ValueError: no layers, or a layer without choices; a canonical map that cannot be used.
     """
 
-    def __init__(self, choices: Sequence[int]) -> None:
+    def __init__(self, choices: Sequence[int], canonical: Canonical | None = None) -> None:
         self.choices = checked_choices(choices)
         self.size = math.prod(self.choices)
         weights = list(itertools.accumulate(self.choices[:0:-1], operator.mul, initial=1))[::-1]
         # Python's integers, which are slower, only where 64 bits do not hold every number.
         self._weights = np.array(weights, dtype=np.int64 if self.size < 2**63 else object)
         self._counts = np.array(self.choices)
+        self.networks: Networks | None = networks_of(canonical, self.choices)
         self._numbers: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._numbers)
 
     @property
+    def distinct(self) -> int:
+        """How many there are to see: networks, or genomes without a canonical map; an int of any size."""
+        return self.size if self.networks is None else self.networks.distinct
+
+    @property
     def left(self) -> int:
-        """How many genomes were never seen; an int of any size."""
-        return self.size - len(self._numbers)
+        """How many were never seen; an int of any size."""
+        return self.distinct - len(self._numbers)
 
     @property
     def exhausted(self) -> bool:
-        """Whether every genome of the space was seen."""
+        """Whether everything that there is was seen."""
         return not self.left
+
+    def settings(self) -> dict[str, Any]:
+        """Return what a search's state must agree in, as plain data; nothing without a canonical map."""
+        return {} if self.networks is None else {"networks": self.networks.distinct}
+
+    def canonical(self, genomes: npt.ArrayLike) -> IntArray:
+        """Return (n, L) genomes as those that stand for their networks; themselves without a canonical map.
+
+        Raises:
+            ValueError: another shape, not integers, or out of range.
+        """
+        array = genome_array(genomes, self._counts)
+        return array if self.networks is None else self.networks(array)
 
     def add(self, genomes: npt.ArrayLike, limit: int | None = None) -> BoolArray:
         """Note the (n, L) genomes; return which were new, (n,). Of equal rows the first alone is new.
@@ -82,22 +111,28 @@ class Seen:
         """
         return np.array([number in self._numbers for number in self._numbered(genomes)], dtype=bool)
 
-    def draw_unseen(self, number: int, generator: np.random.Generator) -> IntArray:
+    def draw_unseen(
+        self, number: int, generator: np.random.Generator, over: Over = "architectures"
+    ) -> IntArray:
         """Draw unseen genomes, (number, L), distinct and uniformly; all that are left if those are fewer.
 
         They are not added.
+
+        Args:
+            over: where there is a canonical map, whether genomes are equally likely ("architectures"; their
+                canonical forms are returned, and where those that are left are rare, networks are drawn), or
+                networks.
         """
         number = min(number, self.left)
+        if self.networks is not None:
+            return self._unseen_networks(self.networks, number, generator, over)
         # What is drawn here is no longer free for the next one.
         if (self.left - number) * _RARE < self.size:
             return self._chosen_of_all_unseen(number, generator)
         found: dict[int, IntArray] = {}
         while len(found) < number:
-            draws = generator.integers(self._counts, size=(number - len(found), len(self.choices)))
-            for key, genome in zip(self._numbered(draws), draws, strict=True):
-                if key not in self._numbers:
-                    found.setdefault(key, genome)
-        return np.array(list(found.values()), dtype=np.int64).reshape(number, len(self.choices))
+            self._take(found, generator.integers(self._counts, size=(number - len(found), len(self.choices))))
+        return self._stacked(found)
 
     def state_dict(self) -> dict[str, Any]:
         """Return plain data that JSON keeps exactly: the choices and the sorted numbers of what was seen."""
@@ -117,8 +152,33 @@ class Seen:
         self._numbers = numbers
 
     def _numbered(self, genomes: npt.ArrayLike) -> list[int]:
-        array = genome_array(genomes, self._counts)
+        array = self.canonical(genomes)
         return (array.astype(self._weights.dtype, copy=False) @ self._weights).tolist()
+
+    def _unseen_networks(
+        self, networks: Networks, number: int, generator: np.random.Generator, over: Over
+    ) -> IntArray:
+        """Draw until there are enough: first genomes, if they are wanted, then networks."""
+        found: dict[int, IntArray] = {}
+        for _ in range(_ROUNDS if over == "architectures" else 0):
+            if len(found) < number:
+                missing = number - len(found)
+                drawn = generator.integers(self._counts, size=(max(missing, _BATCH), len(self.choices)))
+                self._take(found, networks(drawn), missing)
+        while len(found) < number:
+            missing = number - len(found)
+            self._take(found, networks.sample(max(missing, _BATCH), generator), missing)
+        return self._stacked(found)
+
+    def _take(self, found: dict[int, IntArray], draws: IntArray, limit: int | None = None) -> None:
+        """Keep those that were never seen or found, up to a limit."""
+        most = len(found) + (len(draws) if limit is None else limit)
+        for key, genome in zip(self._numbered(draws), draws, strict=True):
+            if key not in self._numbers and len(found) < most:
+                found.setdefault(key, genome)
+
+    def _stacked(self, found: Mapping[int, IntArray]) -> IntArray:
+        return np.array(list(found.values()), dtype=np.int64).reshape(-1, len(self.choices))
 
     def _chosen_of_all_unseen(self, number: int, generator: np.random.Generator) -> IntArray:
         """Draw from the list of all unseen genomes; only for spaces that are nearly exhausted."""
@@ -141,14 +201,19 @@ def checked_choices(choices: Sequence[int]) -> tuple[int, ...]:
     return checked
 
 
-def distinct(genomes: npt.ArrayLike | None, choices: Sequence[int]) -> IntArray:
+def distinct(
+    genomes: npt.ArrayLike | None, choices: Sequence[int], canonical: Canonical | None = None
+) -> IntArray:
     """Return the (n, L) genomes in their order, of equal ones the first alone; (0, L) for None.
+
+    With a canonical map genomes of one network are equal, and their canonical form is returned.
 
     Raises:
         ValueError: another shape, not integers, or out of range.
     """
-    array = genome_array(np.empty((0, len(choices)), int) if genomes is None else genomes, choices)
-    return array[Seen(choices).add(array)]
+    seen = Seen(choices, canonical)
+    array = seen.canonical(np.empty((0, len(choices)), int) if genomes is None else genomes)
+    return array[seen.add(array)]
 
 
 def genome_array(genomes: npt.ArrayLike, choices: Sequence[int] | IntArray) -> IntArray:

@@ -55,7 +55,9 @@ def sample(
     bounds: Sequence[Bound] = (),
     uniform: bool = False,
 ) -> list[Derived]:
-    """Up to ``number`` distinct architectures drawn from softmax(alpha), those that break a bound left out.
+    """Up to ``number`` different networks drawn from softmax(alpha), those that break a bound left out.
+
+    Of architectures that build the same network the first one drawn is taken.
 
     With ``uniform`` every choice is equally likely whatever alpha says. Fewer come back when alpha is so
     sharp, or the bounds so tight, that 10,000 draws in a row bring no new one.
@@ -63,18 +65,20 @@ def sample(
     likely = _probabilities(space, torch.zeros_like(alpha) if uniform else alpha)
     rows = [row[:count] for row, count in zip(likely, space.num_choices, strict=True)]
     rows = [row / row.sum() for row in rows]
-    found: dict[tuple[int, ...], None] = {}
+    found: dict[tuple[int, ...], tuple[int, ...]] = {}
     idle = 0
     while len(found) < number and idle < _TRIES:
         draws = np.stack([generator.choice(len(row), size=_BLOCK, p=row) for row in rows], axis=1)
-        for indices in map(tuple, draws.tolist()):
-            new = indices not in found and all(bound.holds(indices) for bound in bounds)
+        forms = map(tuple, space.canonical(draws).tolist())
+        for indices, form in zip(map(tuple, draws.tolist()), forms, strict=True):
+            new = form not in found and all(bound.holds(indices) for bound in bounds)
             idle = 0 if new else idle + 1
             if new and len(found) < number:
-                found[indices] = None
+                found[form] = indices
     width = len(str(number))
     return [
-        _derived(f"sample_{i + 1:0{width}}", space, alpha, np.array(each)) for i, each in enumerate(found)
+        _derived(f"sample_{i + 1:0{width}}", space, alpha, np.array(each))
+        for i, each in enumerate(found.values())
     ]
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 
 import numpy as np
 from torch import nn
 
-from dnas.space import Choice, Layer, SearchSpace
+from dnas.space import Choice, Layer, Over, SearchSpace
 from dnas.space.architecture import Architecture
 from latency.sources.measured import graphs
 from latency.table.entry import Geometry
 
 EMPTY, STEM, HEAD = "empty", "stem", "head"
+# Architectures that are drawn for a new network before networks are.
+_DRAWS = 1000
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,27 @@ def make_plan(
     return Plan(space, jobs, plan.before, plan.blocks, plan.networks, names[len(names) // 2])
 
 
-def draw_networks(space: SearchSpace, count: int, seed: int) -> dict[str, Architecture]:
-    """``count`` different random architectures; a greater count begins with those of a smaller one."""
+def draw_networks(space: SearchSpace, number: int, seed: int) -> dict[str, Architecture]:
+    """``number`` different random networks; a greater count begins with those of a smaller one."""
     generator = np.random.default_rng(seed)
-    drawn: dict[Architecture, None] = {}
-    while len(drawn) < min(count, space.size):
-        drawn[Architecture.random(space, generator)] = None
-    return {f"network_{index:02d}": arch for index, arch in enumerate(drawn)}
+    drawn: dict[Architecture, Architecture] = {}
+    while len(drawn) < min(number, space.distinct):
+        arch = _draw_new(space, drawn, generator)
+        drawn[arch.canonical()] = arch
+    return {f"network_{index:02d}": arch for index, arch in enumerate(drawn.values())}
+
+
+def _draw_new(
+    space: SearchSpace, drawn: Container[Architecture], generator: np.random.Generator
+) -> Architecture:
+    """Draw architectures until their network is new; networks, where those that are left have few names."""
+    over: Over
+    for draw in count():
+        over = "architectures" if draw < _DRAWS else "networks"
+        arch = Architecture.random(space, generator, over)
+        if arch.canonical() not in drawn:
+            break
+    return arch
 
 
 def _add_block(plan: Plan, layer: Layer, choice: Choice) -> None:

@@ -118,7 +118,7 @@ def test_numbers_beyond_any_machine_word() -> None:
 
 
 def test_nas_bench_macro() -> None:
-    """6,561 keys are 3,969 networks, which the benchmark trained three times each; every count is its count."""
+    """6,561 keys are 3,969 networks, trained three times each; every count is the benchmark's."""
     folder = os.environ.get("DNAS_DATA")
     path = Path(folder or ".") / "nas-bench-macro" / "nas-bench-macro_cifar10.json"
     if folder is None or not path.is_file():
