@@ -47,6 +47,28 @@ head:
 """
 
 
+SKIPS_SPACE = """\
+format: dnas-space/2
+name: skips
+description: a run of three equal layers and a strided one, 81 architectures that are 45 networks
+resolution: 16
+num_classes: 10
+stem:
+  - {type: conv, out: 8, kernel: 3, stride: 2, activation: relu}
+choices:
+  skip: {type: skip}
+  E1K3: {expansion: 1, kernel: 3}
+  E2K5: {expansion: 2, kernel: 5}
+layers:
+  - {out: 8, stride: 1, activation: relu}
+  - {out: 8, stride: 1, activation: relu}
+  - {out: 8, stride: 1, activation: relu}
+  - {out: 12, stride: 2, activation: relu}
+head:
+  - {type: pool}
+"""
+
+
 # Minutes each: begun first, they run beside everything else instead of after it.
 LONGEST = ("test_demo.py", "test_packaging.py", "test_readme.py")
 
@@ -70,6 +92,19 @@ def tiny_space_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_space(tiny_space_file: Path) -> SearchSpace:
     return SearchSpace.load(tiny_space_file)
+
+
+@pytest.fixture(scope="session")
+def skips_space_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A space of fewer networks than architectures."""
+    path = tmp_path_factory.mktemp("space") / "skips.yaml"
+    path.write_text(SKIPS_SPACE, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
+def skips_space(skips_space_file: Path) -> SearchSpace:
+    return SearchSpace.load(skips_space_file)
 
 
 @pytest.fixture(scope="session")

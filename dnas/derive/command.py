@@ -121,7 +121,7 @@ def run(options: argparse.Namespace, console: Console) -> list[Candidate]:
         _write(candidate, table, {"accuracy_note": note, **provenance}, options.output, first=index == 0)
     write_text(options.output / "candidates.csv", _csv(candidates))
     _draw(candidates, checkpoint, table.kind, options.output)
-    notes = [f"One-shot accuracy: {note}.", f"Latency: {table.describe()}", *_same_networks(derived)]
+    notes = [f"One-shot accuracy: {note}.", f"Latency: {table.describe()}", *same_networks(derived)]
     found = len(derived) - max(1, len(options.latency_below or ()))
     if found < options.sample:
         notes.append(f"Samples: {found} of {options.sample}; alpha and the bounds give no further ones.")
@@ -213,7 +213,7 @@ def _evaluate(
     ], "validation split, inherited weights, recalibrated batch norms"
 
 
-def _same_networks(derived: Sequence[Derived]) -> list[str]:
+def same_networks(derived: Sequence[Derived]) -> list[str]:
     """A note where several of the architectures build the same network."""
     distinct = len({each.architecture.canonical() for each in derived})
     return [f"{count_text(len(derived), distinct)}."] if distinct < len(derived) else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,12 +14,14 @@ import torch
 from dnas.compare.fronts import front, make_box, make_points, sweep, volume
 from dnas.compare.model import Box, Point
 from dnas.compare.source import Found
-from dnas.costs import Costs
+from dnas.costs import Costs, count
 from dnas.runs.evaluator import Evaluation
 from dnas.search.gradient.masks import probabilities
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
-from latency import LatencyTable
+from latency import LatencyTable, load_table
+from latency.sources.calibrated.calibrated_table import build_calibrated
+from latency.sources.calibrated.model import CalibratedModel
 
 MakePoint = Callable[..., Point]
 BOX = Box((0.0, 1.0), (10.0, 0.0), (0.0, 1000.0))
@@ -42,6 +45,15 @@ def test_points_are_costed_by_the_table(
     assert second.latency_ms == tiny_table.latency_ms(slow)
     assert (second.latency_low_ms, second.latency_high_ms) == tiny_table.latency_interval(slow)
     assert (second.params, second.madds) == (tiny_costs.params_of(slow), tiny_costs.madds_of(slow))
+
+
+def test_names_of_a_network_are_one_point(skips_space: SearchSpace, tmp_path: Path) -> None:
+    path = build_calibrated(CalibratedModel.load("adreno630_mace"), skips_space, tmp_path / "skips.csv")
+    names = [Architecture(skips_space, indices) for indices in ((0, 1, 0, 2), (0, 0, 1, 2), (1, 0, 0, 2))]
+    found = [Found(each, name=f"name {index}") for index, each in enumerate(names)]
+    evaluations = {names[2]: Evaluation(0.5, 0.9, 1.0, 180)}
+    (point,) = make_points(found, evaluations, load_table(str(path), skips_space), count(skips_space))
+    assert point.choices == names[2].names and point.name == "name 0"
 
 
 def test_front_of_three_objectives(make_point: MakePoint) -> None:

@@ -15,9 +15,10 @@ import pytest
 import torch
 
 from dnas.costs import count
-from dnas.derive.command import Candidate, main
+from dnas.derive.command import Candidate, main, same_networks
 from dnas.runs.checkpoint import SECTION
 from dnas.runs.checkpoint_file import read
+from dnas.search.gradient.derivation import Derived
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 from latency import LatencyTable, load_table
@@ -285,3 +286,10 @@ def test_the_command_needs_no_lightning(search_checkpoint: Path, tmp_path: Path)
     )
     assert done.returncode == 1 and done.stdout == "", "the folder is taken"
     assert done.stderr.startswith("dnas derive: ") and "Traceback" not in done.stderr
+
+
+def test_candidates_that_are_one_network_are_said(skips_space: SearchSpace) -> None:
+    names = [(0, 1, 0, 2), (0, 0, 1, 2), (1, 1, 0, 2)]
+    derived = [Derived("some", Architecture(skips_space, indices), 0.1) for indices in names]
+    assert same_networks(derived) == ["3 architectures, 2 distinct networks."]
+    assert same_networks(derived[1:]) == []

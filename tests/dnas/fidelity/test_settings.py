@@ -27,6 +27,11 @@ GOOD: dict[str, Any] = {"checkpoints": ["a.ckpt"], "output": Path("out"), "train
         ({"accuracies": Path("c.csv")}, ["give either --train-config"]),
         ({"accuracies": Path("c.csv"), "train_config": None, "epochs": 3}, ["do not go with --accuracies"]),
         ({"accuracies": Path("c.csv"), "train_config": None, "overrides": ["a=1"]}, ["do not go with"]),
+        ({"draw_over": "keys"}, ["--draw-over must be one of architectures, networks, got keys"]),
+        (
+            {"accuracies": Path("c.csv"), "train_config": None, "draw_over": "networks"},
+            ["--draw-over is for training"],
+        ),
         (
             {"overrides": ["a=1", "b", "=2", "c="], "device": "tpu"},
             ["--set expects KEY=VALUE, as trainer.max_epochs=5; got b =2 c=", "--device must be one of auto"],

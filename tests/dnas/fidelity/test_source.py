@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,3 +50,24 @@ def test_known_ones(tiny_space: SearchSpace) -> None:
     assert len(first) == 4 and min(first.values()) > 70
     with pytest.raises(ValueError, match="only 4 architectures are known, 5 were asked for"):
         sample_known(known, 5, rng())
+
+
+@pytest.mark.parametrize("over", ["architectures", "networks"])
+def test_a_network_is_drawn_once(over: Any, skips_space: SearchSpace) -> None:
+    drawn = sample_space(skips_space, 45, rng(), over)
+    assert len({each.canonical() for each in drawn}) == 45 and drawn == [each.canonical() for each in drawn]
+    assert sample_space(skips_space, 9, rng(), over) == drawn[:9]
+    with pytest.raises(
+        ValueError, match="has only 81 architectures, 45 distinct networks, 46 were asked for"
+    ):
+        sample_space(skips_space, 46, rng(), over)
+
+
+def test_uniform_over_names_or_networks(skips_space: SearchSpace) -> None:
+    """One block among three equal layers has three names, three blocks have one."""
+    shallow, deep = Architecture(skips_space, (1, 0, 0, 0)), Architecture(skips_space, (1, 1, 1, 0))
+    for over, names in (("architectures", (3 / 81, 1 / 81)), ("networks", (1 / 45, 1 / 45))):
+        generator = rng()
+        first = Counter(sample_space(skips_space, 1, generator, over)[0] for _ in range(6000))  # type: ignore[arg-type]
+        for arch, share in zip((shallow, deep), names, strict=True):
+            assert abs(first[arch] - 6000 * share) < 5 * (6000 * share) ** 0.5

@@ -109,3 +109,15 @@ def test_no_file_and_no_text(tmp_path: Path, tiny_space: SearchSpace) -> None:
     (tmp_path / "bytes.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match="is not a CSV file"):
         KnownAccuracies(tmp_path / "bytes.csv", tiny_space)
+
+
+def test_names_of_a_network_are_averaged(tmp_path: Path, skips_space: SearchSpace) -> None:
+    path = tmp_path / "known.csv"
+    path.write_text(
+        "architecture,top1\nskip E1K3 skip skip,0.5\nE1K3 skip skip skip,0.7\nE1K3 E1K3 skip skip,0.9\n"
+    )
+    known = KnownAccuracies(path, skips_space)
+    assert values(known) == {"E1K3 skip skip skip": pytest.approx(0.6), "E1K3 E1K3 skip skip": 0.9}
+    assert len(known.sample(2, np.random.default_rng(0))) == 2
+    with pytest.raises(ValueError, match="only 2 architectures are known"):
+        known.sample(3, np.random.default_rng(0))

@@ -1,14 +1,18 @@
-"""Evaluations on disk: exact, apart by evaluator, whole after torn lines."""
+"""Evaluations on disk: exact, apart by evaluator, whole after torn lines; of every network one."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from dnas.refine.population import EvaluationStore, Record
-from dnas.runs.evaluator import Evaluation
+from dnas.nn.supernet import Supernet
+from dnas.refine.population import EvaluationStore, PopulationEvaluator, Record
+from dnas.runs.evaluator import Evaluation, OneShotEvaluator
+from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
 
 EVALUATOR = {"checkpoint": "a" * 64, "recalibration_batches": 8}
 
@@ -65,3 +69,17 @@ def test_what_is_no_evaluation_is_passed_over(tmp_path: Path, line: str) -> None
     (path,) = tmp_path.iterdir()
     path.write_text(path.read_text() + line + "\n")
     assert set(store(tmp_path).read()) == {(0, 0, 0)}
+
+
+def test_two_names_of_a_network_are_one_evaluation(tmp_path: Path, skips_space: SearchSpace) -> None:
+    """In a supernet they have other weights; the canonical one's are taken, and the second name is a hit."""
+    data = {"class_path": "lightning_modules.data.Digits", "init_args": {"resolution": 16, "batch_size": 90}}
+    evaluate = OneShotEvaluator(Supernet(skips_space, "independent"), data, recalibration_batches=1)
+    kept = EvaluationStore(tmp_path, EVALUATOR, layers=4)
+    evaluated = PopulationEvaluator(skips_space, evaluate, kept)
+    first, other = evaluated(np.array([[0, 1, 0, 2], [2, 1, 0, 2]]))
+    (again,) = evaluated(np.array([[0, 0, 1, 2]]))
+    assert again is first and again != other
+    assert set(kept.read()) == {(1, 0, 0, 2), (2, 1, 0, 2)}
+    names = [Architecture(skips_space, indices) for indices in ((0, 1, 0, 2), (0, 0, 1, 2))]
+    assert evaluate(names[0]) == evaluate(names[1]) == first.evaluation

@@ -12,14 +12,17 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from dnas.costs import count
 from dnas.refine import run as run_module
+from dnas.refine.display import print_outcome
 from dnas.refine.problem import normalised_hypervolume
 from dnas.refine.run import STATE
 from dnas.refine.settings import ALGORITHM_NAMES, Settings
@@ -314,3 +317,20 @@ def test_a_search_checkpoint_is_refined_with_its_own_table(
 def test_a_one_shot_supernet_needs_a_table(make_settings: MakeSettings, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="--table"):
         refine(make_settings(tmp_path, table=None))
+
+
+@pytest.mark.parametrize("algorithm", ["nsga2", "random"])
+def test_a_space_of_fewer_networks_is_exhausted_with_them(
+    algorithm: str, skips_settings: MakeSettings, skips_space: SearchSpace, tmp_path: Path
+) -> None:
+    """81 architectures are 45 networks: more evaluations than that are allowed, and none is left to make."""
+    options = {"draw_over": "networks"} if algorithm == "random" else {}
+    outcome = refine(skips_settings(tmp_path, algorithm=algorithm, **options))
+    assert outcome.task.budget == 54 and len(outcome.course.found) == 45
+    lines = np.array(evaluated_lines(tmp_path))
+    assert len(lines) == len(np.unique(skips_space.canonical(lines), axis=0)) == 45
+    members = [Architecture(skips_space, row["architecture"].indices) for row in outcome.rows]
+    assert len({each.canonical() for each in members}) == len(members)
+    console = Console(file=StringIO(), width=200)
+    print_outcome(console, outcome)
+    assert "The space skips has 81 architectures, 45 distinct networks." in console.file.getvalue()

@@ -95,6 +95,7 @@ def test_other_spaces(make_comparison: Make, get_space: Callable[[str], SearchSp
     text = page(make_comparison(2, 2, 3, space=get_space(name)))
     assert Outline(text).errors == []
     assert ('class="skip"' in text) == (name != "minimal")
+    assert ("distinct networks" in text) == (name == "fbnet"), "where there are fewer than architectures"
 
 
 def test_names_are_text_everywhere(make_comparison: Make) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
 from dnas.search.evolution.seen import Seen, distinct, genome_array
+from dnas.space import SearchSpace
+from dnas.space.networks import networks
 
 HUGE = (12,) * 30  # 12^30 needs 108 bits
 
@@ -140,3 +143,65 @@ def test_bad_genomes_are_named(genomes: np.ndarray, said: str) -> None:
     for refuse in (Seen((3, 2)).add, Seen((3, 2)).contains, lambda given: genome_array(given, (3, 2))):
         with pytest.raises(ValueError, match=said):
             refuse(genomes)
+
+
+def sorted_rows(genomes: np.ndarray) -> np.ndarray:
+    """A canonical map: the order of the genes does not matter."""
+    return np.sort(genomes, axis=1)
+
+
+def test_networks_are_seen_not_their_names() -> None:
+    seen = Seen((3, 3), sorted_rows)
+    assert seen.add([[2, 1], [1, 2], [0, 0]]).tolist() == [True, False, True]
+    assert seen.contains([[1, 2], [2, 1], [2, 2]]).tolist() == [True, True, False]
+    assert (seen.distinct, seen.left, len(seen), seen.size) == (6, 4, 2, 9)
+    assert seen.canonical([[2, 0]]).tolist() == [[0, 2]]
+    assert distinct([[2, 1], [1, 2], [0, 0]], (3, 3), sorted_rows).tolist() == [[1, 2], [0, 0]]
+
+
+@pytest.mark.parametrize("over", ["architectures", "networks"])
+@pytest.mark.parametrize("batch", [1, 4, 100])
+def test_drawn_until_no_network_is_left(batch: int, over: Any, skips_space: SearchSpace) -> None:
+    seen, generator = Seen(skips_space.num_choices, networks(skips_space)), np.random.default_rng(0)
+    found = []
+    while not seen.exhausted:
+        genomes = seen.draw_unseen(batch, generator, over)
+        assert len(genomes) == min(batch, seen.left)
+        np.testing.assert_array_equal(skips_space.canonical(genomes), genomes)
+        assert seen.add(genomes).all()
+        found += genomes.tolist()
+    assert sorted(found) == np.unique(skips_space.canonical(everything((3, 3, 3, 3))), axis=0).tolist()
+
+
+def test_networks_with_one_name_among_a_billion_are_found(skips_space: SearchSpace) -> None:
+    """30 equal layers of a block or nothing: 31 networks, of which two have a name each."""
+    data = skips_space.to_dict()
+    data["layers"] = [{"out": 8, "stride": 1, "activation": "relu", "choices": ["skip", "E1K3"]}] * 30
+    space = SearchSpace.from_dict(data)
+    seen = Seen(space.num_choices, networks(space))
+    drawn = seen.draw_unseen(99, np.random.default_rng(0))
+    assert sorted(drawn.sum(axis=1)) == [*range(31)]
+
+
+@pytest.mark.parametrize("over", ["architectures", "networks"])
+def test_unseen_networks_are_as_likely_as_is_asked_for(over: Any) -> None:
+    seen, generator = Seen((3, 3), sorted_rows), np.random.default_rng(0)
+    seen.add([[0, 0], [0, 1]])
+    drawn = np.vstack([seen.draw_unseen(1, generator, over) for _ in range(6000)])
+    counts = np.bincount(drawn @ [3, 1], minlength=9)[[2, 4, 5, 8]]  # 02, 11, 12, 22: two, one, two, one name
+    shares = np.array([2, 1, 2, 1]) / 6 if over == "architectures" else np.full(4, 1 / 4)
+    np.testing.assert_allclose(counts, 6000 * shares, atol=5 * np.sqrt(1500))
+
+
+@pytest.mark.parametrize(
+    ("choices", "canonical", "message"),
+    [
+        ((2,) * 21, sorted_rows, "2,097,152 genomes, at most 1,048,576"),
+        ((3, 3), lambda genomes: genomes[:, ::-1], "must leave the genomes that it returns as they are"),
+        ((3, 3), lambda genomes: genomes[:, :1], r"integers of shape \(9, 2\), got \(9, 1\)"),
+        ((3, 3), lambda genomes: genomes / 2, "got .* of float64"),
+    ],
+)
+def test_a_map_that_is_none(choices: tuple[int, ...], canonical: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Seen(choices, canonical)

@@ -121,3 +121,10 @@ def test_sharp_alpha_has_one_sample(get_space: Get) -> None:
     alpha[:, 0] = 80.0
     (only,) = sample(space, alpha, 3, np.random.default_rng(0))
     assert only.architecture.indices == (0, 0, 0, 0) and only.probability == pytest.approx(1.0)
+
+
+def test_samples_are_different_networks(skips_space: SearchSpace) -> None:
+    drawn = sample(skips_space, torch.zeros(4, 3), 81, np.random.default_rng(0))
+    forms = {each.architecture.canonical() for each in drawn}
+    assert len(drawn) == len(forms) == 45
+    assert any(each.architecture != each.architecture.canonical() for each in drawn), "as they were drawn"
