@@ -228,8 +228,8 @@ class SearchSpace:
         """Draw architectures, (number, D) int64, independently: one may come twice.
 
         Args:
-            over: "architectures", every choice of every decision equally likely; or "networks", every different
-                network equally likely, in its canonical form. Without identities both are the same draws.
+            over: "architectures", every choice of every decision equally likely; or "networks", every
+                different network, in its canonical form. Without identities both are the same draws.
 
         Raises:
             ValueError: another ``over``.
