@@ -24,7 +24,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import yaml
 from commands import Commands, cifar10
 
@@ -37,6 +36,7 @@ from dnas.search.evolution.algorithm import Algorithm
 from dnas.search.evolution.random_search import RandomSearch
 from dnas.space.architecture import Architecture
 from dnas.space.networks import networks
+from dnas.support.devices import torch_device
 
 SPACE = SearchSpace.load("nasbench_macro")
 FILE = "nas-bench-macro/nas-bench-macro_cifar10.json"
@@ -61,7 +61,7 @@ def main() -> None:
     add("--width", type=float, default=0.5, help="of the supernet, relative to the benchmark's networks")
     add("--architectures", type=int, default=100, help="networks to rank")
     add("--repeats", type=int, default=200, help="of every search that sees the accuracies")
-    add("--guided-repeats", type=int, default=2, help="of every search that sees a supernet, per seed")
+    add("--guided-repeats", type=int, default=1, help="of every search that sees a supernet, per seed; or 0")
     add("--lanes", type=int, default=1, help="supernets that are trained at a time")
     options = parser.parse_args()
     accuracies = Accuracies(Path(os.environ.get("DNAS_DATA", "data")) / FILE)
@@ -70,14 +70,8 @@ def main() -> None:
         return
     supernets = train(options)
     rank(options, supernets, accuracies)
-    found: dict[str, list[np.ndarray]] = {}
-    for seed, checkpoint in supernets.items():
-        loss = SupernetLoss(checkpoint, options.output / "evaluations")
-        for name, each in regrets(
-            loss, accuracies, range(seed * 1000, seed * 1000 + options.guided_repeats)
-        ).items():
-            found.setdefault(name, []).extend(each)
-    print_regrets("a supernet's loss", found, accuracies)
+    if options.guided_repeats:
+        print_regrets("a supernet's loss", guided(options, supernets, accuracies), accuracies)
 
 
 class Accuracies:
@@ -114,7 +108,7 @@ class SupernetLoss:
 
     def __init__(self, checkpoint: Path, folder: Path) -> None:
         supernet = read_supernet(checkpoint)
-        self._evaluate = PopulationEvaluator.of_checkpoint(supernet, 8, torch.device("cpu"), folder)
+        self._evaluate = PopulationEvaluator.of_checkpoint(supernet, 8, torch_device("auto"), folder)
 
     def __call__(self, genomes: np.ndarray) -> np.ndarray:
         return np.array([-record.evaluation.loss for record in self._evaluate(genomes)])
@@ -165,6 +159,19 @@ def rank(options: argparse.Namespace, supernets: Mapping[int, Path], accuracies:
             print(f"| supernet of seed {seed}, one-shot {name} | {correlate(scores, top1, counts).tau} |")
     for predictor in trivial(SPACE, architectures, None):
         print(f"| {predictor.name} | {correlate(predictor.scores, top1, counts).tau} |")
+
+
+def guided(
+    options: argparse.Namespace, supernets: Mapping[int, Path], accuracies: Accuracies
+) -> dict[str, list[np.ndarray]]:
+    """The regrets of searches that see a supernet's loss, over all supernets."""
+    found: dict[str, list[np.ndarray]] = {name: [] for name in SEARCHES}
+    for seed, checkpoint in supernets.items():
+        loss = SupernetLoss(checkpoint, options.output / "evaluations")
+        seeds = range(1000 * seed, 1000 * seed + options.guided_repeats)
+        for name, each in regrets(loss, accuracies, seeds).items():
+            found[name] += each
+    return found
 
 
 def random_search(generator: np.random.Generator) -> Algorithm:
