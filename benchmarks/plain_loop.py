@@ -44,7 +44,7 @@ class Block(nn.Module):
     def __init__(self, layer: Layer, choice: Choice) -> None:
         super().__init__()
         options = choice.options
-        into, hidden, out = layer.in_channels, options.hidden(layer), layer.out_channels
+        into, hidden, out = layer.in_channels, options.hidden_channels(layer), layer.out_channels
         k, groups = options.kernel, options.groups
 
         def conv(a: int, b: int, kernel: int, stride: int, groups: int, act: str) -> Parts:
@@ -54,7 +54,7 @@ class Block(nn.Module):
         self.expand = conv(into, hidden, 1, 1, groups, layer.activation)
         self.shuffle = nn.ChannelShuffle(groups) if groups > 1 else nn.Identity()
         self.depthwise = conv(hidden, hidden, k, layer.stride, hidden, layer.activation)
-        squeezed = options.squeezed(layer)
+        squeezed = options.squeezed_channels(layer)
         self.se = Gate(hidden, squeezed, layer.activation) if squeezed else nn.Identity()
         self.project = conv(hidden, out, 1, 1, groups, "none")
         self.residual = layer.keeps_shape

@@ -10,7 +10,17 @@ import types
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Literal,
+    Protocol,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from dnas.blocks.ops import Op
 
@@ -44,6 +54,10 @@ class Position(Protocol):
     @property
     def activation(self) -> str: ...
     @property
+    def divisor(self) -> int:
+        """What hidden channels are rounded to a multiple of (:func:`dnas.blocks.widths.rounded`); 1: not."""
+
+    @property
     def keeps_shape(self) -> bool:
         """Stride 1 and equal channels: a residual connection is possible."""
 
@@ -56,12 +70,18 @@ class Glyph:
         width: relative to the block's input channels.
         kernel: decides the colour, and is written into the box.
         outline, hatch: what a thick outline, or hatching, of this box says (for the legend); none when empty.
+        channels: of the box, in place of ``width``, where the block gives a number and no ratio.
     """
 
     width: float
     kernel: int
     outline: str = ""
     hatch: str = ""
+    channels: int | None = None
+
+    def relative(self, in_channels: int) -> float:
+        """The width where the block has so many input channels."""
+        return self.width if self.channels is None else self.channels / in_channels
 
 
 class BlockType(ABC):
@@ -104,7 +124,8 @@ class BlockType(ABC):
     def glyphs(self, options: Any) -> tuple[Glyph, ...]:
         """How it is drawn: boxes from the input down; none: a thin line."""
         values = dataclasses.asdict(options)
-        return (Glyph(float(values.get("expansion", 1)), int(values.get("kernel", 1))),)
+        width, hidden = values.get("expansion", 1), values.get("hidden")
+        return (Glyph(float(width or 0), int(values.get("kernel", 1)), channels=hidden),)
 
     def label(self, position: Position, name: str) -> str:
         """What a drawing calls the choice ``name`` there."""
@@ -115,8 +136,8 @@ class BlockType(ABC):
         return tuple(field.name for field in dataclasses.fields(self.Options))
 
     def columns(self, position: Position, options: Any) -> dict[str, Any]:
-        """The values of :meth:`column_names`, for people to read; by default the options."""
-        return option_values(options)
+        """Their values, for people to read; by default those of :func:`stated_options`."""
+        return stated_options(options)
 
     def slices(self) -> Slices | None:
         """How a choice is a slice of its layer's largest block, for entangled sharing; None: it is none."""
@@ -136,6 +157,8 @@ def option(
     default: Any = _REQUIRED,
     short: str = "",
     flag: bool = False,
+    quiet: bool = False,
+    instead_of: str = "",
     **schema: Any,
 ) -> Any:
     """A field of a type's Options.
@@ -145,12 +168,23 @@ def option(
         default: required in YAML without one.
         short: heading of its column in listings of an architecture; not listed when empty.
         flag: listings say whether it is set, not its value.
+        quiet: latency tables do not write it while it has its default, nor do listings of an architecture
+            when no choice of its space sets it.
+        instead_of: another option, which must not be given beside this one. Without a default of its own
+            exactly one of both is required.
         schema: further keywords of JSON Schema (minimum, maximum, ``odd=True``).
     """
     if schema.pop("odd", False):
         # Zero, where the minimum allows it, stands for none.
         schema["not"] = {"multipleOf": 2, "minimum": 1}
-    metadata = {"description": description, "short": short, "flag": flag, "schema": schema}
+    metadata = {
+        "description": description,
+        "short": short,
+        "flag": flag,
+        "quiet": quiet,
+        "instead_of": instead_of,
+        "schema": schema,
+    }
     if default is _REQUIRED:
         return dataclasses.field(metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -179,13 +213,25 @@ def options_schema(options: type) -> dict[str, Any]:
         }
         if field.default is dataclasses.MISSING:
             required.append(field.name)
-    return {"type": "object", "additionalProperties": False, "properties": properties, "required": required}
+    schema = {"type": "object", "additionalProperties": False, "properties": properties, "required": required}
+    named = {field.name: field.metadata.get("instead_of") for field in dataclasses.fields(options)}
+    alternatives = [_one_of(other, name, options) for name, other in named.items() if other]
+    return {**schema, "allOf": alternatives} if alternatives else schema
+
+
+def _one_of(first: str, second: str, options: type) -> dict[str, Any]:
+    """Not both; and one of both at least, where the first has no default to stand for it."""
+    alone: list[dict[str, Any]] = [{"required": [first]}, {"required": [second]}]
+    (default,) = (field.default for field in dataclasses.fields(options) if field.name == first)
+    if default is not None:
+        alone.append({"properties": {first: False, second: False}})
+    return {"oneOf": alone}
 
 
 def _json_type(hint: Any, place: str) -> dict[str, Any]:
     if get_origin(hint) is Literal:
         return {"enum": list(get_args(hint))}
-    if isinstance(hint, types.UnionType):
+    if get_origin(hint) in (types.UnionType, Union):
         return {"anyOf": [_json_type(each, place) for each in get_args(hint)]}
     if hint is type(None):
         return {"type": "null"}
@@ -199,13 +245,25 @@ def option_values(options: Any) -> dict[str, Any]:
     return {field.name: getattr(options, field.name) for field in dataclasses.fields(options)}
 
 
+def stated_options(options: Any) -> dict[str, Any]:
+    """As :func:`option_values`, without quiet ones that have their default and what another replaces."""
+    values = option_values(options)
+    unsaid = {
+        field.name if values[field.name] == field.default else field.metadata["instead_of"]
+        for field in dataclasses.fields(options)
+        if field.metadata.get("quiet")
+    }
+    return {name: value for name, value in values.items() if name not in unsaid}
+
+
 def listed_options(options: Any) -> dict[str, str]:
     """Heading -> text of every option that listings show; an empty text where a flag is not set."""
     cells = {}
-    for field in dataclasses.fields(options):
-        value, heading = getattr(options, field.name), field.metadata.get("short", "")
-        if heading and field.metadata.get("flag"):
+    fields = {field.name: field.metadata for field in dataclasses.fields(options)}
+    for name, value in stated_options(options).items():
+        heading = fields[name].get("short", "")
+        if heading and fields[name].get("flag"):
             cells[heading] = "yes" if value else ""
-        elif heading:
+        elif heading and value is not None:
             cells[heading] = f"{value:g}" if isinstance(value, float) else str(value)
     return cells

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dnas.blocks.base import BlockType, Position, option
 from dnas.blocks.ops import Op, conv_op
+from dnas.blocks.widths import check_width, hidden_channels
 
 if TYPE_CHECKING:
     from torch import nn
@@ -19,13 +20,28 @@ class FusedInvertedResidualOptions:
     """Options of a fused inverted residual."""
 
     kernel: int = option("odd side of the first kernel", short="kernel", minimum=1, odd=True)
-    expansion: float = option(
-        "hidden channels / input channels, rounded, at least 1", short="exp", exclusiveMinimum=0
+    expansion: float | None = option(
+        "hidden channels / input channels, rounded, at least 1",
+        default=None,
+        short="exp",
+        exclusiveMinimum=0,
     )
+    hidden: int | None = option(
+        "hidden channels, in place of 'expansion'",
+        default=None,
+        short="hidden",
+        quiet=True,
+        instead_of="expansion",
+        minimum=1,
+    )
+    residual: bool = option("false: the input is never added", default=True, quiet=True)
 
-    def hidden(self, position: Position) -> int:
+    def __post_init__(self) -> None:
+        check_width(self.expansion, self.hidden)
+
+    def hidden_channels(self, position: Position) -> int:
         """Channels between both convolutions."""
-        return max(1, round(position.in_channels * self.expansion))
+        return hidden_channels(position.in_channels, self.expansion, position.divisor, hidden=self.hidden)
 
 
 class FusedInvertedResidual(BlockType):
@@ -35,7 +51,7 @@ class FusedInvertedResidual(BlockType):
     Options = FusedInvertedResidualOptions
 
     def ops(self, position: Position, options: FusedInvertedResidualOptions) -> tuple[Op, ...]:
-        into, hidden, out = position.in_channels, options.hidden(position), position.out_channels
+        into, hidden, out = position.in_channels, options.hidden_channels(position), position.out_channels
         strided = conv_op(
             into,
             hidden,
@@ -45,12 +61,13 @@ class FusedInvertedResidual(BlockType):
             activation=position.activation,
         )
         ops = strided, conv_op(hidden, out, position.output_size)
-        return (*ops, Op("add", out, out, position.output_size)) if position.keeps_shape else ops
+        adds = options.residual and position.keeps_shape
+        return (*ops, Op("add", out, out, position.output_size)) if adds else ops
 
     def build(self, position: Position, options: FusedInvertedResidualOptions) -> nn.Module:
         from dnas.layers.layers import Block, ConvBNAct
 
-        hidden = options.hidden(position)
+        hidden = options.hidden_channels(position)
         return Block(
             {
                 "expand": ConvBNAct(
@@ -62,5 +79,5 @@ class FusedInvertedResidual(BlockType):
                 ),
                 "project": ConvBNAct(hidden, position.out_channels),
             },
-            residual=position.keeps_shape,
+            residual=options.residual and position.keeps_shape,
         )

@@ -18,7 +18,7 @@ from dnas.layers.fused.expand_depthwise import expand_depthwise
 from dnas.layers.fused.project import Member, project
 from dnas.layers.fused.rows import Shape, to_maps, to_rows, with_ones
 from dnas.layers.fused.statistics import Moments, Norm, Running, Statistics, fold, moments, normalise
-from dnas.layers.layers import Block, ConvBNAct, SqueezeExcite, centre_cut, pointwise
+from dnas.layers.layers import GATES, Block, ConvBNAct, SqueezeExcite, centre_cut, pointwise
 
 
 class InvertedResidualSlices:
@@ -31,40 +31,46 @@ class InvertedResidualSlices:
     def family(self, options: InvertedResidualOptions) -> str:
         if options.groups == 1:
             return "dense"
-        return f"groups{options.groups}_expansion{options.expansion}".replace(".", "_")
+        width = f"expansion{options.expansion}" if options.hidden is None else f"hidden{options.hidden}"
+        return f"groups{options.groups}_{width}".replace(".", "_")
 
     def largest(self, position: Position, members: Sequence[InvertedResidualOptions]) -> nn.Module:
         widest = replace(
             members[0],
-            expansion=max(each.expansion for each in members),
+            expansion=None,
+            hidden=max(each.hidden_channels(position) for each in members),
             kernel=max(each.kernel for each in members),
             se=0.0,
+            expand_always=any(each.expands(position) for each in members),
         )
         block = InvertedResidual().build(position, widest)
-        squeezed = max(each.squeezed(position) for each in members)
+        squeezed = max(each.squeezed_channels(position) for each in members)
         if squeezed:
             # Wide enough for all: with unequal ratios the widest squeeze need not be the widest block's.
-            block.se = SqueezeExcite(widest.hidden(position), squeezed, position.activation)
+            # Activation and gate have no weights: each choice brings its own.
+            hidden = widest.hidden_channels(position)
+            block.se = SqueezeExcite(hidden, squeezed, position.activation)
         return block
 
     def norms(self, position: Position, options: InvertedResidualOptions) -> dict[str, int]:
-        hidden = options.hidden(position)
-        return {"expand": hidden, "depthwise": hidden, "project": position.out_channels}
+        hidden = options.hidden_channels(position)
+        norms = {"depthwise": hidden, "project": position.out_channels}
+        return {"expand": hidden, **norms} if options.expands(position) else norms
 
     def run(self, mixed: Mixed, x: Tensor, choice: int) -> Tensor:
         block, options, position = _block(mixed, choice), _options(mixed, choice), mixed.position
-        hidden, groups = options.hidden(position), options.groups
-        y = pointwise(x, block.expand.conv.weight[:hidden], groups=groups)
-        y = mixed.normalised("expand", choice, y)
+        hidden, groups, y = options.hidden_channels(position), options.groups, x
+        if options.expands(position):
+            y = pointwise(x, block.expand.conv.weight[:hidden], groups=groups)
+            y = block.shuffle(mixed.normalised("expand", choice, y))
         kernel = centre_cut(block.depthwise.conv.weight, (hidden, 1, options.kernel, options.kernel))
-        y = depthwise(block.shuffle(y), kernel, position.stride)
+        y = depthwise(y, kernel, position.stride)
         y = mixed.normalised("depthwise", choice, y)
         if options.se:
-            assert isinstance(block.se, SqueezeExcite)
-            y = y * block.se.gates(y.mean((2, 3)), options.squeezed(position))[..., None, None]
+            y = y * _gates(mixed, choice, y.mean((2, 3)))[..., None, None]
         y = pointwise(y, block.project.conv.weight[:, : hidden // groups], groups=groups)
         y = mixed.normalised("project", choice, y)
-        return x + y if block.residual else y
+        return x + y if options.adds_input(position) else y
 
 
 class InvertedResidualsTogether:
@@ -73,7 +79,10 @@ class InvertedResidualsTogether:
     last = "project"
 
     def joins(self, options: InvertedResidualOptions) -> bool:
-        return options.groups == 1
+        if options.groups > 1 or not options.residual:
+            return False
+        # Twice the input's channels are never rounded to as many as the input has.
+        return options.expand_always or (options.expansion is not None and options.expansion >= 2)
 
     def independent(self, mixed: Mixed, x: Tensor, choices: Sequence[int]) -> Projections:
         rows = to_rows(x)
@@ -96,7 +105,7 @@ class InvertedResidualsTogether:
         tracked = []
         for choice in order:
             options = _options(mixed, choice)
-            hidden = options.hidden(mixed.position)
+            hidden = options.hidden_channels(mixed.position)
             batch = {"expand": expanded, "depthwise": filtered[options.kernel]}
             tracked += [
                 (mixed.running(part, choice), statistics.first(hidden)) for part, statistics in batch.items()
@@ -190,10 +199,10 @@ def _within_each_other(mixed: Mixed, maps: Tensor, choices: list[int]) -> list[M
     means = to_rows(maps).view(len(maps), -1, maps.shape[1]).mean(1) if squeezes else None
     members = []
     for choice, hidden in zip(choices, _hidden(mixed, choices), strict=True):
-        squeezed, gate = _squeezed(mixed, choice), None
-        if squeezed:
-            assert means is not None and isinstance(block.se, SqueezeExcite)
-            gate = block.se.gates(means[:, :hidden], squeezed)
+        gate = None
+        if _squeezed(mixed, choice):
+            assert means is not None
+            gate = _gates(mixed, choice, means[:, :hidden])
         members.append(Member(0, hidden, gate, projection[:, :hidden]))
     return members
 
@@ -211,11 +220,19 @@ def _options(mixed: Mixed, choice: int) -> InvertedResidualOptions:
 
 
 def _hidden(mixed: Mixed, choices: Sequence[int]) -> list[int]:
-    return [_options(mixed, choice).hidden(mixed.position) for choice in choices]
+    return [_options(mixed, choice).hidden_channels(mixed.position) for choice in choices]
 
 
 def _squeezed(mixed: Mixed, choice: int) -> int:
-    return _options(mixed, choice).squeezed(mixed.position)
+    return _options(mixed, choice).squeezed_channels(mixed.position)
+
+
+def _gates(mixed: Mixed, choice: int, means: Tensor) -> Tensor:
+    """Those of a choice that is a slice: (N, C) from means (N, C)."""
+    options, se = _options(mixed, choice), _block(mixed, choice).se
+    assert isinstance(se, SqueezeExcite)
+    activation = ACTIVATIONS[options.activation_of_se(mixed.position)].apply_
+    return se.gates(means, _squeezed(mixed, choice), activation, GATES[options.se_gate].apply)
 
 
 def _joined(parts: Sequence[ConvBNAct]) -> Norm:

@@ -16,8 +16,9 @@ class Op:
     """One operation on a square map.
 
     ``type`` is ``conv`` (any but depthwise), ``depthwise``, ``linear``, ``pool`` (global average),
-    ``multiply`` (squeeze-excite scaling), ``add`` (residual), ``concat``, ``shuffle`` or ``sigmoid`` (the
-    hard-sigmoid gate).
+    ``avg_pool`` and ``max_pool`` (of windows), ``multiply`` (squeeze-excite scaling), ``add`` (residual),
+    ``concat``, ``shuffle``, ``sigmoid`` (the hard-sigmoid gate) or ``logistic`` (the gate that is no
+    approximation, 1 / (1 + exp(-x))).
     """
 
     type: str
@@ -72,8 +73,9 @@ def conv_op(
     groups: int = 1,
     activation: str = "none",
     norm: bool = True,
+    bias: bool = False,
 ) -> Op:
-    """A convolution without bias, padded by kernel // 2, with batch normalisation and activation."""
+    """A convolution padded by kernel // 2, by default without bias and with batch normalisation."""
     return Op(
         "depthwise" if 1 < groups == in_channels == out_channels else "conv",
         in_channels,
@@ -82,6 +84,7 @@ def conv_op(
         kernel,
         stride,
         groups,
+        bias,
         norm=norm,
         activation=activation,
     )
@@ -104,13 +107,29 @@ def depthwise_op(
     )
 
 
-def squeeze_excite_ops(channels: int, squeezed: int, size: int, activation: str) -> tuple[Op, ...]:
-    """Pool, 1x1 with bias and activation, 1x1 with bias, hard-sigmoid, multiply."""
+def avg_pool_op(channels: int, input_size: int, *, stride: int) -> Op:
+    """Averages of windows as wide as the stride; the last ones may hold fewer pixels."""
+    return Op("avg_pool", channels, channels, input_size, stride, stride)
+
+
+def max_pool_op(channels: int, input_size: int, *, kernel: int, stride: int) -> Op:
+    """Maxima of windows, padded by kernel // 2."""
+    return Op("max_pool", channels, channels, input_size, kernel, stride)
+
+
+# The gate of a squeeze-excite -> its operation.
+GATES = {"hardsigmoid": "sigmoid", "sigmoid": "logistic"}
+
+
+def squeeze_excite_ops(
+    channels: int, squeezed: int, size: int, activation: str, gate: str = "hardsigmoid"
+) -> tuple[Op, ...]:
+    """Pool, 1x1 with bias and activation, 1x1 with bias, gate, multiply."""
     return (
         Op("pool", channels, channels, size),
         Op("conv", channels, squeezed, 1, bias=True, activation=activation),
         Op("conv", squeezed, channels, 1, bias=True),
-        Op("sigmoid", channels, channels, 1),
+        Op(GATES[gate], channels, channels, 1),
         Op("multiply", channels, channels, size),
     )
 

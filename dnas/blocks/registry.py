@@ -23,6 +23,7 @@ SHIPPED = {
     "fused_inverted_residual": "FusedInvertedResidual",
     "conv": "Conv",
     "separable": "Separable",
+    "max_pool": "MaxPool",
 }
 _own: dict[str, BlockType] = {}
 _files: dict[Path, list[str]] = {}

@@ -17,6 +17,7 @@ class SeparableOptions:
     """Options of a separable convolution."""
 
     kernel: int = option("odd side of the depthwise kernel", short="kernel", minimum=1, odd=True)
+    residual: bool = option("false: the input is never added", default=True, quiet=True)
 
 
 class Separable(BlockType):
@@ -35,7 +36,8 @@ class Separable(BlockType):
             activation=position.activation,
         )
         ops = depthwise, conv_op(into, out, position.output_size)
-        return (*ops, Op("add", out, out, position.output_size)) if position.keeps_shape else ops
+        adds = options.residual and position.keeps_shape
+        return (*ops, Op("add", out, out, position.output_size)) if adds else ops
 
     def build(self, position: Position, options: SeparableOptions) -> nn.Module:
         from dnas.layers.layers import Block, ConvBNAct
@@ -53,5 +55,5 @@ class Separable(BlockType):
                 ),
                 "project": ConvBNAct(into, position.out_channels),
             },
-            residual=position.keeps_shape,
+            residual=options.residual and position.keeps_shape,
         )

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode, resolve_name
 
-from dnas.blocks.ops import Op, conv_op
+from dnas.blocks.ops import Op, avg_pool_op, conv_op, max_pool_op
 
 if TYPE_CHECKING:
     from dnas.blocks.base import BlockType, Position
@@ -40,6 +40,7 @@ _MAP_CALLS = {
     **dict.fromkeys(["cat", "concat"], "concat"),
     **dict.fromkeys(["channel_shuffle", "native_channel_shuffle"], "shuffle"),
     "hardsigmoid": "sigmoid",
+    "sigmoid": "logistic",
 }
 # Views and shapes, which start no kernel, and dropout, which none of a deployed network does.
 _VIEWS = frozenset(
@@ -71,6 +72,7 @@ class _Shape(NamedTuple):
     input_size: int
     output_size: int
     activation: str
+    divisor: int
     keeps_shape: bool
 
 
@@ -220,6 +222,20 @@ class _Trace(TorchFunctionMode):
             )
         self.made(Op("pool", x.shape[1], x.shape[1], x.shape[-1]), y)
 
+    def averaged(self, pool: nn.Module, x: Tensor, y: Tensor) -> None:
+        assert isinstance(pool, nn.AvgPool2d)
+        kernel, stride = pool.kernel_size, pool.stride
+        if not (kernel == stride and isinstance(stride, int) and pool.padding == 0 and pool.ceil_mode):
+            raise self.refused(f"has {pool}: expected a window as wide as the stride, and ceil_mode")
+        self.made(avg_pool_op(x.shape[1], x.shape[-1], stride=stride), y)
+
+    def maximised(self, pool: nn.Module, x: Tensor, y: Tensor) -> None:
+        assert isinstance(pool, nn.MaxPool2d)
+        kernel, stride = pool.kernel_size, pool.stride
+        if not (isinstance(kernel, int) and isinstance(stride, int) and pool.padding == kernel // 2):
+            raise self.refused(f"has {pool}: expected a square window, padded by kernel // 2")
+        self.made(max_pool_op(x.shape[1], x.shape[-1], kernel=kernel, stride=stride), y)
+
 
 def _on_map(kind: str, y: Tensor) -> Op:
     return Op(kind, y.shape[1], y.shape[1], y.shape[-1] if y.dim() == 4 else 1)
@@ -237,6 +253,9 @@ _KNOWN: dict[type[nn.Module], Callable[[_Trace, Any, Tensor, Tensor], None]] = {
     nn.AdaptiveAvgPool2d: lambda trace, module, x, y: trace.pooled(x, y),
     nn.ChannelShuffle: lambda trace, module, x, y: trace.made(_on_map("shuffle", y), y),
     nn.Hardsigmoid: lambda trace, module, x, y: trace.made(_on_map("sigmoid", y), y),
+    nn.Sigmoid: lambda trace, module, x, y: trace.made(_on_map("logistic", y), y),
+    nn.AvgPool2d: _Trace.averaged,
+    nn.MaxPool2d: _Trace.maximised,
     **{
         kind: lambda trace, module, x, y: trace.activated(_ACTIVATIONS[type(module)], x, y)
         for kind in _ACTIVATIONS

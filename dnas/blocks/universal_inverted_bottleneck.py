@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dnas.blocks.base import BlockType, Glyph, Position, option
 from dnas.blocks.ops import Op, conv_op, depthwise_op
+from dnas.blocks.widths import check_width, hidden_channels
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,7 +25,9 @@ class UniversalInvertedBottleneckOptions:
     network.
     """
 
-    expansion: float = option("hidden channels / input channels", short="exp", exclusiveMinimum=0)
+    expansion: float | None = option(
+        "hidden channels / input channels", default=None, short="exp", exclusiveMinimum=0
+    )
     start: int = option(
         "odd side of the depthwise kernel before the expansion; 0: none",
         default=0,
@@ -40,11 +43,22 @@ class UniversalInvertedBottleneckOptions:
         odd=True,
     )
 
-    def hidden(self, position: Position) -> int:
-        """Channels between expansion and projection: a multiple of 8, at most 10 % below the product."""
-        wanted = position.in_channels * self.expansion
-        rounded = max(DIVISOR, int(wanted + DIVISOR / 2) // DIVISOR * DIVISOR)
-        return rounded + DIVISOR if rounded < 0.9 * wanted else rounded
+    hidden: int | None = option(
+        "hidden channels, in place of 'expansion'",
+        default=None,
+        short="hidden",
+        quiet=True,
+        instead_of="expansion",
+        minimum=1,
+    )
+    residual: bool = option("false: the input is never added", default=True, quiet=True)
+
+    def __post_init__(self) -> None:
+        check_width(self.expansion, self.hidden)
+
+    def hidden_channels(self, position: Position) -> int:
+        """Channels between expansion and projection: a multiple of 8 whatever the space's divisor."""
+        return hidden_channels(position.in_channels, self.expansion, DIVISOR, hidden=self.hidden)
 
 
 class UniversalInvertedBottleneck(BlockType):
@@ -62,7 +76,7 @@ class UniversalInvertedBottleneck(BlockType):
         return []
 
     def ops(self, position: Position, options: UniversalInvertedBottleneckOptions) -> tuple[Op, ...]:
-        channels, hidden, act = position.in_channels, options.hidden(position), position.activation
+        channels, hidden, act = position.in_channels, options.hidden_channels(position), position.activation
         first, second = _strides(position, options)
         size, ops = position.input_size, list[Op]()
         if options.start:
@@ -73,15 +87,14 @@ class UniversalInvertedBottleneck(BlockType):
             ops.append(depthwise_op(hidden, size, kernel=options.middle, stride=second, activation=act))
             size = ops[-1].output_size
         ops.append(conv_op(hidden, position.out_channels, size))
-        if position.keeps_shape:
+        if options.residual and position.keeps_shape:
             ops.append(Op("add", position.out_channels, position.out_channels, size))
         return tuple(ops)
 
     def build(self, position: Position, options: UniversalInvertedBottleneckOptions) -> nn.Module:
-
         from dnas.layers.layers import Block, ConvBNAct
 
-        channels, hidden, act = position.in_channels, options.hidden(position), position.activation
+        channels, hidden, act = position.in_channels, options.hidden_channels(position), position.activation
         first, second = _strides(position, options)
         parts: dict[str, nn.Module] = {}
         if options.start:
@@ -94,11 +107,11 @@ class UniversalInvertedBottleneck(BlockType):
                 hidden, hidden, kernel=options.middle, stride=second, groups=hidden, activation_name=act
             )
         parts["project"] = ConvBNAct(hidden, position.out_channels)
-        return Block(parts, residual=position.keeps_shape)
+        return Block(parts, residual=options.residual and position.keeps_shape)
 
     def glyphs(self, options: UniversalInvertedBottleneckOptions) -> tuple[Glyph, ...]:
         start = (Glyph(1.0, options.start),) if options.start else ()
-        return (*start, Glyph(options.expansion, options.middle or 1))
+        return (*start, Glyph(options.expansion or 0, options.middle or 1, channels=options.hidden))
 
 
 def _strides(position: Position, options: UniversalInvertedBottleneckOptions) -> tuple[int, int]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -38,13 +38,15 @@ class PointwiseConv2d(nn.Conv2d):
         return pointwise(x, self.weight, self.bias, self.groups)
 
 
-def conv2d(in_channels: int, out_channels: int, kernel: int, stride: int, groups: int) -> nn.Conv2d:
-    """A convolution without bias, padded by kernel // 2."""
+def conv2d(
+    in_channels: int, out_channels: int, kernel: int, stride: int, groups: int, bias: bool = False
+) -> nn.Conv2d:
+    """A convolution padded by kernel // 2, by default without bias."""
     if kernel == stride == 1:
-        return PointwiseConv2d(in_channels, out_channels, groups=groups, bias=False)
-    if groups == in_channels == out_channels:
+        return PointwiseConv2d(in_channels, out_channels, groups=groups, bias=bias)
+    if groups == in_channels == out_channels and not bias:
         return DepthwiseConv2d(in_channels, kernel, stride)
-    return nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, groups=groups, bias=False)
+    return nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, groups=groups, bias=bias)
 
 
 def with_stock_convolutions(module: nn.Module) -> nn.Module:
@@ -72,9 +74,10 @@ class ConvBNAct(nn.Sequential):
         groups: int = 1,
         activation_name: str = "none",
         norm: bool = True,
+        bias: bool = False,
     ) -> None:
         super().__init__()
-        self.conv = conv2d(in_channels, out_channels, kernel, stride, groups)
+        self.conv = conv2d(in_channels, out_channels, kernel, stride, groups, bias)
         self.bn = nn.BatchNorm2d(out_channels) if norm else nn.Identity()
         self.act = activation(activation_name)
 
@@ -93,33 +96,51 @@ def fold_norms(module: nn.Module) -> None:
             part.bn = nn.Identity()
 
 
-class SqueezeExcite(nn.Module):
-    """Scale channels by a gate made from their means: pool, 1x1, activation, 1x1, hard-sigmoid, multiply."""
+class Gate(NamedTuple):
+    """A gate of a squeeze-excite: as a class of modules, and as a function."""
 
-    def __init__(self, channels: int, squeezed: int, activation_name: str) -> None:
+    module: type[nn.Module]
+    apply: Callable[[Tensor], Tensor]
+
+
+GATES = {"hardsigmoid": Gate(nn.Hardsigmoid, F.hardsigmoid), "sigmoid": Gate(nn.Sigmoid, torch.sigmoid)}
+
+
+class SqueezeExcite(nn.Module):
+    """Scale channels by a gate made from their means: pool, 1x1, activation, 1x1, gate, multiply."""
+
+    def __init__(self, channels: int, squeezed: int, activation_name: str, gate: str = "hardsigmoid") -> None:
         super().__init__()
         self.reduce = PointwiseConv2d(channels, squeezed)
         self.act = activation(activation_name)
         self.expand = PointwiseConv2d(squeezed, channels)
-        self.gate = nn.Hardsigmoid()
+        self.gate = GATES[gate].module()
 
     def forward(self, x: Tensor) -> Tensor:
         gate = self.gate(self.expand(self.act(self.reduce(x.mean((2, 3), keepdim=True)))))
         return x * gate
 
-    def gates(self, means: Tensor, squeezed: int | None = None) -> Tensor:
+    def gates(
+        self,
+        means: Tensor,
+        squeezed: int | None = None,
+        act: Callable[[Tensor], Tensor] | None = None,
+        gate: Callable[[Tensor], Tensor] | None = None,
+    ) -> Tensor:
         """The gates alone: (N, C) from means (N, C).
 
-        They are those of a slice: the first C channels, and the first ``squeezed`` in between. Computed by
-        products; :meth:`forward` has convolutions, as exported networks should.
+        They are those of a slice: the first C channels, and the first ``squeezed`` in between, with ``act``
+        and ``gate`` in place of the module's. Computed by products; :meth:`forward` has convolutions, as
+        exported networks should.
         """
         channels = means.shape[1]
+        act, gate = act or self.act, gate or self.gate
         reduce, expand = self.reduce.weight.flatten(1), self.expand.weight.flatten(1)
         assert self.reduce.bias is not None and self.expand.bias is not None
         parts = reduce[:squeezed, :channels], self.reduce.bias[:squeezed]
-        means = self.act(F.linear(means, *(part.to(means.dtype) for part in parts)))
+        means = act(F.linear(means, *(part.to(means.dtype) for part in parts)))
         parts = expand[:channels, :squeezed], self.expand.bias[:channels]
-        return self.gate(F.linear(means, *(part.to(means.dtype) for part in parts)))
+        return gate(F.linear(means, *(part.to(means.dtype) for part in parts)))
 
 
 class Block(nn.Module):
@@ -193,4 +214,5 @@ def init_weights(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
     elif isinstance(module, nn.Linear):
         nn.init.normal_(module.weight, std=0.01)
-        nn.init.zeros_(module.bias)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import itertools
 import operator
-from collections.abc import Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
 
 from torch import Tensor, nn
 
+from dnas.layers.activations import activation
 from dnas.layers.layers import ConvBNAct, add_drop_paths, init_weights
 from dnas.space import FixedOp, SearchSpace
 from dnas.space.architecture import Architecture
@@ -32,6 +34,7 @@ class Frame(nn.Module):
         self.blocks = nn.Sequential() if blocks is None else blocks
         self.head = nn.Sequential(*map(build_fixed, space.head), nn.Flatten())
         self.classifier = nn.Linear(space.head[-1].out_channels, space.num_classes)
+        set_norms(self, **space.definition.get("norm", {}))
 
     def finish(self, features: Tensor) -> Tensor:
         """(N, channels, h, w) features of the last layer to (N, classes) logits."""
@@ -118,20 +121,52 @@ def layer_strides(space: SearchSpace) -> tuple[int, ...]:
     return tuple(itertools.accumulate(strides, operator.mul))[len(space.stem) :]
 
 
+def set_norms(module: nn.Module, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
+    """Give every batch normalisation in ``module`` these; blocks are built with torch's own."""
+    for norm in module.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.eps, norm.momentum = eps, momentum
+
+
 def build_fixed(op: FixedOp) -> nn.Module:
     """The module of one entry of a stem or head."""
-    if op.type == "pool":
-        return nn.AdaptiveAvgPool2d(1)
-    if op.type == "dropout":
-        return nn.Dropout(op.rate)
-    separable = op.type == "separable"
-    conv = ConvBNAct(
+    return _FIXED[op.type](op)
+
+
+def _conv(op: FixedOp) -> nn.Module:
+    return ConvBNAct(
         op.in_channels,
-        op.in_channels if separable else op.out_channels,
+        op.out_channels,
         kernel=op.kernel,
         stride=op.stride,
-        groups=op.in_channels if separable else 1,
         activation_name=op.activation,
         norm=op.norm,
+        bias=op.has_bias,
     )
-    return nn.Sequential(conv, ConvBNAct(op.in_channels, op.out_channels)) if separable else conv
+
+
+def _separable(op: FixedOp) -> nn.Module:
+    depthwise = ConvBNAct(
+        op.in_channels,
+        op.in_channels,
+        kernel=op.kernel,
+        stride=op.stride,
+        groups=op.in_channels,
+        activation_name=op.activation,
+    )
+    return nn.Sequential(depthwise, ConvBNAct(op.in_channels, op.out_channels))
+
+
+def _linear(op: FixedOp) -> nn.Module:
+    linear = nn.Linear(op.in_channels, op.out_channels, bias=op.has_bias)
+    return nn.Sequential(OrderedDict(flat=nn.Flatten(), linear=linear, act=activation(op.activation)))
+
+
+_FIXED: dict[str, Callable[[FixedOp], nn.Module]] = {
+    "conv": _conv,
+    "separable": _separable,
+    "max_pool": lambda op: nn.MaxPool2d(op.kernel, op.stride, op.kernel // 2),
+    "pool": lambda op: nn.AdaptiveAvgPool2d(1),
+    "linear": _linear,
+    "dropout": lambda op: nn.Dropout(op.rate),
+}

@@ -109,6 +109,9 @@ class EntangledBlock(MixedBlock):
             name: centre_cut(whole[name], value.shape).clone() for name, value in target.state_dict().items()
         }
         target.load_state_dict(cut, assign=True)
+        for part in slices.norms(self.layer, self.options(choice)):
+            norm, shared = getattr(target, part).norm, self.part(part, choice).norm
+            norm.eps, norm.momentum = shared.eps, shared.momentum
         return target.train(self.training)
 
 

@@ -91,7 +91,8 @@ def _draw_layer(axes: Axes, layer: Layer, choice: Choice, pens: _Pens) -> None:
     height = BOX_HEIGHT / max(len(glyphs), 1)
     for index, glyph in enumerate(glyphs):
         top = y - BOX_HEIGHT / 2 + index * height
-        axes.add_patch(_box(glyph, pens.key, top, height))
+        width = glyph.relative(layer.in_channels) / pens.key.widest
+        axes.add_patch(_box(glyph, width, pens.key, top, height))
         kernel = _write(axes, 0, top + height / 2, str(glyph.kernel), align="center")
         if len(glyphs) > 1:
             kernel.set_fontsize(0.7 * style.SMALL_PT)
@@ -114,8 +115,7 @@ def _mark_stride(axes: Axes, layer: Layer, pens: _Pens) -> None:
     )
 
 
-def _box(glyph: Glyph, key: Key, top: float, height: float) -> Rectangle:
-    width = glyph.width / key.widest
+def _box(glyph: Glyph, width: float, key: Key, top: float, height: float) -> Rectangle:
     return Rectangle(
         (-width / 2, top),
         width,

@@ -36,10 +36,11 @@ class Key:
     def of(cls, space: SearchSpace) -> Key:
         """The key of every drawing of ``space``."""
         every = [(layer, choice) for layer in space.layers for choice in layer.choices]
-        glyphs = [glyph for _, choice in every for glyph in choice.type.glyphs(choice.options)]
+        placed = [(layer, glyph) for layer, choice in every for glyph in choice.type.glyphs(choice.options)]
+        glyphs = [glyph for _, glyph in placed]
         return cls(
             kernel_colours({glyph.kernel for glyph in glyphs}),
-            max((glyph.width for glyph in glyphs), default=1.0),
+            max((glyph.relative(layer.in_channels) for layer, glyph in placed), default=1.0),
             " or ".join(dict.fromkeys(glyph.outline for glyph in glyphs if glyph.outline)),
             " or ".join(dict.fromkeys(glyph.hatch for glyph in glyphs if glyph.hatch)),
             any(choice.skip for _, choice in every),

@@ -25,13 +25,13 @@ def assemble(definition: Mapping[str, Any]) -> Parts:
     channels, size = stem[-1].out_channels, stem[-1].output_size
     every, stages = choices_by_name(definition), stages_of(definition)
     layers: list[Layer] = []
+    divisor = definition.get("divisor", 1)
     for stage in stages:
         for position in range(stage.get("repeat", 1)):
             stride = stage["stride"] if position == 0 else 1
             choices = choices_of(stage, every, position)
-            layers.append(
-                Layer(len(layers), channels, stage["out"], stride, size, stage["activation"], choices)
-            )
+            shape = channels, stage["out"], stride, size
+            layers.append(Layer(len(layers), *shape, stage["activation"], choices, divisor))
             channels, size = stage["out"], layers[-1].output_size
     head = fixed_ops(definition["head"], channels, size)
     return Parts(stem, tuple(layers), decisions(stages, every, layers), head)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dnas import blocks
 from dnas.blocks import BlockType
-from dnas.blocks.ops import Op, conv_op, depthwise_op, output_size
+from dnas.blocks.ops import Op, conv_op, depthwise_op, max_pool_op, output_size
 
 if TYPE_CHECKING:
     from torch import nn
@@ -44,7 +44,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Layer:
-    """One searchable position: shapes that every choice must keep, and the choices allowed there."""
+    """One searchable position: shapes that every choice must keep, and the choices allowed there.
+
+    ``divisor`` is what hidden channels are rounded to a multiple of; with 1 they are whole numbers.
+    """
 
     index: int
     in_channels: int
@@ -53,6 +56,7 @@ class Layer:
     input_size: int
     activation: str
     choices: tuple[Choice, ...]
+    divisor: int = 1
 
     @property
     def name(self) -> str:
@@ -72,7 +76,11 @@ class Layer:
 
 @dataclass(frozen=True)
 class FixedOp:
-    """One operation of the stem or head: ``conv``, ``separable``, ``pool`` or ``dropout``."""
+    """One operation of the stem or head.
+
+    ``type`` is ``conv``, ``separable``, ``max_pool``, ``pool`` (global average), ``linear`` or ``dropout``;
+    ``bias`` None: a ``linear`` has one, a ``conv`` has none.
+    """
 
     type: str
     in_channels: int
@@ -82,7 +90,12 @@ class FixedOp:
     stride: int = 1
     activation: str = "none"
     norm: bool = True
+    bias: bool | None = None
     rate: float = 0.0
+
+    @property
+    def has_bias(self) -> bool:
+        return self.type == "linear" if self.bias is None else self.bias
 
     @property
     def output_size(self) -> int:
@@ -101,9 +114,13 @@ class FixedOp:
             return (Op("pool", into, out, size),)
         if self.type == "dropout":
             return ()
+        if self.type == "max_pool":
+            return (max_pool_op(into, size, kernel=self.kernel, stride=self.stride),)
+        if self.type == "linear":
+            return (Op("linear", into, out, 1, bias=self.has_bias, activation=self.activation),)
         if self.type == "separable":
             return depthwise_op(into, size, **strided), conv_op(into, out, self.output_size)
-        return (conv_op(into, out, size, **strided, norm=self.norm),)
+        return (conv_op(into, out, size, **strided, norm=self.norm, bias=self.has_bias),)
 
 
 def choice_of(name: str, given: Mapping[str, Any]) -> Choice:

@@ -26,6 +26,7 @@ from dnas.space.layers import Layer
 
 # Choices of version 1 are inverted residuals and skips; version 2 adds the type of a block, and stages.
 FORMATS = ("dnas-space/1", "dnas-space/2")
+SINCE_VERSION_2 = ("stages", "divisor", "norm")
 Place = tuple[str | int, ...]
 
 
@@ -80,7 +81,11 @@ def find_problems(document: Mapping[str, Any]) -> list[tuple[Place, str]]:
     problems = _schema_problems(_schema(str(document.get("format"))), document)
     if not problems and document["format"] != FORMATS[0]:
         problems = [each for item in document["choices"].items() for each in _option_problems(*item)]
-    problems = problems or [*_unknown_choices(document), *_stage_problems(document)]
+    problems = problems or [
+        *_unknown_choices(document),
+        *_stage_problems(document),
+        *_linear_on_maps(document),
+    ]
     return problems or [*_misplaced(document)]
 
 
@@ -105,7 +110,8 @@ def _schema(version: str) -> Any:
     schema = json.loads(text)
     if version == FORMATS[0]:
         schema["required"].append("layers")
-        del schema["properties"]["stages"]
+        for key in SINCE_VERSION_2:
+            del schema["properties"][key]
     else:
         schema["$defs"]["choice"] = {"type": "object"}  # its type says what it may hold
         schema["oneOf"] = [{"required": ["layers"]}, {"required": ["stages"]}]
@@ -135,6 +141,9 @@ def _say(where: Place, error: Any) -> str:
     place = _dotted(where)
     if error.validator == "oneOf" and not where:
         return f"{place}: must give either 'layers' or 'stages'"
+    if error.validator == "oneOf" and "skip" not in error.validator_value[0]["required"]:
+        names = [each["required"][0] for each in error.validator_value if "required" in each]
+        return f"{place}: must give {' or '.join(map(repr, names))}, one of both"
     if error.validator == "oneOf":
         hint = f" ('type' needs format: {FORMATS[-1]})" if "type" in error.instance else ""
         return f"{place}: {error.instance!r} must give 'expansion' and 'kernel', or 'skip: true' alone{hint}"
@@ -190,6 +199,14 @@ def _stage_problems(document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
         if optional and named and not named.skip:
             what = "optional layers have a choice 'skip'; rename the block that has this name here"
             yield place, f"{_dotted(place)}: {what}"
+
+
+def _linear_on_maps(document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    types = [entry["type"] for entry in document["head"]]
+    for index, each in enumerate(types[: types.index("pool")]):
+        if each == "linear":
+            place = ("head", index)
+            yield place, f"{_dotted(place)}: a linear layer stands after the 'pool'; before it take a 'conv'"
 
 
 def _misplaced(document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:

@@ -50,7 +50,7 @@ def _layer(layer: Layer, choice: Choice, key: Key) -> Markup:
     y = ROW * layer.index + 2 + ROW / 2
     name = element("text", layer.name, x=0, y=y, dy="0.32em", class_="tick")
     glyphs = choice.type.glyphs(choice.options)
-    parts = [name, *(_block(glyphs, y, key) if glyphs else _skip(y))]
+    parts = [name, *(_block(glyphs, layer.in_channels, y, key) if glyphs else _skip(y))]
     if layer.stride > 1:
         edge = y - ROW / 2
         parts.append(element("line", x1=0, x2=WIDTH, y1=edge, y2=edge, class_="stride"))
@@ -65,10 +65,10 @@ def _skip(y: float) -> list[Markup]:
     return [element("line", **span, class_="gap"), element("line", **span, class_="skip")]
 
 
-def _block(glyphs: Sequence[Glyph], y: float, key: Key) -> list[Markup]:
+def _block(glyphs: Sequence[Glyph], in_channels: int, y: float, key: Key) -> list[Markup]:
     parts, height = [], BLOCK / len(glyphs)
     for index, glyph in enumerate(glyphs):
-        width = WIDEST * glyph.width / key.widest
+        width = WIDEST * glyph.relative(in_channels) / key.widest
         top = y - BLOCK / 2 + index * height
         box = {"x": MIDDLE - width / 2, "y": top, "width": width, "height": height}
         classes = "block se" if glyph.outline else "block"

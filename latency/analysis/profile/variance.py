@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from dnas.blocks.base import option_values
+from dnas.blocks.base import stated_options
 from dnas.space import Choice, Decision, SearchSpace
 from latency.table import LatencyTable
 
@@ -94,7 +94,7 @@ def _attributes(blocks: Sequence[Choice]) -> Attributes:
     if not present:
         return None
     depth = {"depth": len(present)} if len(blocks) > 1 else {}
-    return {"type": present[0].type.name, **option_values(present[0].options), **depth}
+    return {"type": present[0].type.name, **stated_options(present[0].options), **depth}
 
 
 def _varies(name: str, choices: Sequence[Attributes]) -> bool:

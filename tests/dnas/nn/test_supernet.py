@@ -180,7 +180,7 @@ def test_only_the_chosen_paths_run(
         for ran, weights in zip(executed.choices, sample.mask, strict=True):
             assert len(set(ran)) == per_layer and set(weights.nonzero().flatten().tolist()) <= set(ran)
         widths = [
-            layer.choices[choice].options.hidden(layer)
+            layer.choices[choice].options.hidden_channels(layer)
             for layer, ran in zip(supernet.space.layers, executed.choices, strict=True)
             for choice in ran
         ]
@@ -206,7 +206,8 @@ def test_a_path_runs_with_its_own_kernel(get_space: Get, monkeypatch: pytest.Mon
     monkeypatch.setattr(torch.nn.functional, "conv2d", conv2d)
     supernet(images(supernet, 96), torch.tensor(arch.indices))
     depthwise = [shape for shape in seen if shape[1] == 1 and shape[-1] > 1][1:]
-    hidden = [choice.options.hidden(layer) for layer, choice in zip(space.layers, arch.choices, strict=True)]
+    pairs = zip(space.layers, arch.choices, strict=True)
+    hidden = [choice.options.hidden_channels(layer) for layer, choice in pairs]
     assert depthwise == [(h, 1, k, k) for h, k in zip(hidden, [3] * 7 + [5] * 7, strict=True)]
 
 

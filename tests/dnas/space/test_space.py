@@ -48,7 +48,7 @@ def test_moga_is_the_published_space() -> None:
     assert blocks == {(e, k, se) for e in (3, 6) for k in (3, 5, 7) for se in (0.0, 0.25)}
     layer, choice = space.layers[2], next(c for c in space.choices(2) if c.name == "E3K5SE")
     assert (layer.name, layer.output_size, layer.keeps_shape) == ("L3", 28, False)
-    assert (choice.options.hidden(layer), choice.options.squeezed(layer)) == (72, 18)
+    assert (choice.options.hidden_channels(layer), choice.options.squeezed_channels(layer)) == (72, 18)
 
 
 def test_fbnet_is_the_published_space() -> None:

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnas.blocks.inverted_residual import hidden_channels
+from dnas.blocks.widths import hidden_channels
 from dnas.space import SearchSpace
 from dnas.space.space_file import SpaceError, check, parse
 

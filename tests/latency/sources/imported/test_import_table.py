@@ -146,7 +146,7 @@ def test_once_for_all(
         for column, choice in enumerate(layer.choices):
             each = choice.options
             n, c, m = layer.input_size, layer.in_channels, layer.output_size
-            hidden, squeezed = each.hidden(layer), each.squeezed(layer)
+            hidden, squeezed = each.hidden_channels(layer), each.squeezed_channels(layer)
             key = (
                 f"expanded_conv-input:{n}x{n}x{c}-output:{m}x{m}x{layer.out_channels}-expand:{hidden}"
                 f"-kernel:{each.kernel}-stride:{layer.stride}-idskip:{int(layer.keeps_shape)}"
