@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from importlib import resources
@@ -151,12 +152,18 @@ def _say(where: Place, error: Any) -> str:
         return f"{place}: {error.instance!r} must be odd"
     if error.validator in {"contains", "maxContains"}:
         return f"{place}: must hold exactly one 'pool'"
+    if error.validator == "type" and "number" in error.validator_value and _is_exponent(error.instance):
+        return f"{place}: YAML reads {error.instance} as a text: write it with a point, as in 1.0e-5"
     return f"{place}: {error.message}"
 
 
 def _stages(document: Mapping[str, Any]) -> Iterator[tuple[Place, dict[str, Any]]]:
     key = "stages" if "stages" in document else "layers"
     yield from (((key, index), stage) for index, stage in enumerate(stages_of(document)))
+
+
+def _is_exponent(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"[+-]?\d+e[+-]?\d+", value, re.IGNORECASE) is not None
 
 
 def _unknown_choices(document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:

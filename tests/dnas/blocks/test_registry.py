@@ -210,7 +210,7 @@ def test_calls_with_keywords_are_followed() -> None:
         (nn.GroupNorm(2, 4), "calls group_norm"),
         (nn.AvgPool2d(3, 1, 1), "expected a window as wide as the stride, and ceil_mode"),
         (nn.MaxPool2d(3, 1), "expected a square window, padded by kernel // 2"),
-        (nn.LPPool2d(2, 3), "calls avg_pool2d"),
+        (nn.LPPool2d(2, 3), "calls lp_pool2d"),
         (Calls(lambda self, x: x * self.scale), "has 1 parameters, of which 0 belong to known operations"),
         (Calls(lambda self, x: 2 * x), "with a number"),
     ],
