@@ -20,6 +20,8 @@ PARTS = ("stem", "head", "overhead")
 SUFFIXES = (".log", ".txt", ".tflite", ".param", ".out")
 # Clamps at 0, and at 0 and 6: both are fused at no cost, so tables do not tell them apart.
 RELU = ("relu", "relu6")
+# What blocks state only where it is otherwise.
+UNSAID = {"expand": "true"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class ShapeKey:
     allowed: tuple[tuple[str, tuple[str, ...]], ...]
 
     def matches(self, geometry: Geometry) -> bool:
-        facts = geometry.facts
+        facts = {**UNSAID, **geometry.facts}
         return all(facts.get(name) in values for name, values in self.allowed)
 
 
@@ -99,7 +101,7 @@ def _expanded_conv(found: Mapping[str, str]) -> Key:
     once_for_all = found["se"] is not None
     hidden = expand if once_for_all else channels * expand
     if hidden == channels:
-        # Without expansion these networks leave out the first 1x1 convolution; our blocks always have it.
+        # Without expansion these networks leave out the first 1x1 convolution.
         plain = found["idskip"] == "0" and found["se"] != "1"
         name = "separable" if plain else "separable with shortcut or squeeze-excite"
         return OpKey(name, size, channels, out, kernel, stride)
@@ -107,6 +109,7 @@ def _expanded_conv(found: Mapping[str, str]) -> Key:
         input_size=size,
         in_channels=channels,
         type="inverted_residual",
+        expand=True,
         hidden=hidden,
         out_channels=out,
         kernel=kernel,
@@ -150,6 +153,7 @@ def _fbnet(found: Mapping[str, str]) -> Key:
     return _shape(
         **shape,
         type="inverted_residual",
+        expand=True,
         hidden=channels * number["exp"],
         kernel=number["kernel"],
         groups=number["group"],

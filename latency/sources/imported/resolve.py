@@ -128,8 +128,8 @@ def operations(space: SearchSpace, part: str) -> list[list[OpKey]]:
 
 
 def _op(op: FixedOp) -> OpKey:
-    if op.type == "pool":
-        return OpKey("pool", op.input_size, op.in_channels, op.out_channels)
+    if op.type in {"pool", "linear"}:
+        return OpKey(op.type, op.input_size, op.in_channels, op.out_channels)
     return OpKey(op.type, op.input_size, op.in_channels, op.out_channels, op.kernel, op.stride)
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from dnas.blocks.inverted_residual import inverted_residual_ops
-from dnas.blocks.ops import Op, squeeze_excite_ops
+from dnas.blocks.ops import Op, avg_pool_op, max_pool_op, squeeze_excite_ops
 from dnas.space import Choice, FixedOp, Layer, SearchSpace
 
 
@@ -81,3 +85,38 @@ def test_stem_and_head() -> None:
     assert [op.norm for op in space.head_ops] == [True, False, False, False]
     assert space.head_ops[-1].params == 1280 * 1000 + 1000
     assert FixedOp("dropout", 4, 4, 1, rate=0.2).ops == ()
+
+
+def test_pools_of_windows_by_hand() -> None:
+    for op in (max_pool_op(4, 7, kernel=3, stride=2), avg_pool_op(4, 7, stride=2)):
+        assert (op.params, op.madds, op.output_size, op.out_channels) == (0, 0, 4, 4)
+
+
+def test_the_gate_of_a_squeeze_excite_is_an_operation() -> None:
+    assert kinds(squeeze_excite_ops(8, 2, 5, "relu"))[3] == "sigmoid"
+    assert kinds(squeeze_excite_ops(8, 2, 5, "relu", "sigmoid"))[3] == "logistic"
+
+
+@pytest.mark.parametrize(
+    ("options", "squeezed"),
+    [
+        ({"se": 0.25}, 6),
+        ({"se": 0.25, "se_of": "input"}, 1),
+        ({"se": 0.3, "se_divisor": 8}, 8),
+        ({"se": 0.5, "se_divisor": 8, "se_of": "hidden"}, 16),
+        ({"se": 0.9, "se_of": "input", "se_divisor": 2}, 4),
+    ],
+)
+def test_squeezed_channels(options: dict[str, Any], squeezed: int) -> None:
+    """Of 24 hidden and 4 input channels."""
+    ops = Choice.of("x", expansion=6, kernel=3, **options).ops(layer())
+    assert [op.out_channels for op in ops if op.bias] == [squeezed, 24]
+
+
+def test_fixed_linear_layers_have_a_bias_and_convolutions_have_none() -> None:
+    (linear,) = FixedOp("linear", 4, 6, 1, activation="hswish").ops
+    assert (linear.type, linear.params, linear.madds, linear.activation) == ("linear", 30, 24, "hswish")
+    (conv,) = FixedOp("conv", 4, 6, 1, norm=False).ops
+    assert conv.params == 24
+    (conv,) = FixedOp("conv", 4, 6, 1, norm=False, bias=True).ops
+    assert conv.params == 30

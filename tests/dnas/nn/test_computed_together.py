@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -149,6 +150,36 @@ def test_a_single_value_per_channel_is_refused_as_ever() -> None:
     block = independent(layer())
     with pytest.raises(ValueError, match="more than 1 value per channel"):
         block(images(1, 1, 1), torch.ones(6).double(), range(6))
+
+
+@pytest.mark.parametrize(
+    ("options", "together"),
+    [
+        ({"expansion": 1}, True),
+        ({"hidden": 4}, True),
+        ({"expansion": 2, "expand_always": False}, True),
+        ({"expansion": 2, "se": 0.5, "se_of": "input", "se_gate": "sigmoid", "se_activation": "relu"}, True),
+        ({"expansion": 1, "expand_always": False}, False),
+        ({"hidden": 4, "expand_always": False}, False),
+        ({"expansion": 2, "residual": False}, False),
+        ({"expansion": 1, "groups": 2}, False),
+    ],
+)
+@pytest.mark.parametrize("sharing", SHARINGS)
+def test_which_choices_are_computed_together(
+    options: dict[str, Any], together: bool, sharing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others run alone beside them, and the sum is the same."""
+    block = make(layer((*CHOICES[:3], Choice.of("other", kernel=3, **options))), sharing)
+    ran, project = list[int](), block.project
+    monkeypatch.setattr(
+        block, "project", lambda how, x, choices: (ran.extend(choices), project(how, x, choices))[1]
+    )
+    x, weights = images(3, 8, 8), torch.linspace(0.2, 1, 4, dtype=torch.float64)
+    each = [block.extract(choice)(x) for choice in range(4)]
+    y = block(x, weights, range(4))
+    assert (3 in ran, set(ran) >= {0, 1, 2}) == (together, True)
+    torch.testing.assert_close(y, sum(w * part for w, part in zip(weights, each, strict=True)))
 
 
 def test_exchanged_batch_norms_are_respected() -> None:

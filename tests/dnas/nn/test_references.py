@@ -59,7 +59,7 @@ def architecture(name: str) -> Architecture:
 
 
 def randomised(network: nn.Module) -> nn.Module:
-    """Weights of the scale that keeps that of the maps, and statistics that differ from channel to channel."""
+    """Weights that keep the scale of the maps, and statistics that differ from channel to channel."""
     generator = torch.Generator().manual_seed(0)
 
     def normal(like: Tensor, scale: float) -> Tensor:

@@ -306,3 +306,19 @@ def test_parameters_of_full_spaces() -> None:
     sizes = {s: sum(p.numel() for p in Supernet(space, s).parameters()) for s in SHARINGS}
     assert sizes["independent"] == costs.fixed_params + costs.params.sum()
     assert sizes["entangled"] == costs.params_of(Architecture.parse(" ".join(["E6K7SE"] * 14), space))
+
+
+@pytest.mark.parametrize("sharing", ["independent", "entangled"])
+def test_every_batch_norm_has_the_settings_of_the_space(get_space: Get, sharing: str) -> None:
+    definition = get_space("fbnet").to_dict()
+    definition |= {"format": "dnas-space/2", "norm": {"eps": 0.001, "momentum": 0.01}}
+    definition["choices"]["skip"] = {"type": "skip"}
+    space = SearchSpace.from_dict(definition)
+    assert space.digest != SearchSpace.from_dict({**definition, "norm": {"eps": 0.001}}).digest
+    supernet = Supernet(space, sharing)
+    extracted = supernet.extract(Architecture(space, (0,) * len(space)))
+    for network in (supernet, extracted):
+        settings = {
+            (each.eps, each.momentum) for each in network.modules() if isinstance(each, nn.BatchNorm2d)
+        }
+        assert settings == {(0.001, 0.01)}

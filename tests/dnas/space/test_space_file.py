@@ -240,6 +240,11 @@ def version_2(**choices: Any) -> dict[str, Any]:
         ({"type": None}, "choices.a.type: no block type None"),
         ({"type": ["conv"]}, r"choices.a.type: no block type \['conv'\]"),
         ({}, "choices.a: 'kernel' is a required property"),
+        ({"kernel": 3}, "choices.a: must give 'expansion' or 'hidden', one of both"),
+        ({"kernel": 3, "expansion": 2, "hidden": 8}, "must give 'expansion' or 'hidden', one of both"),
+        ({"type": "bottleneck", "expansion": 0.25, "hidden": 8}, "must give 'expansion' or 'hidden'"),
+        ({"kernel": 3, "hidden": 0}, "choices.a.hidden: 0 is less than the minimum of 1"),
+        ({"kernel": 3, "expansion": 2, "se_of": "output"}, "choices.a.se_of: 'output' is not one of"),
         ({"type": "conv", "kernel": 4}, "choices.a.kernel: 4 must be odd"),
         ({"type": "conv", "kernel": 3.0}, "choices.a.kernel: 3.0 is not of type 'integer'"),
         ({"type": "skip", "expansion": 3}, "choices.a: Additional properties are not allowed"),
@@ -254,6 +259,34 @@ def version_2(**choices: Any) -> dict[str, Any]:
 def test_options_of_a_type_are_checked_by_its_schema(choice: Any, problem: str) -> None:
     with pytest.raises(SpaceError, match=problem):
         SearchSpace.from_dict(version_2(a=choice))
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"divisor": 0}, "divisor: 0 is less than the minimum of 1"),
+        ({"norm": {"eps": 0}}, "norm.eps: 0 is less than or equal to the minimum of 0"),
+        ({"norm": {"eps": "1e-3"}}, "norm.eps: YAML reads 1e-3 as a text: write it with a point"),
+        ({"norm": {"momentum": 1.5}}, "norm.momentum: 1.5 is greater than the maximum of 1"),
+        ({"format": "dnas-space/1", "divisor": 8}, r"properties are not allowed \('divisor' was unexpected"),
+        ({"stem": [{"type": "conv", "kernel": 3, "stride": 2}]}, r"stem\[0\]: 'out' is a required property"),
+        (
+            {"stem": [{"type": "max_pool", "kernel": 3, "stride": 2, "out": 8}]},
+            r"stem\[0\]: .*has too many properties",
+        ),
+        (
+            {"head": [{"type": "linear", "out": 8, "activation": "relu"}, {"type": "pool"}]},
+            r"head\[0\]: a linear layer stands after the 'pool'",
+        ),
+        (
+            {"head": [{"type": "pool"}, {"type": "linear", "out": 8, "kernel": 1, "activation": "relu"}]},
+            r"head\[1\].kernel",
+        ),
+    ],
+)
+def test_keys_of_version_2_are_checked(change: dict[str, Any], problem: str) -> None:
+    with pytest.raises(SpaceError, match=problem):
+        SearchSpace.from_dict({**version_2(a={"expansion": 2, "kernel": 3}), **change})
 
 
 def test_a_type_says_where_it_cannot_stand() -> None:

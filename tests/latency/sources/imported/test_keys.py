@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dnas.space import SearchSpace
+from dnas.space import Choice, Layer, SearchSpace
 from latency.sources.imported.keys import BlockKey, OpKey, PartKey, ShapeKey, file_key, parse_key
 from latency.table.entry import Geometry
 
@@ -70,6 +70,18 @@ def test_expansion_1_has_no_first_convolution_there_so_it_is_no_block_of_ours() 
     key = "expanded_conv-input:112x112x16-output:112x112x16-expand:1-kernel:3-stride:1-idskip:0"
     assert parse_key(key) == OpKey("separable", 112, 16, 16, 3, 1)
     assert parse_key(key.replace("idskip:0", "idskip:1")) != parse_key(key)
+
+
+def test_a_block_without_expansion_is_none_of_fbnets() -> None:
+    """FBNet's expansion 1 has its first convolution; MobileNetV2's and V3's have none."""
+    key = parse_key("ConvBlock_H112_W112_Cin16_Cout16_exp1_kernel3_stride1_group1")
+    place = Layer(0, 16, 16, 1, 112, "relu", ())
+    with_, without = (
+        Geometry.of(place, Choice.of("x", expansion=1, kernel=3, expand_always=always))
+        for always in (True, False)
+    )
+    assert isinstance(key, ShapeKey) and key.matches(with_) and not key.matches(without)
+    assert "expand" not in with_.facts and without.facts["expand"] == "false"
 
 
 def test_fbnet() -> None:
