@@ -10,7 +10,7 @@ from dnas.blocks.widths import check_width, hidden_channels, rounded
 
 
 @pytest.mark.parametrize(
-    ("channels", "expected"), [(1, 8), (11.9, 8), (12, 16), (18, 24), (27, 32), (30.6, 32), (96, 96)]
+    ("channels", "expected"), [(1, 8), (8.8, 8), (11, 16), (18, 24), (27, 32), (30.6, 32), (96, 96)]
 )
 def test_a_multiple_of_8_is_at_least_8_and_not_below_90_per_cent(channels: float, expected: int) -> None:
     assert rounded(channels, 8) == expected
