@@ -20,10 +20,10 @@ def space_problems(file: TableFile, space: SearchSpace) -> list[str]:
     is another one, every entry differs: only that one cause is named.
     """
     header = file.header
-    if not _is_named(file, space) and (lacking := _lacking(file, space)):
+    if not _is_named(file, space) and (absent := lacking(file, space)):
         return [
             f"space: the table is for {header.get('space')!r}, the search uses {space.name!r}, "
-            f"{lacking} of whose {_blocks(space)} blocks are not in the table"
+            f"{absent} of whose {_blocks(space)} blocks are not in the table"
         ]
     if header.get("resolution") != space.resolution:
         return [_other_resolution(header.get("resolution"), space.resolution)]
@@ -59,6 +59,11 @@ def entries_of(file: TableFile, space: SearchSpace) -> dict[Key, Entry]:
     return {key: by_ops[digest] for key, digest in _digests(space) if digest in by_ops}
 
 
+def lacking(file: TableFile, space: SearchSpace) -> int:
+    """Number of blocks of a space, choices of its layers, that a table does not hold."""
+    return _blocks(space) - len(entries_of(file, space))
+
+
 def _is_named(file: TableFile, space: SearchSpace) -> bool:
     return file.header.get("space") in {space.name, space.reduced_from or space.name}
 
@@ -67,10 +72,6 @@ def _digests(space: SearchSpace) -> Iterator[tuple[Key, str]]:
     for layer in space.layers:
         for choice in layer.choices:
             yield (layer.name, choice.name), ops_digest(choice.ops(layer))
-
-
-def _lacking(file: TableFile, space: SearchSpace) -> int:
-    return _blocks(space) - len(entries_of(file, space))
 
 
 def _blocks(space: SearchSpace) -> int:

@@ -22,8 +22,15 @@ from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture, index_array
 from latency.table.entry import Entry
 from latency.table.errors import TableError, raise_all
-from latency.table.fit_to_space import entries_of, space_problems
-from latency.table.table_file import TableFile, read_file, read_shipped, shipped_files, shipped_tables
+from latency.table.fit_to_space import entries_of, lacking, space_problems
+from latency.table.table_file import (
+    TableFile,
+    not_shipped,
+    read_file,
+    read_shipped,
+    shipped_files,
+    shipped_tables,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -250,12 +257,21 @@ def load_table(name_or_path: str | Path, space: SearchSpace) -> LatencyTable:
 
 
 def _shipped_with(space: SearchSpace, name: str) -> TableFile | None:
-    """A shipped table of that name for spaces of other names, if it has all operations of this one."""
+    """A shipped table of that name for spaces of other names, if it has all operations of this one.
+
+    Raises:
+        TableError: it ships for other spaces alone, and for none that has; says what the closest one lacks.
+    """
     named = {other for each, other in shipped_files() if each == name}
-    if named & {space.name, space.reduced_from}:
+    if not named or named & {space.name, space.reduced_from}:
         return None
-    files = (read_shipped(name, other) for other in sorted(named))
-    return next((file for file in files if not space_problems(file, space)), None)
+    files = [read_shipped(name, other) for other in sorted(named)]
+    fitting = next((file for file in files if not space_problems(file, space)), None)
+    if fitting is None:
+        closest = min(files, key=lambda file: lacking(file, space))
+        why = space_problems(closest, space)[0].removeprefix("space: ")
+        raise not_shipped(name, [space.name], f"; the closest one: {why}")
+    return fitting
 
 
 def _build(file: TableFile, space: SearchSpace) -> LatencyTable:

@@ -77,9 +77,15 @@ def read_file(name_or_path: str | Path, *spaces: str) -> TableFile:
     for space in spaces:
         if space in ships_for:
             return read_shipped(source, space)
-    raise TableError(
-        f"The table {source} ships for the space(s) {', '.join(ships_for)}, "
-        f"not for {' or '.join(spaces) or 'a space that is not named'}. "
+    raise not_shipped(source, spaces)
+
+
+def not_shipped(name: str, spaces: Sequence[str], reason: str = "") -> TableError:
+    """The error for a table that ships, but not for these spaces."""
+    ships_for = [space for each, space in shipped_files() if each == name]
+    return TableError(
+        f"The table {name} ships for the space(s) {', '.join(ships_for)}, "
+        f"not for {' or '.join(spaces) or 'a space that is not named'}{reason}. "
         "'python -m latency build --help' tells how to make one for another space."
     )
 
