@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from dnas.blocks import Glyph
 from dnas.report import style
-from dnas.report.glyphs import Key
+from dnas.report.glyphs import Key, glyph_box, key_entries
 from dnas.space import Choice, Layer, SearchSpace
 from dnas.space.architecture import Architecture
 
@@ -91,8 +88,7 @@ def _draw_layer(axes: Axes, layer: Layer, choice: Choice, pens: _Pens) -> None:
     height = BOX_HEIGHT / max(len(glyphs), 1)
     for index, glyph in enumerate(glyphs):
         top = y - BOX_HEIGHT / 2 + index * height
-        width = glyph.relative(layer.in_channels) / pens.key.widest
-        axes.add_patch(_box(glyph, width, pens.key, top, height))
+        axes.add_patch(glyph_box(glyph, layer.in_channels, pens.key, top, height))
         kernel = _write(axes, 0, top + height / 2, str(glyph.kernel), align="center")
         if len(glyphs) > 1:
             kernel.set_fontsize(0.7 * style.SMALL_PT)
@@ -115,19 +111,6 @@ def _mark_stride(axes: Axes, layer: Layer, pens: _Pens) -> None:
     )
 
 
-def _box(glyph: Glyph, width: float, key: Key, top: float, height: float) -> Rectangle:
-    return Rectangle(
-        (-width / 2, top),
-        width,
-        height,
-        facecolor=key.colours[glyph.kernel],
-        edgecolor="black" if glyph.outline else "white",
-        linewidth=2.0 if glyph.outline else 0.6,
-        hatch="////" if glyph.hatch else None,
-        zorder=2,
-    )
-
-
 def _draw_ends(axes: Axes, space: SearchSpace) -> None:
     ends = (
         (-1, "stem", f"{space.resolution} → {space.layers[0].input_size} px"),
@@ -145,18 +128,7 @@ def _draw_ends(axes: Axes, space: SearchSpace) -> None:
 
 
 def _legend(axes: Axes, key: Key, columns: int) -> None:
-    entries: list[tuple[Artist, str]] = [
-        (Rectangle((0, 0), 1, 1, facecolor=colour, edgecolor="white"), f"kernel {kernel}×{kernel}")
-        for kernel, colour in key.colours.items()
-    ]
-    if key.outline:
-        outlined = Rectangle((0, 0), 1, 1, facecolor="white", edgecolor="black", linewidth=2)
-        entries.append((outlined, key.outline))
-    if key.hatch:
-        hatched = Rectangle((0, 0), 1, 1, facecolor="white", edgecolor=style.GREY, hatch="////")
-        entries.append((hatched, key.hatch))
-    if key.skip:
-        entries.append((Line2D([], [], color=style.GREY, linewidth=1), "skip"))
+    entries = key_entries(key)
     axes.legend(
         [artist for artist, _ in entries],
         [label for _, label in entries],

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.artist import Artist
 from matplotlib.colors import to_hex
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 
+from dnas.blocks import Glyph
 from dnas.report import style
 from dnas.space import SearchSpace
 
@@ -58,3 +62,37 @@ def kernel_colours(kernels: set[int]) -> dict[int, str]:
     # Light enough for the dark numbers in the blocks.
     shades = colormaps["cividis"](np.linspace(0.5, 1.0, len(kernels)))
     return {kernel: to_hex(shade) for kernel, shade in zip(sorted(kernels), shades, strict=True)}
+
+
+def glyph_box(
+    glyph: Glyph, channels: int, key: Key, top: float, height: float, *, centre: float = 0.0, widest: float = 1.0
+) -> Rectangle:
+    """A box of a block with ``channels`` inputs, ``widest`` wide if no glyph of the space is wider."""
+    width = widest * glyph.relative(channels) / key.widest
+    return Rectangle(
+        (centre - width / 2, top),
+        width,
+        height,
+        facecolor=key.colours[glyph.kernel],
+        edgecolor="black" if glyph.outline else "white",
+        linewidth=2.0 if glyph.outline else 0.6,
+        hatch="////" if glyph.hatch else None,
+        zorder=2,
+    )
+
+
+def key_entries(key: Key) -> list[tuple[Artist, str]]:
+    """What a legend explains: a sample of each colour, outline and hatching, and of a skip."""
+    entries: list[tuple[Artist, str]] = [
+        (Rectangle((0, 0), 1, 1, facecolor=colour, edgecolor="white"), f"kernel {kernel}×{kernel}")
+        for kernel, colour in key.colours.items()
+    ]
+    if key.outline:
+        outlined = Rectangle((0, 0), 1, 1, facecolor="white", edgecolor="black", linewidth=2)
+        entries.append((outlined, key.outline))
+    if key.hatch:
+        hatched = Rectangle((0, 0), 1, 1, facecolor="white", edgecolor=style.GREY, hatch="////")
+        entries.append((hatched, key.hatch))
+    if key.skip:
+        entries.append((Line2D([], [], color=style.GREY, linewidth=1), "skip"))
+    return entries

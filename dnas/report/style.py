@@ -30,6 +30,8 @@ WIDTH_IN = 8.0
 DPI = 150
 TEXT_PT = 9.0
 SMALL_PT = 8.0
+# Kind of file -> metadata that it does without.
+FORMATS: dict[str, dict[str, None]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 
 def new_figure(height_in: float, width_in: float = WIDTH_IN) -> Figure:
@@ -58,29 +60,28 @@ def tidy(axes: Axes, grid: Literal["x", "y", "both"] | None = None) -> None:
 
 
 def save_figure(figure: Figure, path: str | Path, formats: Sequence[str] = ("png",)) -> tuple[Path, ...]:
-    """Write ``figure`` as ``path`` with the suffix of every format ("png" at 150 dpi, "svg").
+    """Write ``figure`` as ``path`` with the suffix of every format ("png" at 150 dpi, "svg", "pdf").
 
     The folder is created; a file appears only when it is complete. Returns the files.
 
     Raises:
-        ValueError: no format, or one that is neither png nor svg.
+        ValueError: no format, or another one.
     """
-    unknown = sorted(set(formats) - {"png", "svg"})
+    unknown = sorted(set(formats) - {*FORMATS})
     if unknown or not formats:
-        raise ValueError(f"Figures are saved as 'png' or 'svg', got formats {list(formats)}.")
+        raise ValueError(f"Figures are saved as 'png', 'svg' or 'pdf', got formats {list(formats)}.")
     stem = Path(path)
-    stem = stem.with_suffix("") if stem.suffix in {".png", ".svg"} else stem
+    stem = stem.with_suffix("") if stem.suffix in {f".{kind}" for kind in FORMATS} else stem
     stem.parent.mkdir(parents=True, exist_ok=True)
     return tuple(_save(figure, stem.with_name(f"{stem.name}.{kind}"), kind) for kind in formats)
 
 
 def _save(figure: Figure, path: Path, kind: str) -> Path:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    # Without a fixed salt and with a date, every SVG would differ from the last one.
+    # Without a fixed salt and with a date, every SVG and PDF would differ from the last one.
     try:
         with matplotlib.rc_context({"svg.hashsalt": "dnas"}):
-            metadata = {"Date": None} if kind == "svg" else {}
-            figure.savefig(unfinished, format=kind, dpi=DPI, metadata=metadata)
+            figure.savefig(unfinished, format=kind, dpi=DPI, metadata=FORMATS[kind])
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)

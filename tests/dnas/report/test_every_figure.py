@@ -16,6 +16,7 @@ from dnas.report.curves import search_curves
 from dnas.report.drawing import architecture_drawing
 from dnas.report.heatmap import alpha_heatmap
 from dnas.report.history import History
+from dnas.report.space_drawing import space_drawing
 from dnas.report.style import new_figure, save_figure
 from dnas.report.tradeoff import accuracy_latency
 from dnas.space import zoo
@@ -47,6 +48,22 @@ def distinct_names():
     definition.update(name="distinct", choices={name: block for layer in names for name in layer})
     for layer, own in zip(definition["layers"], names, strict=True):
         layer["choices"] = own
+    return SearchSpace.from_dict(definition)
+
+
+def many_choices():
+    definition = SearchSpace.load("moga").to_dict()
+    blocks = {f"E{e}K{k}": {"expansion": e, "kernel": k} for k in (3, 5, 7, 9) for e in range(1, 9)}
+    return SearchSpace.from_dict({**definition, "name": "many", "choices": blocks})
+
+
+def staged():
+    """Layers that may be left out, layers of one decision, a skip that is a convolution."""
+    definition = {**SearchSpace.load("fbnet").to_dict(), "format": "dnas-space/2", "name": "staged"}
+    del definition["layers"]
+    definition["choices"] = {"block": {"expansion": 2, "kernel": 3}, "skip": {"type": "skip"}}
+    one = {"stride": 2, "activation": "relu", "repeat": 3}
+    definition["stages"] = [{**one, "out": 8, "shared": True}, {**one, "out": 12, "optional": 2}]
     return SearchSpace.from_dict(definition)
 
 
@@ -97,6 +114,10 @@ FIGURES = {
         for s in (0.1, 3)
     },
     **{f"drawing-{name}": lambda make=make: drawing(make()) for name, make in SPACES.items()},
+    **{
+        f"space-{name}": lambda make=make: space_drawing(make(), "a title")
+        for name, make in {**SPACES, "many": many_choices, "staged": staged}.items()
+    },
     "three-architectures": three_architectures,
     "curves-1": lambda: curves(1),
     "curves-90": lambda: curves(90),

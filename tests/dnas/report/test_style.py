@@ -39,9 +39,15 @@ def test_svg_is_the_same_every_time(figure, tmp_path):
     assert first.read_bytes() == second.read_bytes()
 
 
-@pytest.mark.parametrize("formats", [(), ("pdf",), ("png", "gif")])
+def test_pdf_is_the_same_every_time(figure, tmp_path):
+    first, second = (save_figure(figure, tmp_path / f"{name}.pdf", ["pdf"])[0] for name in "ab")
+    assert first.name == "a.pdf" and first.read_bytes().startswith(b"%PDF")
+    assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize("formats", [(), ("eps",), ("png", "gif")])
 def test_other_formats_are_refused(figure, tmp_path, formats):
-    with pytest.raises(ValueError, match="'png' or 'svg'"):
+    with pytest.raises(ValueError, match="'png', 'svg' or 'pdf'"):
         save_figure(figure, tmp_path / "a", formats)
     assert not list(tmp_path.iterdir())
 
