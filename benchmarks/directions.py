@@ -30,7 +30,9 @@ CORE = tuple(
     f"dnas.{name}"
     for name in ("space", "blocks", "costs", "layers", "nn", "search", "runs", "report", "support")
 )
-VERBS = tuple(f"dnas.{name}" for name in ("derive", "refine", "compare", "fidelity", "export", "memory"))
+VERBS = tuple(
+    f"dnas.{name}" for name in ("derive", "refine", "compare", "fidelity", "export", "memory", "spaces")
+)
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,9 @@ RULES = (
         never=(*VERBS, "latency"),
     ),
     Rule(
-        "A verb (`dnas.derive`, `refine`, `compare`, `fidelity`, `export`, `memory`) imports `latency` only "
-        "in its `command.py`, to load a table; its other modules take a `dnas.costs.LatencyCosts`.",
+        "A verb (`dnas.derive`, `refine`, `compare`, `fidelity`, `export`, `memory`, `spaces`) imports "
+        "`latency` only in its `command.py`, to load a table; its other modules take a "
+        "`dnas.costs.LatencyCosts`.",
         of=VERBS,
         never=("latency",),
         free=("command",),

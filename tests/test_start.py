@@ -52,6 +52,8 @@ def imported(code: str) -> list[str]:
         "latency list",
         "latency show adreno640_tflite2.10",
         "latency show adreno640_tflite2.10 --architecture moga_a",
+        "space check moga",
+        "space show moga",
     ],
 )
 def test_a_light_command_imports_nothing_heavy(arguments: str) -> None:

@@ -165,7 +165,11 @@ def _draw_bar(axes: Axes, text: str, y: int) -> None:
 def _write_shape(axes: Axes, at: Layer | FixedOp, y: int) -> None:
     same = at.input_size == at.output_size
     pixels = f"{at.input_size}" if same else f"{at.input_size} → {at.output_size}"
-    texts = (f"{at.in_channels} → {at.out_channels}", pixels, "" if at.activation == "none" else at.activation)
+    texts = (
+        f"{at.in_channels} → {at.out_channels}",
+        pixels,
+        "" if at.activation == "none" else at.activation,
+    )
     for x, text in zip((CHANNELS_X, PIXELS_X, ACTIVATION_X), texts, strict=True):
         if text:
             _write(axes, x, y, text, colour=style.GREY)
@@ -215,7 +219,14 @@ def _may_be_left_out(layer: Layer) -> bool:
 
 def _frame(x: float, y: float, width: float, height: float) -> Rectangle:
     return Rectangle(
-        (x, y), width, height, fill=False, edgecolor=style.BLUE, linewidth=0.9, linestyle=(0, (3, 2)), zorder=1
+        (x, y),
+        width,
+        height,
+        fill=False,
+        edgecolor=style.BLUE,
+        linewidth=0.9,
+        linestyle=(0, (3, 2)),
+        zorder=1,
     )
 
 

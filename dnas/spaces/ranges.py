@@ -1,4 +1,4 @@
-"""How small and how large, how fast and how slow the networks of a space can be: exact, no network is built."""
+"""How small and how large, how fast and how slow the networks of a space can be; no network is built."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ def latencies(
         try:
             found.append(Latency.of(load_table(name, space)))
         except ValueError as error:
-            misfits.append(Misfit(name, _first_reason(str(error))))
+            reason = _first_reason(str(error)).removeprefix(f"The table {name} ")
+            misfits.append(Misfit(name, reason))
     return found, misfits
 
 

@@ -1,4 +1,4 @@
-"""A new search space as a commented file: the explanations of ``template.yaml``, its values or those of a space."""
+"""A new search space as a commented file: explanations of ``template.yaml``, its values or a space's own."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ USAGE = """usage: dnas COMMAND [options]
   fidelity  does a supernet rank architectures as training them alone does?
   latency   latency tables: list, show, build, measure, import, check, profile, compare
   memory    memory of a training step, by plan of checkpointing, and the largest batch that fits
+  space     search spaces: new, check, show (layers, size, range of counts and latency), diff
   configs   list the shipped configs, print or copy them
 
   --version  the version of dnas
@@ -41,6 +42,7 @@ MODULES = {
     "fidelity": "dnas.fidelity.command",
     "latency": "latency.__main__",
     "memory": "dnas.memory.command",
+    "space": "dnas.spaces.command",
     "configs": "lightning_modules.app.configs_command",
 }
 
