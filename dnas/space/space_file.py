@@ -45,8 +45,9 @@ def parse(content: str | bytes, source: str) -> dict[str, Any]:
         text = content.decode("utf-8") if isinstance(content, bytes) else content
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         document = yaml.safe_load(text)
-    # Besides its own errors PyYAML lets through those of int() and datetime() for scalars such as 2020-13-45.
-    except (yaml.YAMLError, ValueError) as error:
+    # Besides its own errors PyYAML lets through those of int() and datetime() for scalars such as 2020-13-45,
+    # and of nesting deeper than the interpreter goes.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SpaceError(f"{source} is not valid YAML: {error}") from error
     if node is None or not isinstance(document, dict):
         raise SpaceError(

@@ -56,12 +56,10 @@ def _of_images(one: SearchSpace, other: SearchSpace) -> Iterator[Difference]:
 
 
 def _of_fixed(part: str, one: Sequence[FixedOp], other: Sequence[FixedOp]) -> Iterator[Difference]:
-    texts = [[_operation(op) for op in ops] for ops in (one, other)]
-    for kind, start, end, first, last in SequenceMatcher(
-        None, texts[0], texts[1], autojunk=False
-    ).get_opcodes():
+    here, there = ([_operation(op) for op in ops] for ops in (one, other))
+    for kind, start, end, first, last in SequenceMatcher(None, here, there, autojunk=False).get_opcodes():
         if kind != "equal":
-            changed = "; ".join(texts[0][start:end]), "; ".join(texts[1][first:last])
+            changed = "; ".join(here[start:end]), "; ".join(there[first:last])
             yield Difference(part, "operations", *(text or "-" for text in changed))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from dnas.blocks.ops import Op, ops_digest
@@ -68,10 +69,13 @@ def _is_named(file: TableFile, space: SearchSpace) -> bool:
     return file.header.get("space") in {space.name, space.reduced_from or space.name}
 
 
-def _digests(space: SearchSpace) -> Iterator[tuple[Key, str]]:
-    for layer in space.layers:
-        for choice in layer.choices:
-            yield (layer.name, choice.name), ops_digest(choice.ops(layer))
+@lru_cache(maxsize=2)  # of a space that one table after the other is tried on
+def _digests(space: SearchSpace) -> tuple[tuple[Key, str], ...]:
+    return tuple(
+        ((layer.name, choice.name), ops_digest(choice.ops(layer)))
+        for layer in space.layers
+        for choice in layer.choices
+    )
 
 
 def _blocks(space: SearchSpace) -> int:
