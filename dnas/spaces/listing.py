@@ -152,7 +152,7 @@ def _names_text(names: Sequence[str], known: Sequence[str]) -> str:
     text = " ".join(names)
     if len(names) > 2 and not lacking:
         text = "all" + "".join(f" and {name}" for name in further)
-    elif len(names) > 2 * len(lacking) and not further:
+    elif lacking and not further and len(names) > 2 * len(lacking):
         text = f"all but {' '.join(lacking)}"
     return f"{len(names)}: {text}"
 
