@@ -65,7 +65,14 @@ def kernel_colours(kernels: set[int]) -> dict[int, str]:
 
 
 def glyph_box(
-    glyph: Glyph, channels: int, key: Key, top: float, height: float, *, centre: float = 0.0, widest: float = 1.0
+    glyph: Glyph,
+    channels: int,
+    key: Key,
+    top: float,
+    height: float,
+    *,
+    centre: float = 0.0,
+    widest: float = 1.0,
 ) -> Rectangle:
     """A box of a block with ``channels`` inputs, ``widest`` wide if no glyph of the space is wider."""
     width = widest * glyph.relative(channels) / key.widest
