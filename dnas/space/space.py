@@ -21,7 +21,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dnas.blocks.ops import Op
-from dnas.space import canonical
+from dnas.space import canonical, scaling
 from dnas.space.assembly import assemble, stages_of
 from dnas.space.decisions import Decision
 from dnas.space.layers import Choice, FixedOp, Layer
@@ -99,6 +99,38 @@ class SearchSpace:
         if stem_stride is not None:
             definition["stem"][0]["stride"] = stem_stride
         return SearchSpace.from_dict(definition)
+
+    def scale(
+        self,
+        *,
+        width: float = 1.0,
+        resolution: int | None = None,
+        divisor: int | None = None,
+        head: bool = True,
+    ) -> SearchSpace:
+        """The member of this space's family with other widths, deployed at another resolution.
+
+        Args:
+            width: factor of all channels of stem, layers, head and blocks (MobileNet's width multiplier);
+                1 changes none of them.
+            resolution: side of the input image in pixels; this space's own by default.
+            divisor: scaled channels become the nearest multiple of it: at least one of it, never below 90 %
+                of the product. By default the ``divisor`` of the space, else 8.
+            head: False keeps the head's channels. No paper of the shipped spaces says whether theirs shrink.
+
+        Returns:
+            A space of its own, named after both factors, as ``fbnet_w0.35_96px``; this one where they change
+            nothing.
+
+        Raises:
+            SpaceError: no usable number, channels or maps that vanish, or groups that do not divide the
+                scaled channels; one message.
+        """
+        if width == 1 and resolution in (None, self.resolution):
+            return self
+        return SearchSpace.from_dict(
+            scaling.scaled(self.definition, width=width, resolution=resolution, divisor=divisor, head=head)
+        )
 
     @property
     def stem_ops(self) -> tuple[Op, ...]:
