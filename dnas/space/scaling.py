@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,6 +19,10 @@ from dnas.space.space_file import SpaceError
 DIVISOR = 8
 # Options of choices that are numbers of channels; all others are ratios, which follow their layer.
 CHANNEL_OPTIONS = ("hidden", "squeezed")
+_NAME = re.compile(
+    r"(?P<family>.+?)(_w(?P<width>\d+(\.\d+)?(e-\d+)?)(_div(?P<divisor>\d+))?(?P<head>_fullhead)?)?"
+    r"(_(?P<resolution>\d+)px)?"
+)
 
 
 def scaled(
@@ -31,7 +36,8 @@ def scaled(
     """The plain data of the member; arguments as of :meth:`dnas.space.SearchSpace.scale`, raises alike."""
     own = definition["resolution"]
     resolution = own if resolution is None else resolution
-    divisor = definition.get("divisor", DIVISOR) if divisor is None else divisor
+    usual = definition.get("divisor", DIVISOR)
+    divisor = usual if divisor is None else divisor
     _refuse(definition, _wrong_arguments(width, resolution, divisor))
     member = copy.deepcopy(dict(definition))
     # Its tables hold the operations of another network.
@@ -43,12 +49,24 @@ def scaled(
         for entry, key in _channels(member, head):
             entry[key] = rounded(entry[key] * width, divisor)
         parts.append(f"w{width:.10g}")
+        parts += [f"div{divisor}"] if divisor != usual else []
+        parts += [] if head else ["fullhead"]
     if resolution != own:
         _refuse(definition, _vanishing_maps(member))
         parts.append(f"{resolution}px")
     member["name"] = "_".join([definition["name"], *parts])
     member["description"] = _description(definition, width, resolution, divisor, head)
     return member
+
+
+def factors_of(name: str) -> tuple[str, dict[str, Any]]:
+    """The family in a member's name, and the arguments of ``scale`` that give the name; none for others."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return name, {}
+    types: dict[str, type] = {"width": float, "resolution": int, "divisor": int}
+    given = {key: of(found[key]) for key, of in types.items() if found[key] is not None}
+    return found["family"], given | ({"head": False} if found["head"] else {})
 
 
 def _channels(definition: Mapping[str, Any], head: bool) -> Iterator[tuple[dict[str, Any], str]]:

@@ -55,6 +55,8 @@ class SearchSpace:
     def load(cls, name_or_path: str | Path) -> SearchSpace:
         """Load a shipped space by name, or a user's own from a YAML file (schema: docs/spaces.md).
 
+        A member of a shipped space's family has a name, too: ``fbnet_w0.35_96px`` (see :meth:`scale`).
+
         Raises:
             SpaceError: no such space, or every mistake in the file with its place.
         """
@@ -65,13 +67,14 @@ class SearchSpace:
                     f"No search space file {path}. Shipped spaces: {', '.join(shipped_spaces())}."
                 )
             return cls.from_dict(parse(path.read_bytes(), str(path)), checked=True)
-        if str(name_or_path) not in shipped_spaces():
+        name, factors = scaling.factors_of(str(name_or_path))
+        if name not in shipped_spaces():
             raise SpaceError(
-                f"Unknown search space {str(name_or_path)!r}. "
-                f"Give one of {', '.join(shipped_spaces())}, or the path of a .yaml file."
+                f"Unknown search space {str(name_or_path)!r}. Give one of {', '.join(shipped_spaces())} (or "
+                "one scaled, as moga_w0.5_96px), or the path of a .yaml file."
             )
-        source = resources.files("dnas.space").joinpath(f"spaces/{name_or_path}.yaml")
-        return cls.from_dict(parse(source.read_bytes(), f"{name_or_path}.yaml"), checked=True)
+        source = resources.files("dnas.space").joinpath(f"spaces/{name}.yaml")
+        return cls.from_dict(parse(source.read_bytes(), f"{name}.yaml"), checked=True).scale(**factors)
 
     @classmethod
     def from_dict(cls, definition: Mapping[str, Any], *, checked: bool = False) -> SearchSpace:

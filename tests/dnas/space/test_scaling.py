@@ -117,6 +117,34 @@ def test_the_member_with_a_space_s_own_factors_is_the_space(get_space: Get, name
     assert larger.scale(resolution=space.resolution).layers == space.layers
 
 
+@pytest.mark.parametrize(
+    "factors",
+    [
+        {"width": 0.35, "resolution": 96},
+        {"width": 1.25},
+        {"resolution": 96},
+        {"width": 0.5, "divisor": 4, "head": False},
+    ],
+)
+def test_a_shipped_family_s_member_is_loaded_by_its_name(factors: dict[str, Any]) -> None:
+    member = SearchSpace.load("fbnet").scale(**factors)
+    assert SearchSpace.load(member.name) == member
+    assert SearchSpace.load(member.name).definition == member.definition
+
+
+@pytest.mark.parametrize(
+    "name", ["fbnet_w", "fbnet_wx_96px", "fbnet_96", "fbnett_w0.5", "_w0.5", "fbnet_w1..5"]
+)
+def test_other_names_are_unknown(name: str) -> None:
+    with pytest.raises(SpaceError, match="Unknown search space"):
+        SearchSpace.load(name)
+
+
+def test_a_named_member_that_cannot_be_built_says_why() -> None:
+    with pytest.raises(SpaceError, match="fbnet cannot be scaled: resolution 16 vanishes"):
+        SearchSpace.load("fbnet_w0.5_16px")
+
+
 def test_a_member_is_no_subset_of_what_its_family_was_reduced_from() -> None:
     data = SearchSpace.load("moga").to_dict() | {"name": "half", "reduced_from": "moga"}
     space = SearchSpace.from_dict(data)
@@ -153,6 +181,6 @@ def test_the_smallest_width_and_resolution_that_are_named_can_be_built() -> None
 
 
 def test_groups_that_do_not_divide_scaled_channels_are_listed() -> None:
-    with pytest.raises(SpaceError, match="problem.s. in the search space fbnet_w0.35:") as caught:
+    with pytest.raises(SpaceError, match=r"problem.s. in the search space fbnet_w0\.35_div3:") as caught:
         SearchSpace.load("fbnet").scale(width=0.35, divisor=3)
     assert "layers[1]: k3_e1_g2 has 2 groups, which do not divide 9 channels" in str(caught.value)
