@@ -43,6 +43,9 @@ class OneShotSupernet(SupernetTraining):
 
     Args:
         space: shipped name (moga, fbnet) or YAML file; describes the deployed network.
+        width: factor of the space's channels, to search another member of its family.
+        resolution: side in pixels of the deployed network's images, the space's own by default; those that
+            training sees have the data module's.
         sharing: independent (a block per choice: MoGA, FairNAS) or entangled (slices of one block; learns on
             small budgets).
         num_classes: classes of the data; taken from the data module on the command line.
@@ -69,6 +72,8 @@ class OneShotSupernet(SupernetTraining):
         in_channels: int | None = None,
         stem_stride: int | None = None,
         *,
+        width: float = 1.0,
+        resolution: int | None = None,
         masks: MaskStrategy,
         optimizer: OptimizerCallable,
         lr: Schedule | None = None,
@@ -82,7 +87,7 @@ class OneShotSupernet(SupernetTraining):
     ) -> None:
         check_one_shot(masks, label_smoothing, recalibration_batches, validation_architectures)
         supernet = Supernet(
-            SearchSpace.load(space),
+            SearchSpace.load(space).scale(width=width, resolution=resolution),
             sharing,
             num_classes=num_classes,
             in_channels=in_channels,

@@ -53,6 +53,9 @@ class DifferentiableSearch(SupernetTraining):
 
     Args:
         space: shipped name (moga, fbnet) or YAML file; describes the deployed network.
+        width: factor of the space's channels, to search another member of its family.
+        resolution: side in pixels of the deployed network's images, the space's own by default; those that
+            training sees have the data module's.
         table: latency table of that space, shipped name or file.
         sharing: independent (a block per choice) or entangled (slices of one block; learns on small budgets).
         num_classes: classes of the data; taken from the data module on the command line.
@@ -78,6 +81,8 @@ class DifferentiableSearch(SupernetTraining):
         in_channels: int | None = None,
         stem_stride: int | None = None,
         *,
+        width: float = 1.0,
+        resolution: int | None = None,
         objective: Objective,
         weights: Learner,
         alpha: Learner,
@@ -88,7 +93,7 @@ class DifferentiableSearch(SupernetTraining):
     ) -> None:
         check_arguments(alpha.masks, steps, recalibration_batches)
         supernet = Supernet(
-            SearchSpace.load(space),
+            SearchSpace.load(space).scale(width=width, resolution=resolution),
             sharing,
             num_classes=num_classes,
             in_channels=in_channels,

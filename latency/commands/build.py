@@ -16,6 +16,7 @@ from rich.console import Console
 from dnas import blocks
 from dnas.space import SearchSpace
 from latency.commands import terminal
+from latency.commands.options import add_scale
 from latency.sources.assembled.assembled_table import TableBuilder, check_support
 from latency.sources.assembled.assembly import Measurements, assemble
 from latency.sources.assembled.dataset import Dataset
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--space", required=True, action="append", help="name or .yaml file; repeat it for several tables"
     )
-    parser.add_argument("--resolution", type=int, help="of the deployed network (default: the space's)")
+    add_scale(parser)
     parser.add_argument(
         "--output", metavar="DIR", required=True, help="folder; tables go to DIR/SPACE/NAME.csv"
     )
@@ -44,9 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> None:
     """Fit, validate, and write one table per space."""
-    spaces = [SearchSpace.load(name) for name in arguments.space]
-    if arguments.resolution is not None:
-        spaces = [space.adapt(resolution=arguments.resolution) for space in spaces]
+    loaded = [SearchSpace.load(name) for name in arguments.space]
+    spaces = [_member(space, arguments.width, arguments.resolution) for space in loaded]
     dataset = Dataset.load()
     measurements = Measurements.read(dataset, arguments.device, arguments.kernels, arguments.networks)
     for space in spaces:  # before the work: fitting and its test take a minute
@@ -58,3 +58,10 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
         table = load_table(path, space)
         console.print(f"wrote {path}: {table.coverage()}; sha256 {table.sha256[:12]}...", soft_wrap=True)
         terminal.print_validation(table, console)
+
+
+def _member(space: SearchSpace, width: float, resolution: int | None) -> SearchSpace:
+    """With another width a space of another name; other images alone never changed the name in a table."""
+    if width != 1:
+        return space.scale(width=width, resolution=resolution)
+    return space if resolution is None else space.adapt(resolution=resolution)

@@ -7,7 +7,7 @@ import argparse
 from rich.console import Console
 
 from dnas.space import SearchSpace
-from latency.commands.options import add_space
+from latency.commands.options import add_scale, add_space
 from latency.sources.calibrated.calibrated_table import build_calibrated
 from latency.sources.calibrated.model import CalibratedModel
 from latency.table import load_table, shipped
@@ -21,12 +21,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"one of {', '.join(shipped.names('models'))}, or a .yaml file that 'latency calibrate' wrote",
     )
     add_space(parser)
+    add_scale(parser)
     parser.add_argument("--output", metavar="FILE", required=True, help="the .csv file to write")
 
 
 def run(arguments: argparse.Namespace, console: Console) -> None:
     """Write the table, read it back, and say what was written."""
-    space = SearchSpace.load(arguments.space)
+    family = SearchSpace.load(arguments.space)
+    space = family.scale(width=arguments.width, resolution=arguments.resolution)
     path = build_calibrated(CalibratedModel.load(arguments.model), space, arguments.output)
     table = load_table(path, space)
     console.print(

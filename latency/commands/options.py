@@ -19,6 +19,14 @@ def add_space(parser: argparse.ArgumentParser) -> None:
     blocks.add_option(parser)
 
 
+def add_scale(parser: argparse.ArgumentParser) -> None:
+    """--width and --resolution, for a member of the space's family."""
+    parser.add_argument(
+        "--width", type=float, default=1.0, help="factor of the space's channels (default: 1)"
+    )
+    parser.add_argument("--resolution", type=int, help="of the deployed network (default: the space's)")
+
+
 def add_table(parser: argparse.ArgumentParser) -> None:
     """TABLE, --space and --blocks."""
     parser.add_argument("table", metavar="TABLE", help="name of a shipped table, or a .csv file")

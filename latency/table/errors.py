@@ -17,3 +17,14 @@ def raise_all(problems: Sequence[str], source: str) -> None:
             f"{len(problems)} problem(s) in the latency table {source}:\n  {listing}\n"
             "The format is described in docs/latency_tables.md."
         )
+
+
+def how_to_build(space: str) -> str:
+    """What to do where no table fits the space of that name."""
+    return (
+        "Build one and give its file: 'python -m latency build --kernels tflite_cnn_ops_gpu.csv --device "
+        f"DEVICE --space {space} --output DIR' from measured kernels, 'python -m latency build-calibrated "
+        f"adreno630_mace --space {space} --output FILE.csv' from a phone's three-parameter model, or "
+        "'python -m latency measure' on a device. A space of your own is given by its .yaml file, a member "
+        "of its family with --width and --resolution."
+    )

@@ -9,6 +9,7 @@ from typing import Any
 from dnas.blocks.ops import Op, ops_digest
 from dnas.space import SearchSpace
 from latency.table.entry import Entry, Geometry
+from latency.table.errors import how_to_build
 from latency.table.table_file import TableFile
 
 Key = tuple[str, str]
@@ -24,10 +25,10 @@ def space_problems(file: TableFile, space: SearchSpace) -> list[str]:
     if not _is_named(file, space) and (absent := lacking(file, space)):
         return [
             f"space: the table is for {header.get('space')!r}, the search uses {space.name!r}, "
-            f"{absent} of whose {_blocks(space)} blocks are not in the table"
+            f"{absent} of whose {_blocks(space)} blocks are not in the table. {how_to_build(space.name)}"
         ]
     if header.get("resolution") != space.resolution:
-        return [_other_resolution(header.get("resolution"), space.resolution)]
+        return [_other_resolution(header.get("resolution"), space)]
     expected = {
         (layer.name, choice.name): Geometry.of(layer, choice)
         for layer in space.layers
@@ -94,11 +95,12 @@ def fixed_operations(space: SearchSpace) -> dict[str, list[str]]:
     return {"stem": [*map(operation_text, space.stem_ops)], "head": [*map(operation_text, space.head_ops)]}
 
 
-def _other_resolution(table: Any, space: int) -> str:
+def _other_resolution(table: Any, space: SearchSpace) -> str:
     return (
-        f"resolution: the table is for {table} px, the space is {space} px. To search on smaller images for "
-        f"a network deployed at {table} px, keep the space's resolution at {table} and give the training "
-        "resolution to the data module"
+        f"resolution: the table is for {table} px, the space is {space.resolution} px. To search on smaller "
+        f"images for a network deployed at {table} px, keep the space's resolution at {table} and give the "
+        f"training resolution to the data module. To deploy at {space.resolution} px, another table is "
+        f"needed. {how_to_build(space.name)}"
     )
 
 

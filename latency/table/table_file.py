@@ -18,7 +18,7 @@ import yaml
 from dnas.support.files import write_text
 from latency.table import shipped, version1
 from latency.table.entry import COLUMNS, Entry, parse_row
-from latency.table.errors import TableError, raise_all
+from latency.table.errors import TableError, how_to_build, raise_all
 from latency.table.header import FORMAT, header_problems, parse_header
 
 FOLDER, SUFFIX = "tables", ".csv"
@@ -86,7 +86,7 @@ def not_shipped(name: str, spaces: Sequence[str], reason: str = "") -> TableErro
     return TableError(
         f"The table {name} ships for the space(s) {', '.join(ships_for)}, "
         f"not for {' or '.join(spaces) or 'a space that is not named'}{reason}. "
-        "'python -m latency build --help' tells how to make one for another space."
+        + how_to_build(spaces[0] if spaces else "SPACE")
     )
 
 

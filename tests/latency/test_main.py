@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from dnas.space import SearchSpace, zoo
+from latency import TableError, load_table
 from latency.__main__ import COMMANDS, main
 from latency.sources.calibrated.model import FACTS, runtime_data
 from latency.table.table_file import read_file, read_shipped, shipped_files, write_file
@@ -209,6 +210,23 @@ def test_calibrate_asks_for_all_that_is_missing(
     message = capsys.readouterr().err
     for what in ("needs --runtime", "needs --space", "--header and --output go together"):
         assert what in message
+
+
+def test_a_calibrated_table_of_a_family_s_member(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "table.csv"
+    scale = ["--width", "0.35", "--resolution", "96"]
+    assert (
+        main(["build-calibrated", "adreno630_mace", "--space", "fbnet", *scale, "--output", str(path)]) == 0
+    )
+    member = SearchSpace.load("fbnet").scale(width=0.35, resolution=96)
+    assert load_table(path, member).provenance["space"] == "fbnet_w0.35_96px"
+    assert main(["show", str(path)]) == 0, "the table's own space is found by its name"
+    with pytest.raises(TableError, match=r"--space fbnet_w0\.5 --output DIR' from measured kernels"):
+        load_table("adreno640_tflite2.10", SearchSpace.load("fbnet_w0.5"))
+    with pytest.raises(
+        TableError, match=r"To deploy at 48 px, another table is needed.*--space fbnet_w0\.35"
+    ):
+        load_table(path, member.adapt(resolution=48))
 
 
 def test_build_and_seal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

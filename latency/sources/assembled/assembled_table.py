@@ -14,6 +14,7 @@ import numpy as np
 
 from dnas.blocks.ops import Op
 from dnas.space import Choice, Layer, SearchSpace
+from dnas.space.scaling import factors_of
 from latency.kernels import Runtime
 from latency.sources.assembled.assembly import Assembly
 from latency.sources.assembled.kernel_model import MODELLED, KernelModel, Prediction
@@ -56,9 +57,11 @@ class TableBuilder:
         return write_file(output, self._header(space, entries), entries)
 
     def name(self, space: SearchSpace) -> str:
-        """The table's name; tables for other resolutions than 224 pixels say so."""
+        """The table's name; tables for scaled channels, or for other images than of 224 pixels, say so."""
         name = str(self.assembly.dataset.device(self.assembly.device)["table"])
-        return name if space.resolution == 224 else f"{name}_{space.resolution}px"
+        _, factors = factors_of(space.name)
+        width = f"_w{factors['width']:.10g}" if "width" in factors else ""
+        return f"{name}{width}" + ("" if space.resolution == 224 else f"_{space.resolution}px")
 
     def _times(self, ops: Iterable[Op]) -> tuple[list[KernelShape], list[Prediction]]:
         shapes = shapes_of(ops, self.runtime)

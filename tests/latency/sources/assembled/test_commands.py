@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from dnas.space import SearchSpace
-from latency import load_table
+from latency import TableError, load_table
 from latency.__main__ import main
 from latency.sources.assembled import assembly
 from latency.sources.assembled.kernel_model import MODELLED
@@ -68,6 +68,17 @@ def test_another_resolution(kernels_file: Path, space_file: Path, small: SearchS
     assert build(kernels_file, space_file, tmp_path, "--resolution", "48") == 0
     written = tmp_path / "small" / "adreno640_tflite2.10_48px.csv"
     assert load_table(written, small.adapt(resolution=48)).provenance["resolution"] == 48
+
+
+def test_another_width(kernels_file: Path, space_file: Path, small: SearchSpace, tmp_path: Path) -> None:
+    assert build(kernels_file, space_file, tmp_path, "--width", "2", "--resolution", "48") == 0
+    written = tmp_path / "small_w2_48px" / "adreno640_tflite2.10_w2_48px.csv"
+    member = small.scale(width=2, resolution=48)
+    table = load_table(written, member)
+    assert (table.name, table.provenance["space"]) == ("adreno640_tflite2.10_w2_48px", "small_w2_48px")
+    assert f"conv 3x3/2 3>{member.stem[0].out_channels} at 48" in table.provenance["fixed"]["stem"][0]
+    with pytest.raises(TableError, match="build-calibrated adreno630_mace --space small"):
+        load_table(written, small)
 
 
 @pytest.mark.parametrize("resolution", ["8", "512", "0"])
