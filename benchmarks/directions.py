@@ -31,7 +31,8 @@ CORE = tuple(
     for name in ("space", "blocks", "costs", "layers", "nn", "search", "runs", "report", "support")
 )
 VERBS = tuple(
-    f"dnas.{name}" for name in ("derive", "refine", "compare", "fidelity", "export", "memory", "spaces")
+    f"dnas.{name}"
+    for name in ("derive", "refine", "sweep", "compare", "fidelity", "export", "memory", "spaces")
 )
 
 
@@ -70,7 +71,7 @@ RULES = (
         never=(*VERBS, "latency"),
     ),
     Rule(
-        "A verb (`dnas.derive`, `refine`, `compare`, `fidelity`, `export`, `memory`, `spaces`) imports "
+        "A verb (`dnas.derive`, `refine`, `sweep`, `compare`, `fidelity`, `export`, `memory`, `spaces`) imports "
         "`latency` only in its `command.py`, to load a table; its other modules take a "
         "`dnas.costs.LatencyCosts`.",
         of=VERBS,

@@ -106,6 +106,11 @@ def register_file(path: str | Path) -> list[str]:
     return _files[path]
 
 
+def registered_files() -> list[Path]:
+    """The files that were registered, for a process that needs the same types."""
+    return list(_files)
+
+
 class _RegisterFile(argparse.Action):
     """Registers at once: the space is read after the options."""
 

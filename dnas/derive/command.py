@@ -102,7 +102,7 @@ def run(options: argparse.Namespace, console: Console) -> list[Candidate]:
     """
     _check_options(options)
     checkpoint = read(options.checkpoint)
-    table, costs = _load_costs(checkpoint, options.table)
+    table, costs = load_costs(checkpoint, options.table)
     derived = _choose(checkpoint, table, costs, options)
     evaluations, note = _evaluate(checkpoint, derived, skip=options.no_accuracy)
     candidates = [
@@ -157,7 +157,12 @@ def _limit_names(options: argparse.Namespace) -> list[str]:
     return [f"latency_below_{ms:.10g}ms" for ms in options.latency_below or ()]
 
 
-def _load_costs(checkpoint: SearchCheckpoint, other: str | None) -> tuple[LatencyTable, Costs]:
+def load_costs(checkpoint: SearchCheckpoint, other: str | None) -> tuple[LatencyTable, Costs]:
+    """The latency table that the search used, or the ``other`` one, and the counts of its space.
+
+    Raises:
+        ValueError: the table cannot be loaded, does not fit, or has changed since the search.
+    """
     if other:
         return load_table(other, checkpoint.space), count(checkpoint.space)
     used = f"The search used the latency table {checkpoint.table['name']} from {checkpoint.table_source!r}"

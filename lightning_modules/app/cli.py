@@ -17,6 +17,7 @@ USAGE = """usage: dnas COMMAND [options]
   test      the same on the test split
   derive    architectures from a search checkpoint, with bounds on latency and size
   refine    architectures on the front of accuracy, latency and size, by evolution in a trained supernet
+  sweep     searches over latency targets, widths and resolutions, joined in one front and report
   compare   searches side by side under one table and one evaluator: report.html, figures, tables
   export    a trained network as an ONNX file, compared with PyTorch
   fidelity  does a supernet rank architectures as training them alone does?
@@ -37,6 +38,7 @@ MODULES = {
     "demo": "lightning_modules.app.demo",
     "derive": "dnas.derive.command",
     "refine": "dnas.refine.command",
+    "sweep": "lightning_modules.app.sweep_command",
     "compare": "dnas.compare.command",
     "export": "dnas.export.command",
     "fidelity": "dnas.fidelity.command",

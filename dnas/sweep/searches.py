@@ -1,0 +1,77 @@
+"""Running what has not run yet: a finished search is skipped, an interrupted one continues."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from dnas.support.files import write_text
+from dnas.sweep.plan import Search
+
+RECORD = "search.json"
+
+
+class Fit(Protocol):
+    """What a sweep needs of Lightning's side."""
+
+    def __call__(self, arguments: Sequence[str], folder: Path, resume: Path | None) -> None:
+        """Do ``dnas fit ARGUMENTS`` to its end.
+
+        Args:
+            folder: of the run, which does not exist yet; checkpoints go to ``folder/checkpoints``.
+            resume: the checkpoint to go on from.
+
+        Raises:
+            ValueError: it did not come to its end.
+        """
+
+
+def run_search(search: Search, folder: Path, fit: Fit) -> Path:
+    """The checkpoint of a search, which runs in ``folder`` unless it has finished there.
+
+    Raises:
+        FileExistsError: the folder holds a search with other options.
+        ValueError: the search failed, or left no checkpoint.
+    """
+    checkpoint = finished(search, folder)
+    if checkpoint is not None:
+        return checkpoint
+    _record(search, folder, None)
+    fit(search.arguments, folder / f"run-{len(_runs(folder)) + 1}", _newest(folder))
+    checkpoint = _newest(folder)
+    if checkpoint is None:
+        raise ValueError(f"The search in {folder} left no checkpoint: is trainer.enable_checkpointing off?")
+    _record(search, folder, checkpoint)
+    return checkpoint
+
+
+def finished(search: Search, folder: Path) -> Path | None:
+    """The checkpoint of a search that came to its end; None where it has not. Raises FileExistsError."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    if record["arguments"] != list(search.arguments):
+        raise FileExistsError(
+            f"{folder} holds a search with other options ({' '.join(record['arguments'])}). Choose another "
+            "--output, or remove that folder."
+        )
+    return None if record["checkpoint"] is None else folder / record["checkpoint"]
+
+
+def _record(search: Search, folder: Path, checkpoint: Path | None) -> None:
+    place = None if checkpoint is None else checkpoint.relative_to(folder).as_posix()
+    content: dict[str, Any] = {"arguments": search.arguments, "checkpoint": place}
+    write_text(folder / RECORD, json.dumps(content, indent=1) + "\n")
+
+
+def _runs(folder: Path) -> list[Path]:
+    """A run that continues another one has a folder of its own."""
+    return list(folder.glob("run-*"))
+
+
+def _newest(folder: Path) -> Path | None:
+    found = [path for run in _runs(folder) for path in run.glob("checkpoints/*.ckpt")]
+    return max(found, key=lambda path: path.stat().st_mtime_ns, default=None)
