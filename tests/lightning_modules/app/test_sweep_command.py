@@ -60,7 +60,7 @@ def test_searches_of_two_widths_make_one_front(
         assert architecture.space.resolution == 48 and each["latency_ms"] <= 50
         assert 0 <= each["top1"] <= 1
     assert any(each["on_front"] for each in members)
-    checkpoint = read(tmp_path / "out/searches/w1.5_48px/run-2/checkpoints/last.ckpt")
+    checkpoint = read(tmp_path / "out/searches/w1.5_48px/run-1/checkpoints/last.ckpt")
     assert checkpoint.space == tiny_space.scale(width=1.5, resolution=48)
 
 
@@ -83,3 +83,13 @@ def test_every_target_may_have_a_search(
     for target in (40, 50):
         config = (tmp_path / f"out/searches/w0.5_48px_{target}ms/run-1/config.yaml").read_text()
         assert f"target_ms: {target}" in config
+
+    # Killed between its last epoch and the note that it has finished: it resumes, and has nothing to do.
+    record = tmp_path / "out/searches/w0.5_48px_40ms/search.json"
+    content = json.loads(record.read_text())
+    record.write_text(json.dumps(content | {"checkpoint": None}))
+    again = run_cli(*command, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert json.loads(record.read_text()) == content
+    assert (record.parent / "run-2").is_dir()
+    assert not (tmp_path / "out/searches/w0.5_48px_50ms/run-2").exists()
