@@ -141,12 +141,23 @@ def _decision_cells(decision: Decision, space: SearchSpace) -> list[str | Text]:
         _pixels(first.input_size, last.output_size),
         first.activation,
         # Text, not str: rich would read a name with brackets as markup.
-        Text(_names_text(decision.names, [*space.definition["choices"]])),
+        Text(f"{len(decision.names)}: {_choices_text(decision, [*space.definition['choices']])}"),
     ]
 
 
+def _choices_text(decision: Decision, known: Sequence[str]) -> str:
+    """Which choices; of blocks that come in several depths, each once."""
+    blocks = dict.fromkeys(row[0].name for row in decision.blocks)
+    depths = sorted({sum(not block.skip for block in row) for row in decision.blocks})
+    if len(depths) > 1 and len(blocks) * len(depths) == len(decision.names):
+        skips = {block.name for row in decision.blocks for block in row if block.skip}
+        text = _names_text([*blocks], [name for name in known if name not in skips])
+        return f"{text}, in {depths[0]} to {depths[-1]} layers"
+    return _names_text(decision.names, known)
+
+
 def _names_text(names: Sequence[str], known: Sequence[str]) -> str:
-    """How many choices and which, in as few words as possible."""
+    """In as few words as possible."""
     lacking = [name for name in known if name not in names]
     further = [name for name in names if name not in known]
     text = " ".join(names)
@@ -154,7 +165,7 @@ def _names_text(names: Sequence[str], known: Sequence[str]) -> str:
         text = "all" + "".join(f" and {name}" for name in further)
     elif lacking and not further and len(names) > 2 * len(lacking):
         text = f"all but {' '.join(lacking)}"
-    return f"{len(names)}: {text}"
+    return text
 
 
 def _pixels(before: int, after: int) -> str:
