@@ -29,6 +29,7 @@ from latency.table.table_file import write_file
 DECIMALS = 4  # of a millisecond, and of a relative error: far below the errors, and short in a diff
 FACTS = ("runtime", "runtime_version", "backend", "precision", "date", "licence", "source")
 WIDENED = 1.2  # a kind whose errors the model underestimates by more is told
+POOR = 0.2  # a kind whose kernels of families left out are off by more, on average, is a weak spot
 WIDE = 7  # kernels of this side were measured in one family only
 SHOWN = 4  # places of one kernel that a message names
 
@@ -138,7 +139,10 @@ class TableBuilder:
         }
 
     def _validation(self, space: SearchSpace, entries: list[Entry]) -> dict[str, Any]:
-        kinds = [(f"{kind} kernels", self.assembly.of_kind(kind)) for kind in MODELLED]
+        present = {shape.kind for shape in self._shapes(space)}
+        # Few spaces have windows; what was measured of them says nothing about the others.
+        named = [kind for kind in MODELLED if kind != "window" or kind in present]
+        kinds = [(f"{kind} kernels", self.assembly.of_kind(kind)) for kind in named]
         wide = (f"depthwise {WIDE}x{WIDE} kernels", self.assembly.of_kind("depthwise", WIDE))
         whole = ("whole networks", self.assembly.end_to_end)
         return {
@@ -154,10 +158,13 @@ class TableBuilder:
         blocks = [entry for entry in entries if not entry.geometry.is_identity]
         measured = sum(entry.source == "assembled" for entry in blocks)
         yield f"{measured} of {len(blocks)} blocks consist of measured kernels alone, the rest are predicted"
-        shapes = {shape for _, ops in places(space) for shape in shapes_of(ops, self.runtime)}
+        shapes = self._shapes(space)
+        present_kinds = {shape.kind for shape in shapes}
         for kind, factor in self._widening.items():
-            if factor > WIDENED and kind in {shape.kind for shape in shapes}:
+            if factor > WIDENED and kind in present_kinds:
                 yield f"{kind} kernels: estimated errors were {factor:.1f} times too small, widened"
+        yield from self._poor(kind for kind in MODELLED if kind in present_kinds)
+        yield from self._unknown_windows(shapes)
         present = {text for _, ops in places(space) for op in ops for text in (op.type, op.activation)}
         for name, text in self.runtime.assumptions.items():
             if name in present:
@@ -168,6 +175,27 @@ class TableBuilder:
                 "grouped 1x1 convolutions were never measured: extrapolated from grouped 3x3 ones by their "
                 f"work, relative error {error:.0%} (that of dense 1x1 ones extrapolated in the same way)"
             )
+
+    def _poor(self, kinds: Iterable[str]) -> Iterator[str]:
+        for kind in kinds:
+            figures = self.assembly.of_kind(kind)
+            if figures and figures.mape > POOR:
+                yield (
+                    f"{kind} kernels: mean error {figures.mape:.0%} for families left out (one kernel differs "
+                    f"by {self.assembly.model.repeatability[kind]:.0%} between networks)"
+                )
+
+    def _unknown_windows(self, shapes: Iterable[KernelShape]) -> Iterator[str]:
+        model = self.assembly.model
+        windows = [shape for shape in shapes if shape.kind == "window" and not model.knows_window(shape)]
+        for form in sorted({shape.form for shape in windows}):
+            yield (
+                f"{form} kernels were never measured: predicted from other windows, relative error "
+                f"{model.window_error:.0%} (that of measured sides and strides left out in turn)"
+            )
+
+    def _shapes(self, space: SearchSpace) -> set[KernelShape]:
+        return {shape for _, ops in places(space) for shape in shapes_of(ops, self.runtime)}
 
 
 def _parts(shapes: Iterable[KernelShape], times: Iterable[Prediction]) -> dict[str, float]:

@@ -94,10 +94,10 @@ class Measurements:
         return sorted({kernel.family for kernel in self.kernels})
 
 
-def tuned(measurements: Measurements) -> dict[str, Settings]:
-    """Settings of every kind, tuned on all kernels of the device (tens of seconds)."""
+def tuned(measurements: Measurements, kinds: Sequence[str] = MODELLED) -> dict[str, Settings]:
+    """Settings of ``kinds``, tuned on all kernels of the device (tens of seconds)."""
     model = KernelModel(measurements.kernels, gpu=measurements.gpu)
-    return {kind: model.settings(kind) for kind in MODELLED if model.knows(kind)}
+    return {kind: model.settings(kind) for kind in kinds if model.knows(kind)}
 
 
 def assemble(

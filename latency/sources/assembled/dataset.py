@@ -27,8 +27,8 @@ OPERATIONS = {
     "DEPTHWISE_CONV_2D": "depthwise",
     "FULLY_CONNECTED": "linear",
     "MEAN": "pool",
-    "AVERAGE_POOL_2D": "window_pool",
-    "MAX_POOL_2D": "window_pool",
+    "AVERAGE_POOL_2D": "window",
+    "MAX_POOL_2D": "window",
     "CONCATENATION": "concat",
 }
 FEATURES = ("Input_shape", "Input_channel", "Output_shape", "Stride", "Kernel", "Filter", "Group")
@@ -214,11 +214,12 @@ def _shape(operation: str, number: Mapping[str, int], name: str) -> KernelShape:
         kind=kind,
         size=1 if kind == "linear" else number["Output_shape" if by_output else "Input_shape"],
         in_channels=channels,
-        out_channels=channels if kind in {"depthwise", "pool", "window_pool"} else number["Filter"],
+        out_channels=channels if kind in {"depthwise", "pool", "window"} else number["Filter"],
         kernel=number["Kernel"] if by_output and kind != "concat" else 1,
         stride=(number["Stride"] or 1) if by_output else 1,
         groups=number["Group"] if kind == "grouped" else 1,
         adds=kind != "concat" and re.search(r"_linked_:_add", name) is not None and "mul" not in name,
+        maximum=operation == "MAX_POOL_2D" and kind == "window",
     )
     amounts = (shape.size, shape.in_channels, shape.out_channels, shape.kernel, shape.stride, shape.groups)
     if min(amounts) < 1:

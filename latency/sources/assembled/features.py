@@ -45,11 +45,11 @@ def traffic_mb(shape: KernelShape) -> float:
 
 
 def coordinates(shapes: Sequence[KernelShape], gpu: Gpu | None = None) -> np.ndarray:
-    """(n, 11): values of :data:`AXES`, those of the launch 0 where it is not known."""
+    """(n, 12): values of :data:`AXES`, those of the launch 0 where it is not known."""
     return np.array([_coordinates(shape, gpu) for shape in shapes], dtype=float)
 
 
-# Size, channels and groups in octaves; kernel, stride, addition and halvings as they are.
+# Size, channels and groups in octaves; kernel, stride, addition, halvings and maximum as they are.
 SHAPE_AXES: dict[str, Callable[[KernelShape], float]] = {
     "size": lambda shape: math.log2(shape.size),
     "in_channels": lambda shape: math.log2(padded(shape.in_channels)),
@@ -59,6 +59,7 @@ SHAPE_AXES: dict[str, Callable[[KernelShape], float]] = {
     "stride": lambda shape: float(shape.stride),
     "adds": lambda shape: float(shape.adds),
     "halvings": lambda shape: float(halvings(shape.out_channels)),
+    "maximum": lambda shape: float(shape.maximum),
 }
 # How a kernel is launched: idle threads and a thread's block of output values in octaves, constant weights.
 LAUNCH_AXES: dict[str, Callable[[KernelShape, Launch, Gpu], float]] = {
@@ -90,6 +91,8 @@ def _per_output(shape: KernelShape) -> float:
 
 def _work(shape: KernelShape) -> tuple[float, ...]:
     inside, outside = padded(shape.in_channels), padded(shape.out_channels)
+    if shape.kind == "window":
+        return _window_work(shape, outside)
     read = (shape.size * shape.stride) ** 2 * inside
     if shape.kind == "pool":
         return 1, 0, read / 1e6, outside / 1e6, 0
@@ -97,3 +100,10 @@ def _work(shape: KernelShape) -> tuple[float, ...]:
     written = shape.size**2 * outside * (2 if shape.adds else 1)
     multiply_adds = shape.size**2 * outside * per_output
     return 1, multiply_adds / 1e8, read / 1e6, written / 1e6, outside * per_output / 1e6
+
+
+def _window_work(shape: KernelShape, channels: int) -> tuple[float, ...]:
+    """An addition or comparison per pixel of a window, no weights; windows with gaps skip pixels."""
+    written = shape.size**2 * channels
+    read = written * min(shape.stride, shape.kernel) ** 2
+    return 1, written * shape.kernel**2 / 1e8, read / 1e6, written / 1e6, 0

@@ -16,7 +16,7 @@ from latency.sources.assembled.launch import Gpu
 from latency.sources.assembled.shape import KernelShape
 from latency.table.errors import TableError
 
-MODELLED = ("pointwise", "depthwise", "conv", "grouped", "linear", "pool")
+MODELLED = ("pointwise", "depthwise", "conv", "grouped", "linear", "pool", "window")
 # A squeeze-excite multiplication was never measured alone: that it takes what copying takes is an assumption.
 ASSUMED_ERROR = 1.0
 # Fewer distinct kernels of a kind say nothing about others: the trend alone has five coefficients.
@@ -24,6 +24,8 @@ LEAST_KERNELS = 10
 # How far a kernel may lie outside the measurements (the estimated error tells the price); maps may not.
 TIMES_CHANNELS = 2
 WIDER = 2  # pixels of the kernel's side: 7x7 from 3x3 and 5x5
+# Of which too few were measured to reach that far.
+WITHIN = ("window",)
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,9 @@ class KernelModel:
         beyond = np.array([self._beyond(shape) for shape in shapes])
         us = np.where(beyond, model.trend_us(shapes), us)
         error = np.where(beyond, self.extrapolation_error if beyond.any() else 0.0, error)
-        columns = zip(us.tolist(), error.tolist(), beyond.tolist(), strict=True)
+        unknown = np.array([kind == "window" and not self.knows_window(shape) for shape in shapes])
+        error = np.where(unknown, np.maximum(error, self.window_error if unknown.any() else 0.0), error)
+        columns = zip(us.tolist(), error.tolist(), (beyond | unknown).tolist(), strict=True)
         return [Prediction(time, wrong, measured=False, shared=far) for time, wrong, far in columns]
 
     def unsupported(self, shape: KernelShape) -> str:
@@ -116,12 +120,16 @@ class KernelModel:
         return self._unsupported_form(shape, others)
 
     def _unsupported_form(self, shape: KernelShape, others: Sequence[KernelShape]) -> str:
+        within = shape.kind in WITHIN
         for name in ("in_channels", "out_channels"):
             largest = max(getattr(other, name) for other in others)
-            if getattr(shape, name) > TIMES_CHANNELS * largest:
+            if getattr(shape, name) > largest * (1 if within else TIMES_CHANNELS):
                 return f"{name} measured up to {largest}"
         largest = max(self._kernels(shape.kind))
-        return "" if shape.kernel <= largest + WIDER else f"measured are kernels up to {largest}"
+        if shape.kernel > largest + (0 if within else WIDER):
+            return f"measured are kernels up to {largest}"
+        largest = max(other.stride for other in others)
+        return f"measured are strides up to {largest}" if within and shape.stride > largest else ""
 
     def _beyond(self, shape: KernelShape) -> bool:
         """Grouped 1x1 convolutions, where only wider ones were measured: extrapolated by the trend alone."""
@@ -145,9 +153,29 @@ class KernelModel:
         predicted = work(shapes) @ trend([*wide], np.array([*wide.values()]))
         return float(np.sqrt(np.mean(np.log(predicted / us) ** 2)))
 
+    @cached_property
+    def window_error(self) -> float:
+        """How far the model is off about windows of a form that was not measured: every form left out in turn.
+
+        As for an assumption where too few other windows were measured to find out.
+        """
+        known = self._measured("window")
+        off: list[float] = []
+        for form in sorted({shape.form for shape in known}):
+            left_out = {shape: us for shape, us in known.items() if shape.form == form}
+            others = {shape: us for shape, us in known.items() if shape not in left_out}
+            if len(others) >= LEAST_KERNELS:
+                us, _ = self._fitted("window", others).predict([*left_out])
+                off += np.log(us / np.array([*left_out.values()])).tolist()
+        return float(np.sqrt(np.mean(np.square(off)))) if off else ASSUMED_ERROR
+
     def knows(self, kind: str) -> bool:
         """Whether enough kernels of this kind were measured to predict others."""
         return len(self._measured(kind)) >= LEAST_KERNELS
+
+    def knows_window(self, shape: KernelShape) -> bool:
+        """Whether windows of this side and stride were measured, pooled alike, on whatever map."""
+        return shape.form in {other.form for other in self._measured("window")}
 
     def settings(self, kind: str) -> Settings:
         """The settings of a kind, tuned if none were given."""
@@ -158,13 +186,14 @@ class KernelModel:
 
     def _model(self, kind: str) -> KindModel:
         if kind not in self._models:
-            known = self._measured(kind)
-            us = np.array([*known.values()])
-            settings = self.settings(kind)
-            # Repeats of one kernel differ by this much: less noise would be fitted to what does not repeat.
-            settings = replace(settings, noise=max(settings.noise, self.repeatability[kind]))
-            self._models[kind] = KindModel([*known], us, settings, self._gpu)
+            self._models[kind] = self._fitted(kind, self._measured(kind))
         return self._models[kind]
+
+    def _fitted(self, kind: str, known: Mapping[KernelShape, float]) -> KindModel:
+        settings = self.settings(kind)
+        # Repeats of one kernel differ by this much: less noise would be fitted to what does not repeat.
+        settings = replace(settings, noise=max(settings.noise, self.repeatability[kind]))
+        return KindModel([*known], np.array([*known.values()]), settings, self._gpu)
 
     def _measured(self, kind: str) -> dict[KernelShape, float]:
         return {shape: us for shape, us in self._us.items() if shape.kind == kind}

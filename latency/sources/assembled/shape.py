@@ -20,9 +20,11 @@ class KernelShape:
     """One kernel of a mobile-GPU runtime.
 
     Attributes:
-        kind: pointwise, depthwise, conv, grouped, linear, pool, multiply, copy.
+        kind: pointwise, depthwise, conv, grouped, linear, pool (a whole map's mean), window (pooling of
+            windows), multiply, copy.
         size: side of the map in pixels: the input's of a pool, the output's of everything else.
         adds: whether a residual addition is fused into it, which reads one more map.
+        maximum: whether windows are pooled to their maximum instead of their average.
     """
 
     kind: str
@@ -33,6 +35,7 @@ class KernelShape:
     stride: int = 1
     groups: int = 1
     adds: bool = False
+    maximum: bool = False
 
     @classmethod
     def of(cls, kernel: Kernel) -> KernelShape:
@@ -49,9 +52,16 @@ class KernelShape:
             stride=1 if plain else op.stride,
             groups=op.groups if kernel.kind == "grouped" else 1,
             adds="add" in kernel.linked,
+            maximum=kernel.kind == "window" and op.type == "max_pool",
         )
 
+    @property
+    def form(self) -> str:
+        """What runs, on whatever map: kind, side and stride, and how a window is pooled."""
+        pooled = ("maximum " if self.maximum else "average ") if self.kind == "window" else ""
+        side = f" {self.kernel}x{self.kernel}/{self.stride}" if self.kernel * self.stride > 1 else ""
+        return f"{pooled}{self.kind}{side}"
+
     def __str__(self) -> str:
-        form = f" {self.kernel}x{self.kernel}/{self.stride}" if self.kernel * self.stride > 1 else ""
         groups = f" in {self.groups} groups" if self.groups > 1 else ""
-        return f"{self.kind}{form} {self.in_channels}>{self.out_channels}{groups} at {self.size} px"
+        return f"{self.form} {self.in_channels}>{self.out_channels}{groups} at {self.size} px"
