@@ -181,8 +181,8 @@ class TableBuilder:
             figures = self.assembly.of_kind(kind)
             if figures and figures.mape > POOR:
                 yield (
-                    f"{kind} kernels: mean error {figures.mape:.0%} for families left out (one kernel differs "
-                    f"by {self.assembly.model.repeatability[kind]:.0%} between networks)"
+                    f"{kind} kernels: mean error {figures.mape:.0%} for families left out (one kernel "
+                    f"differs by {self.assembly.model.repeatability[kind]:.0%} between networks)"
                 )
 
     def _unknown_windows(self, shapes: Iterable[KernelShape]) -> Iterator[str]:

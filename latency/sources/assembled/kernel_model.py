@@ -155,9 +155,9 @@ class KernelModel:
 
     @cached_property
     def window_error(self) -> float:
-        """How far the model is off about windows of a form that was not measured: every form left out in turn.
+        """How far the model is off about a form of windows that was not measured: each left out in turn.
 
-        As for an assumption where too few other windows were measured to find out.
+        That of an assumption where too few others were measured to find out.
         """
         known = self._measured("window")
         off: list[float] = []

@@ -154,6 +154,20 @@ def concat(size: int, inside: int, outside: int) -> Row:
     return Row("CONCATENATION", given, "concat_12", us)
 
 
+def window(size: int, channels: int, kernel: int, stride: int = 1, maximum: bool = True) -> Row:
+    written = size**2 * channels
+    read = written * min(kernel, stride) ** 2
+    us = START_US + MADD_US * written * kernel**2 + READ_US * read + WRITE_US * written
+    given = features(
+        Input_shape=str(size * stride),
+        Input_channel=channels,
+        Output_shape=str(size),
+        Stride=str(stride),
+        Kernel=str(kernel),
+    )
+    return Row("MAX_POOL_2D" if maximum else "AVERAGE_POOL_2D", given, "pooling_2d_13", us)
+
+
 def multiply_us(size: int, channels: int) -> float:
     return CONCAT_US_PER_MB * size**2 * channels * 2 / 1e6
 
@@ -206,12 +220,14 @@ def other_networks() -> dict[str, list[Row]]:
     grouped = [conv(size, a, a, 3, groups=2) for size in sizes for a in (16, 32, 64)]
     joined = [concat(size, a, 2 * a) for size in sizes for a in (16, 48, 96)]
     pooled = [mean(size, a) for size in sizes for a in (32, 64, 128)]
+    windows = [window(size, a, kernel, 2) for size in sizes for a in (16, 64) for kernel in (2, 3)]
+    averages = [window(size, a, 3, 1, maximum=False) for size in sizes for a in (16, 64)]
     linears = [linear(a, b) for a in (16, 64, 128) for b in (8, 10, 32, 100)]
     return {
-        "resnet10": [*wide, conv(16, 32, 64, 1, 2), *pooled, *linears],
+        "resnet10": [*wide, conv(16, 32, 64, 1, 2), *pooled, *linears, *windows],
         "resnext14": grouped,
         "densenet9": joined,
-        "vovnet_a": [*wide[:4], *joined[:6]],
+        "vovnet_a": [*wide[:4], *joined[:6], *windows[:8], *averages],
     }
 
 

@@ -160,6 +160,47 @@ def test_weak_spots_are_those_of_this_space(
     assert built.coverage().entries == {"assembled": 4}
 
 
+def with_windows(small: SearchSpace) -> SearchSpace:
+    """A maximum behind the stem, and shortcuts of 2x2 averages, which were not measured."""
+    block = {"type": "bottleneck", "kernel": 3, "expansion": 0.5, "shortcut": "avg_pool"}
+    definition = small.to_dict() | {"format": "dnas-space/2", "name": "windows", "choices": {"R": block}}
+    definition["stem"] = [*definition["stem"], {"type": "max_pool", "kernel": 3, "stride": 2}]
+    definition["layers"] = definition["layers"][:2]
+    return SearchSpace.from_dict(definition)
+
+
+def test_tables_of_spaces_with_windows_say_how_well_they_are_known(
+    assembly: Assembly, small: SearchSpace, tmp_path: Path
+) -> None:
+    space = with_windows(small)
+    table = load_table(TableBuilder(assembly).build(space, tmp_path / "t.csv"), space)
+    figures = {figure["what"]: figure for figure in table.provenance["validation"]["figures"]}
+    assert figures["window kernels"]["n"] == assembly.of_kind("window").n  # type: ignore[union-attr]
+    spots = [spot for spot in table.provenance["validation"]["weak_spots"] if "never measured" in spot]
+    assert len(spots) == 1 and spots[0].startswith("average window 2x2/2 kernels were never measured")
+    assert f"relative error {assembly.model.window_error:.0%}" in spots[0]
+    assert "window" in table.provenance["fixed"]["stem_parts"]
+
+
+def test_a_kind_that_is_predicted_badly_is_a_weak_spot(
+    assembly: Assembly, small: SearchSpace, tmp_path: Path
+) -> None:
+    """As if every window of a family left out had taken twice what the model said."""
+
+    def spots(space: SearchSpace, known: Assembly) -> list[str]:
+        table = load_table(TableBuilder(known).build(space, tmp_path / "t.csv"), space)
+        return [spot for spot in table.provenance["validation"]["weak_spots"] if "mean error" in spot]
+
+    wrong = tuple(
+        replace(held, measured_us=2 * held.modelled_us) if held.shape.kind == "window" else held
+        for held in assembly.held_out_kernels
+    )
+    badly = replace(assembly, held_out_kernels=wrong)
+    (found,) = spots(with_windows(small), badly)
+    assert found.startswith("window kernels: mean error 50% for families left out")
+    assert spots(small, badly) == spots(with_windows(small), assembly) == []
+
+
 def test_coverage_counts_entries_and_milliseconds(table: LatencyTable) -> None:
     coverage = table.coverage()
     assert coverage.entries == {"predicted": 14, "assembled": 6}

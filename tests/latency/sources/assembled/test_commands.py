@@ -12,7 +12,10 @@ from latency import TableError, load_table
 from latency.__main__ import main
 from latency.sources.assembled import assembly
 from latency.sources.assembled.kernel_model import MODELLED
-from latency.sources.assembled.settings import FORMAT
+from latency.sources.assembled.settings import FOLDER, FORMAT
+from latency.table import shipped
+
+DATASET = "mobile_ml_benchmark"
 
 
 @pytest.fixture(autouse=True)
@@ -145,3 +148,15 @@ def test_tune_writes_settings_of_every_device(
     assert set(document["devices"]) == {"pixel4", "s10", "mi8se", "a03s"}
     for kinds in document["devices"].values():
         assert list(kinds) == list(MODELLED)
+
+
+@pytest.mark.parametrize("kind", ["pool", "window"])
+def test_tuning_one_kind_keeps_the_shipped_settings_of_the_others(
+    kind: str, kernels_file: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "settings.yaml"
+    assert main(["tune", "--kernels", str(kernels_file), "--kind", kind, "--output", str(path)]) == 0
+    tuned, shipped_ones = yaml.safe_load(path.read_text())["devices"], shipped.load(FOLDER, DATASET, FORMAT)
+    for device, kinds in shipped_ones["devices"].items():
+        assert list(tuned[device]) == list(MODELLED)
+        assert [name for name in kinds if tuned[device][name] != kinds[name]] == [kind]

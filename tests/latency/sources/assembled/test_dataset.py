@@ -102,7 +102,25 @@ def write(tmp_path: Path) -> Any:
             "MAX_POOL_2D",
             feature(Input_shape="114", Input_channel=64, Output_shape="56", Stride="2", Kernel="3"),
             "pooling_2d_3",
-            KernelShape("window_pool", 56, 64, 64, 3, 2),
+            KernelShape("window", 56, 64, 64, 3, 2, maximum=True),
+        ),
+        (  # padded by the runtime ("SAME"), not by an operation before it
+            "MAX_POOL_2D",
+            feature(Input_shape="112", Input_channel=64, Output_shape="56", Stride="2", Kernel="3"),
+            "pooling_2d_3_linked_:_mul_4_linked_:_add_5_linked_:_relu_6",
+            KernelShape("window", 56, 64, 64, 3, 2, maximum=True),
+        ),
+        (  # not padded ("VALID")
+            "MAX_POOL_2D",
+            feature(Input_shape="109", Input_channel=96, Output_shape="54", Stride="2", Kernel="3"),
+            "pooling_2d_2",
+            KernelShape("window", 54, 96, 96, 3, 2, maximum=True),
+        ),
+        (
+            "AVERAGE_POOL_2D",
+            feature(Input_shape="28", Input_channel=192, Output_shape="28", Stride="1", Kernel="3"),
+            "pooling_2d_22",
+            KernelShape("window", 28, 192, 192, 3),
         ),
         (
             "CONCATENATION",

@@ -35,6 +35,15 @@ def test_halvings_of_the_number_of_slices(channels: int, expected: int) -> None:
         (KernelShape("depthwise", 7, 8, 8, 5), 49 * 8 * 25, 49 * 8, 49 * 8, 8 * 25),
         (KernelShape("linear", 1, 960, 10), 960 * 12, 960, 12, 960 * 12),
         (KernelShape("pool", 7, 960, 960), 0, 49 * 960, 960, 0),
+        (KernelShape("window", 7, 30, 30, 3, 2), 49 * 32 * 9, 196 * 32, 49 * 32, 0),
+        (KernelShape("window", 7, 32, 32, 3, maximum=True), 49 * 32 * 9, 49 * 32, 49 * 32, 0),
+        (
+            KernelShape("window", 7, 32, 32, 1, 2),
+            49 * 32,
+            49 * 32,
+            49 * 32,
+            0,
+        ),  # three of four pixels skipped
     ],
 )
 def test_work(shape: KernelShape, madds: int, read: int, written: int, weights: int) -> None:
@@ -60,7 +69,7 @@ def test_issued_work_counts_idle_threads(shape: KernelShape, per_output: int) ->
 
 def test_only_known_launches_count() -> None:
     gpu = Dataset.load().gpu("pixel4")
-    for kind in ("conv", "grouped", "linear", "pool"):
+    for kind in ("conv", "grouped", "linear", "pool", "window"):
         shape = KernelShape(kind, 7, 16, 16)
         np.testing.assert_array_equal(work([shape], gpu), work([shape]))
         np.testing.assert_array_equal(coordinates([shape], gpu), coordinates([shape]))
@@ -79,6 +88,12 @@ def test_traffic_is_the_output_map_in_fp16() -> None:
     assert traffic_mb(KernelShape("concat", 10, 3, 50)) == pytest.approx(0.01)
 
 
+def test_only_maxima_have_the_coordinate_of_a_maximum() -> None:
+    average, maximum = (KernelShape("window", 7, 16, 16, 2, 2, maximum=which) for which in (False, True))
+    differ = coordinates([maximum])[0] - coordinates([average])[0]
+    assert dict(zip(AXES, differ, strict=True)) == dict.fromkeys(AXES, 0.0) | {"maximum": 1.0}
+
+
 def test_coordinates() -> None:
     shape = KernelShape("conv", 16, 5, 64, 3, 2, groups=4, adds=True)
     assert dict(zip(AXES, coordinates([shape])[0], strict=True)) == {
@@ -90,6 +105,7 @@ def test_coordinates() -> None:
         "stride": 2.0,
         "adds": 1.0,
         "halvings": 4.0,
+        "maximum": 0.0,
         "idle": 0.0,
         "block": 0.0,
         "constant": 0.0,

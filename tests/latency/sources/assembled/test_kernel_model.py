@@ -32,6 +32,12 @@ CONV = [
     for out_channels in (16, 96)
 ]
 GROUPED = [replace(shape, kind="grouped", groups=2) for shape in CONV]
+WINDOWS = [
+    KernelShape("window", size, channels, channels, kernel, 2, maximum=maximum)
+    for size in SIZES
+    for channels in CHANNELS
+    for kernel, maximum in ((2, True), (3, True), (3, False))
+]
 CONCAT = [KernelShape("concat", size, channels, 2 * channels) for size in SIZES for channels in CHANNELS]
 START_US, US_PER_MB = 6.0, 900.0
 
@@ -51,8 +57,8 @@ def settings(*kinds: str) -> dict[str, Settings]:
     return dict.fromkeys(kinds, Settings(0.2, 0.05, 0.02, dict.fromkeys(axes, 3.0), dict.fromkeys(axes, 2.0)))
 
 
-KINDS = ("pointwise", "depthwise", "conv", "grouped")
-ALL = measured([*POINTWISE, *DEPTHWISE, *CONV, *GROUPED, *CONCAT])
+KINDS = ("pointwise", "depthwise", "conv", "grouped", "window")
+ALL = measured([*POINTWISE, *DEPTHWISE, *CONV, *GROUPED, *WINDOWS, *CONCAT])
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +174,11 @@ def test_grouped_1x1_kernels_are_looked_up_once_measured() -> None:
         (KernelShape("pointwise", 8, 257, 64), "in_channels measured up to 128"),
         (KernelShape("pointwise", 8, 16, 129), "out_channels measured up to 64"),
         (KernelShape("depthwise", 8, 16, 16, 9), "measured are kernels up to 5"),
+        (KernelShape("window", 33, 16, 16, 3, 2), "measured are maps of 4 to 32 px"),
+        (KernelShape("window", 8, 129, 129, 3, 2), "in_channels measured up to 128"),
+        (KernelShape("window", 8, 16, 16, 4, 2), "measured are kernels up to 3"),
+        (KernelShape("window", 8, 16, 16, 3, 3), "measured are strides up to 2"),
+        (KernelShape("window", 8, 48, 48, 2, 2), ""),
         (KernelShape("multiply", 33, 16, 16), "measured are maps of 4 to 32 px"),
         (KernelShape("copy", 3, 16, 16), "measured are maps of 4 to 32 px"),
         (KernelShape("pointwise", 4, 256, 128), ""),
@@ -208,6 +219,34 @@ def test_a_few_kernels_say_nothing_about_others() -> None:
     )
     narrow = KernelShape("grouped", 8, 16, 48, groups=2)
     assert model.unsupported(narrow) == "too few conv and pointwise kernels to tell its error"
+
+
+def test_windows_of_a_known_form_are_predicted_like_other_kernels(model: KernelModel) -> None:
+    known = KernelShape("window", 8, 48, 48, 2, 2, maximum=True)
+    (found,) = model.predict([known])
+    assert (found.measured, found.shared) == (False, False)
+    assert found.us == pytest.approx(law_us(known), rel=0.02)
+    assert found.error < 0.1
+
+
+@pytest.mark.parametrize("kernel", [1, 2])
+def test_windows_of_another_form_are_as_far_off_as_forms_left_out(kernel: int) -> None:
+    """2x2 maxima take three times as long as the law says: nothing else knows."""
+    slow = [shape for shape in WINDOWS if shape.kernel == 2]
+    others = [shape for shape in WINDOWS if shape.kernel != 2]
+    model = KernelModel([*measured(slow, factor=3.0), *measured(others)], settings("window"))
+    assert model.window_error > 0.4
+    (found,) = model.predict([KernelShape("window", 8, 48, 48, kernel, 2)])
+    assert found.shared and found.error == pytest.approx(model.window_error)
+
+
+def test_the_error_of_an_unknown_form_is_small_where_one_law_holds(model: KernelModel) -> None:
+    assert model.window_error < 0.1
+
+
+def test_with_one_form_of_windows_the_error_of_another_is_an_assumption() -> None:
+    model = KernelModel(measured(shape for shape in WINDOWS if shape.kernel == 2), settings("window"))
+    assert model.window_error == ASSUMED_ERROR
 
 
 def test_repeats_count_once() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dnas.blocks.ops import Op
+from dnas.blocks.ops import Op, avg_pool_op, max_pool_op
 from dnas.space import SearchSpace
 from latency.kernels import Runtime
 from latency.sources.assembled.kernel_model import MODELLED
@@ -28,6 +28,8 @@ def shapes(*ops: Op) -> list[KernelShape]:
         (Op("linear", 1280, 1000, 1), KernelShape("linear", 1, 1280, 1000)),
         (Op("depthwise", 48, 48, 112, 5, 2, 48), KernelShape("depthwise", 56, 48, 48, 5, 2)),
         (Op("pool", 960, 960, 7), KernelShape("pool", 7, 960, 960)),
+        (max_pool_op(64, 112, kernel=3, stride=2), KernelShape("window", 56, 64, 64, 3, 2, maximum=True)),
+        (avg_pool_op(256, 55, stride=2), KernelShape("window", 28, 256, 256, 2, 2)),
         (Op("multiply", 48, 48, 56), KernelShape("multiply", 56, 48, 48)),
     ],
 )
@@ -35,9 +37,9 @@ def test_every_operation(op: Op, expected: KernelShape) -> None:
     assert shapes(op) == [expected]
 
 
-def test_a_shuffle_is_three_copies_and_a_sigmoid_nothing() -> None:
+def test_a_shuffle_is_three_copies_and_a_gate_nothing() -> None:
     assert shapes(Op("shuffle", 48, 48, 28)) == [KernelShape("copy", 28, 48, 48)] * 3
-    assert shapes(Op("sigmoid", 48, 48, 1)) == []
+    assert shapes(Op("sigmoid", 48, 48, 1), Op("logistic", 48, 48, 1)) == []
 
 
 def test_an_addition_is_fused_into_the_convolution_before_it() -> None:
@@ -84,3 +86,17 @@ def test_a_block_of_moga_kernel_by_kernel() -> None:
 def test_text() -> None:
     shape = KernelShape("grouped", 28, 8, 16, kernel=1, stride=2, groups=4)
     assert str(shape) == "grouped 1x1/2 8>16 in 4 groups at 28 px"
+
+
+@pytest.mark.parametrize(
+    ("shape", "form"),
+    [
+        (KernelShape("window", 28, 8, 8, 2, 2), "average window 2x2/2"),
+        (KernelShape("window", 7, 16, 16, 2, 2), "average window 2x2/2"),
+        (KernelShape("window", 28, 8, 8, 3, 1, maximum=True), "maximum window 3x3/1"),
+        (KernelShape("pool", 7, 8, 8), "pool"),
+    ],
+)
+def test_a_form_is_the_same_on_every_map(shape: KernelShape, form: str) -> None:
+    assert shape.form == form
+    assert str(shape).startswith(f"{form} {shape.in_channels}>")
