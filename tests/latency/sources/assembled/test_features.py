@@ -37,13 +37,7 @@ def test_halvings_of_the_number_of_slices(channels: int, expected: int) -> None:
         (KernelShape("pool", 7, 960, 960), 0, 49 * 960, 960, 0),
         (KernelShape("window", 7, 30, 30, 3, 2), 49 * 32 * 9, 196 * 32, 49 * 32, 0),
         (KernelShape("window", 7, 32, 32, 3, maximum=True), 49 * 32 * 9, 49 * 32, 49 * 32, 0),
-        (
-            KernelShape("window", 7, 32, 32, 1, 2),
-            49 * 32,
-            49 * 32,
-            49 * 32,
-            0,
-        ),  # three of four pixels skipped
+        (KernelShape("window", 7, 32, 32, 1, 2), 49 * 32, 49 * 32, 49 * 32, 0),  # skips three of four
     ],
 )
 def test_work(shape: KernelShape, madds: int, read: int, written: int, weights: int) -> None:

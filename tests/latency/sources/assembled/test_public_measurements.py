@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dnas.space import SearchSpace
-from latency import TableError
+from latency import TableError, load_table
 from latency.sources.assembled.assembled_table import TableBuilder, check_support
 from latency.sources.assembled.assembly import Assembly, Measurements, assemble
 from latency.sources.assembled.dataset import Dataset
@@ -24,6 +24,7 @@ DEVICES = tuple(DATASET.facts["devices"])
 TABLES = {facts["table"]: device for device, facts in DATASET.facts["devices"].items()}
 SHIPPED = [(name, space) for name, space in shipped_files() if name in TABLES]
 KERNELS = Path(os.environ.get("DNAS_DATA", "")) / "mobile-gpu" / DATASET.facts["kernels_file"]
+RESNET50 = Path(__file__).parents[3] / "dnas" / "nn" / "networks" / "resnet50.yaml"
 needs_data = pytest.mark.skipif(
     not os.environ.get("DNAS_DATA") or not KERNELS.is_file(),
     reason=f"set DNAS_DATA to a folder with mobile-gpu/{DATASET.facts['kernels_file']}, which is public",
@@ -96,6 +97,29 @@ def test_errors_of_families_left_out(
     assert assembly.end_to_end.mape <= networks
     assert assembly.end_to_end.kendall_tau >= tau
     assert assembly.end_to_end.n == 26
+
+
+@needs_data
+@pytest.mark.slow
+@pytest.mark.parametrize(("device", "most"), [("pixel4", 0.1), ("mi8se", 0.05), ("s10", 0.3), ("a03s", 0.1)])
+def test_errors_of_windows_of_families_left_out(device: str, most: float) -> None:
+    """The Mali-G76 takes 81 to 209 us for one and the same window: no model is nearer."""
+    figures = assembled(device).of_kind("window")
+    assert figures is not None
+    assert figures.mape <= most and figures.n == 44
+    assert assembled(device).model.window_error < 0.35
+
+
+@needs_data
+@pytest.mark.slow
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_resnet_of_measured_kernels_is_assembled(device: str, tmp_path: Path) -> None:
+    space = SearchSpace.load(RESNET50)
+    path = TableBuilder(assembled(device)).build(space, tmp_path / "t.csv")
+    table = load_table(path, space)
+    assert table.coverage().entries == {"assembled": 16}
+    assert "window" in table.provenance["fixed"]["stem_parts"]
+    assert not [spot for spot in table.provenance["validation"]["weak_spots"] if "never measured" in spot]
 
 
 @needs_data
