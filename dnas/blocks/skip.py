@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class SkipOptions:
     """What follows where the shape changes; an identity has no options."""
 
-    linear: bool = option("no activation after the strided 1x1 convolution", default=False)
+    linear: bool = option("no activation after the strided 1x1 convolution", default=False, quiet=True)
 
 
 class Skip(BlockType):
@@ -48,10 +48,6 @@ class Skip(BlockType):
             stride=position.stride,
             activation_name=_activation(position, options),
         )
-
-    def column_names(self) -> tuple[str, ...]:
-        # Nothing: the activation is a column of every table.
-        return ()
 
     def glyphs(self, options: SkipOptions) -> tuple[Glyph, ...]:
         return ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import yaml
 from PIL import Image
 
 from dnas import Architecture, SearchSpace
+from dnas.space import shipped_spaces
 from lightning_modules.app.lightning_command import run_lightning
 from lightning_modules.app.resources import shipped_config, shipped_configs
 
@@ -28,7 +30,23 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", shipped_configs())
+DATA = os.environ.get("DNAS_DATA", "")
+OVERLAYS = [name for name in shipped_configs() if name.startswith("spaces/")]
+SHORT = [
+    "--data.resolution=8",
+    "--data.batch_size=4",
+    "--trainer.accelerator=cpu",
+    "--trainer.devices=1",
+    "--trainer.max_epochs=1",
+    "--trainer.limit_train_batches=1",
+    "--trainer.limit_val_batches=1",
+    "--trainer.enable_progress_bar=false",
+    "--trainer.enable_model_summary=false",
+    "--run_folder=run",
+]
+
+
+@pytest.mark.parametrize("name", sorted({*shipped_configs()} - {*OVERLAYS}))
 def test_config_trains(
     name: str,
     images: Path,
@@ -57,22 +75,30 @@ def test_config_trains(
         ]
         flags += ["--data.class_subset=2"] if name.startswith("imagenet/") else []
     with torch.random.fork_rng(devices=[]):
-        cli = run_lightning(
-            [
-                "fit",
-                f"--config={name}",
-                *flags,
-                "--data.resolution=8",
-                "--data.batch_size=4",
-                "--trainer.accelerator=cpu",
-                "--trainer.devices=1",
-                "--trainer.max_epochs=1",
-                "--trainer.limit_train_batches=1",
-                "--trainer.limit_val_batches=1",
-                "--trainer.enable_progress_bar=false",
-                "--trainer.enable_model_summary=false",
-                "--run_folder=run",
-            ]
-        )
+        cli = run_lightning(["fit", f"--config={name}", *flags, *SHORT])
     assert cli.trainer.global_step >= 1
     assert Path("run/checkpoints/last.ckpt").is_file()
+
+
+@pytest.mark.skipif(
+    not Path(DATA, "cifar10", "cifar-10-batches-py").is_dir(),
+    reason="CIFAR-10 is not at $DNAS_DATA/cifar10 (set DNAS_DATA to run this)",
+)
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_a_space_of_its_own_trains_on_cifar_10(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step in the real space, with the table that ships for it, where one does."""
+    monkeypatch.chdir(tmp_path)
+    searches = "table" in yaml.safe_load(shipped_config(name).read_text())["model"]["init_args"]
+    base = "cifar10/search.yaml" if searches else "cifar10/one_shot.yaml"
+    flags = ["--model.steps.warmup_epochs=0"] if searches else ["--model.validation_architectures=1"]
+    flags += ["--model.recalibration_batches=1", f"--data.root={DATA}/cifar10", "--data.num_workers=0"]
+    with torch.random.fork_rng(devices=[]):
+        cli = run_lightning(["fit", f"--config={base}", f"--config={name}", *flags, *SHORT])
+    assert cli.trainer.global_step >= 1
+    assert cli.model.space == SearchSpace.load(Path(name).stem)
+
+
+def test_every_space_has_a_config() -> None:
+    assert {Path(name).stem for name in OVERLAYS} == {*shipped_spaces()} - {"moga"}, "moga is in all others"
