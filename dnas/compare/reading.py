@@ -94,7 +94,7 @@ def read_source(path: str) -> Source:
 
 def published(space: SearchSpace) -> tuple[Source, ...]:
     """The zoo networks of a space as one run; empty if there are none."""
-    networks = {name: zoo.load(name) for name in zoo.names()}
+    networks = {name: zoo.load(name) for name in zoo.in_space(space.name)}
     found = tuple(Found(each, name=name) for name, each in networks.items() if each.space == space)
     if not found:
         return ()

@@ -162,13 +162,18 @@ def read_data(path: Path) -> Any:
     """What an architecture file holds; raises :class:`ArchitectureError` for a file that cannot be read."""
     if not path.is_file():
         raise ArchitectureError(f"No architecture file {path}. 'dnas derive' writes one.")
-    kind, read = ("YAML", yaml.safe_load) if path.suffix in {".yaml", ".yml"} else ("JSON", json.loads)
+    kind, read = ("YAML", _read_yaml) if path.suffix in {".yaml", ".yml"} else ("JSON", json.loads)
     try:
         return read(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise ArchitectureError(
             f"{path} is not an architecture file, it is not valid {kind}: {error}"
         ) from error
+
+
+def _read_yaml(text: str) -> Any:
+    """In C where PyYAML has it, five times as fast: the zoo has forty files."""
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def index_array(

@@ -55,7 +55,8 @@ class SearchSpace:
     def load(cls, name_or_path: str | Path) -> SearchSpace:
         """Load a shipped space by name, or a user's own from a YAML file (schema: docs/spaces.md).
 
-        A member of a shipped space's family has a name, too: ``fbnet_w0.35_96px`` (see :meth:`scale`).
+        A network of the zoo that is in no shipped space is a space of one architecture, of the same name. A
+        member of a family has a name, too: ``fbnet_w0.35_96px`` (see :meth:`scale`).
 
         Raises:
             SpaceError: no such space, or every mistake in the file with its place.
@@ -69,10 +70,7 @@ class SearchSpace:
             return cls.from_dict(parse(path.read_bytes(), str(path)), checked=True)
         name, factors = scaling.factors_of(str(name_or_path))
         if name not in shipped_spaces():
-            raise SpaceError(
-                f"Unknown search space {str(name_or_path)!r}. Give one of {', '.join(shipped_spaces())} (or "
-                "one scaled, as moga_w0.5_96px), or the path of a .yaml file."
-            )
+            return _space_of_network(name).scale(**factors)
         source = resources.files("dnas.space").joinpath(f"spaces/{name}.yaml")
         return cls.from_dict(parse(source.read_bytes(), f"{name}.yaml"), checked=True).scale(**factors)
 
@@ -304,6 +302,21 @@ def shipped_spaces() -> list[str]:
     """Names that :meth:`SearchSpace.load` knows."""
     files = resources.files("dnas.space").joinpath("spaces").iterdir()
     return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
+
+
+def _space_of_network(name: str) -> SearchSpace:
+    """The space that a network of the zoo is."""
+    from dnas.space import zoo  # here, because the networks of the zoo are made of spaces
+
+    alone = zoo.spaces_of_one()
+    if name in alone:
+        return zoo.load(name).space
+    other = f"{name} is a network of the space {zoo.space_name(name)}. " if name in zoo.names() else ""
+    raise SpaceError(
+        f"Unknown search space {name!r}. {other}Give one of {', '.join(shipped_spaces())} (or one "
+        "scaled, as moga_w0.5_96px), the path of a .yaml file, or "
+        f" a network of the zoo that is a space of its own: {', '.join(alone)}."
+    )
 
 
 def _build(definition: dict[str, Any]) -> SearchSpace:

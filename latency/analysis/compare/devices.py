@@ -89,7 +89,8 @@ def compare_devices(
 def published_networks(space: SearchSpace) -> dict[str, Architecture]:
     """The published networks that are in ``space``, or in the reduced space that it is."""
     found = {}
-    for name in zoo.names():
+    names = zoo.in_space(space.name) + (zoo.in_space(space.reduced_from) if space.reduced_from else [])
+    for name in names:
         architecture = zoo.load(name)
         if architecture.space != space and architecture.space.name != space.reduced_from:
             continue

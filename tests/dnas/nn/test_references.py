@@ -1,10 +1,8 @@
-"""Whole networks, written as search spaces of one architecture, against those of torchvision and timm."""
+"""The networks of the zoo against their counterparts in torchvision and timm."""
 
 from __future__ import annotations
 
 import math
-from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -13,18 +11,18 @@ import torchvision
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from dnas import Architecture, Network, SearchSpace
+from dnas import Network
 from dnas.costs import count
+from dnas.space import zoo
 
-NETWORKS = Path(__file__).parent / "networks"
 # Odd at every stride.
 SIDE = 95
 
 
 class Reference(NamedTuple):
-    """What a file is held against: a library and its name of the network."""
+    """What a network of the zoo is held against: a library and its name of the network."""
 
-    file: str
+    network: str
     library: str
     name: str
 
@@ -36,26 +34,13 @@ class Reference(NamedTuple):
 
 
 REFERENCES = [
-    Reference("mobilenet_v2", "torchvision", "mobilenet_v2"),
-    Reference("mobilenet_v3_large", "torchvision", "mobilenet_v3_large"),
-    Reference("mobilenet_v3_small", "torchvision", "mobilenet_v3_small"),
-    Reference("mnasnet_b1", "torchvision", "mnasnet1_0"),
-    Reference("efficientnet_b0", "torchvision", "efficientnet_b0"),
-    Reference("resnet50", "torchvision", "resnet50"),
-    Reference("mnasnet_b1", "timm", "mnasnet_100"),
-    Reference("mnasnet_a1", "timm", "semnasnet_100"),
-    Reference("fbnet_c", "timm", "fbnetc_100"),
-    Reference("spnasnet", "timm", "spnasnet_100"),
-    Reference("mobilenetv4_conv_small", "timm", "mobilenetv4_conv_small"),
-    Reference("mobilenetv4_conv_medium", "timm", "mobilenetv4_conv_medium"),
+    Reference(network, library, name)
+    for network in zoo.names()
+    for library, name in zoo.published(network).counterparts.items()
 ]
-each_reference = pytest.mark.parametrize("reference", REFERENCES, ids=lambda each: each.name)
-
-
-@cache
-def architecture(name: str) -> Architecture:
-    space = SearchSpace.load(NETWORKS / f"{name}.yaml")
-    return Architecture(space, (0,) * len(space))
+each_reference = pytest.mark.parametrize(
+    "reference", REFERENCES, ids=lambda each: f"{each.library}-{each.name}"
+)
 
 
 def randomised(network: nn.Module) -> nn.Module:
@@ -84,28 +69,28 @@ def with_weights_of(theirs: nn.Module, ours: nn.Module) -> nn.Module:
     return ours
 
 
-def test_every_file_has_a_reference_and_one_architecture_of_its_name() -> None:
-    files = sorted(path.stem for path in NETWORKS.iterdir())
-    assert files == sorted({reference.file for reference in REFERENCES})
-    assert all(architecture(name).space.name == name and architecture(name).space.size == 1 for name in files)
+def test_both_libraries_are_references() -> None:
+    assert {"torchvision", "timm"} == {reference.library for reference in REFERENCES}
+    assert len(REFERENCES) >= 18
 
 
 @each_reference
 def test_parameters_and_multiply_adds_are_those_of_the_reference(reference: Reference) -> None:
-    arch = architecture(reference.file)
+    arch, printed = zoo.load(reference.network), zoo.published(reference.network).reference_counts
     costs, side = count(arch.space), arch.space.resolution
     with torch.device("meta"):
         theirs = reference.build().eval()
         with FlopCounterMode(display=False) as counter:
             theirs(torch.empty(1, 3, side, side))
-    assert costs.params_of(arch) == sum(each.numel() for each in theirs.parameters())
-    assert 2 * costs.madds_of(arch) == counter.get_total_flops()
+    params = sum(each.numel() for each in theirs.parameters())
+    assert costs.params_of(arch) == params == printed["params"]
+    assert 2 * costs.madds_of(arch) == counter.get_total_flops() == 2 * printed["madds"]
 
 
 @each_reference
 def test_outputs_of_equal_weights_are_equal(reference: Reference) -> None:
     theirs = randomised(reference.build().double()).eval()
-    ours = with_weights_of(theirs, Network(architecture(reference.file)).double()).eval()
+    ours = with_weights_of(theirs, Network(zoo.load(reference.network)).double()).eval()
     images = torch.randn(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     with torch.no_grad():
         expected = theirs(images)
@@ -116,7 +101,7 @@ def test_outputs_of_equal_weights_are_equal(reference: Reference) -> None:
 @each_reference
 def test_batch_norms_have_the_settings_of_the_reference(reference: Reference) -> None:
     with torch.device("meta"):
-        theirs, ours = reference.build(), Network(architecture(reference.file))
+        theirs, ours = reference.build(), Network(zoo.load(reference.network))
     settings = [
         [(norm.eps, norm.momentum) for norm in network.modules() if isinstance(norm, nn.BatchNorm2d)]
         for network in (ours, theirs)
