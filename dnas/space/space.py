@@ -313,9 +313,9 @@ def _space_of_network(name: str) -> SearchSpace:
         return zoo.load(name).space
     other = f"{name} is a network of the space {zoo.space_name(name)}. " if name in zoo.names() else ""
     raise SpaceError(
-        f"Unknown search space {name!r}. {other}Give one of {', '.join(shipped_spaces())} (or one "
-        "scaled, as moga_w0.5_96px), the path of a .yaml file, or "
-        f" a network of the zoo that is a space of its own: {', '.join(alone)}."
+        f"Unknown search space {name!r}. {other}Give one of {', '.join(shipped_spaces())} (or one scaled, as "
+        "moga_w0.5_96px), the path of a .yaml file, or a network of the zoo that is a space of its own: "
+        f"{', '.join(alone)}."
     )
 
 

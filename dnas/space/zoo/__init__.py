@@ -36,9 +36,9 @@ class Published:
             (see :attr:`latencies_ms`), and ``source``; as far as known.
         counterparts: library -> name of the same network there, for instance ``torchvision`` ->
             ``mobilenet_v2``: equal weights, tensor by tensor in order, give equal outputs.
-        reference_counts: what another code counts, named by ``of``: ``params``, or ``weights`` where it leaves
-            out batch norms and biases, and ``madds``, of which ``extra_madds`` are of pooling, which we do not
-            count. Empty where no other code is known.
+        reference_counts: what another code counts, which ``of`` names: ``params``, or ``weights`` where it
+            leaves out batch norms and biases, and ``madds``; ``extra_madds`` of them are of pooling, which
+            we do not count. Empty where no other code is known.
     """
 
     name: str

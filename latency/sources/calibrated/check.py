@@ -53,13 +53,12 @@ def compare(table: LatencyTable, model: CalibratedModel) -> list[Comparison]:
 def _compare(
     network: published.PublishedNetwork, model: CalibratedModel, table: LatencyTable, fitted: FittedNetwork
 ) -> Comparison:
-    architecture = network.architecture
-    inside = architecture is not None and architecture.space == table.space
+    inside = network.architecture.space == table.space
     return Comparison(
         name=network.name,
         published_ms=fitted.timed_ms,
         model_ms=model.latency_ms(network.ops),
-        table_ms=table.latency_ms(architecture) if architecture is not None and inside else None,
+        table_ms=table.latency_ms(network.architecture) if inside else None,
         fitted=fitted,
         assumption=network.assumption,
     )

@@ -18,7 +18,7 @@ COLUMNS = ("architecture", "latency_ms")
 
 
 def read_measurements(path: Path, space: SearchSpace) -> list[TimedNetwork]:
-    """The networks of the file, each named as ``resolve`` takes it, or one of ``latency/data/published``.
+    """The networks of the file, each named as ``resolve`` takes it, or as Table 3 of MoGA has it.
 
     Further columns, and lines that begin with ``#``, are left alone.
 

@@ -1,20 +1,21 @@
-"""The networks whose latency MoGA's Table 3 publishes (arXiv 1908.01314), as data and as operations."""
+"""The networks whose latency MoGA's Table 3 publishes (arXiv 1908.01314): those of the zoo, as they were timed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from dnas.blocks.inverted_residual import inverted_residual_ops
 from dnas.blocks.ops import Op
-from dnas.space import output_size, zoo
+from dnas.space import SearchSpace, zoo
 from dnas.space.architecture import Architecture
 from latency.sources.calibrated.fit import TimedNetwork
 from latency.table import shipped
+from latency.table.errors import TableError
 
-FORMAT = "dnas-published-network/1"
-MOGA = ("moga_a", "moga_b", "moga_c")
+FORMAT = "dnas-timed-networks/1"
+FILE = "moga_table_3"
 
 
 @dataclass(frozen=True)
@@ -22,36 +23,39 @@ class PublishedNetwork:
     """A network with published figures.
 
     Attributes:
-        ops: all its operations, in order.
+        ops: all its operations, in order, as it is taken to have been timed.
         published: the paper's figures: ``mace_ms``, ``snpe_ms``, ``cpu_ms``, ``params_millions``, ...
-        architecture: its point in a search space, None when it is in none.
+        architecture: the network of the zoo.
         assumption: what had to be assumed about it, empty when nothing.
     """
 
     name: str
     ops: tuple[Op, ...]
     published: Mapping[str, Any]
-    architecture: Architecture | None = None
+    architecture: Architecture
     assumption: str = ""
 
 
 def names() -> list[str]:
-    """Names of the networks of Table 3, as :func:`load` knows them."""
-    return [*MOGA, *shipped.names("published")]
+    """Names of the networks of Table 3, in the zoo and for :func:`load`."""
+    return list(_networks())
 
 
 def load_all() -> tuple[PublishedNetwork, ...]:
-    """MoGA-A, -B, -C from the zoo, then the networks described in ``latency/data/published``."""
+    """All networks of Table 3, MoGA-A, -B, -C first."""
     return tuple(map(load, names()))
 
 
 def load(name: str) -> PublishedNetwork:
     """A network of Table 3; raises :class:`TableError` when none is called so."""
-    if name in MOGA:
-        return _from_zoo(name)
-    data = shipped.load("published", name, FORMAT)
+    if name not in names():
+        raise TableError(f"No {name!r} in Table 3 of arXiv 1908.01314. It has {', '.join(names())}.")
+    found, timed_as = zoo.published(name), _networks()[name]
+    timed = found.architecture
+    if "se_activation" in timed_as:
+        timed = _with_se_activation(timed, timed_as["se_activation"])
     return PublishedNetwork(
-        data["title"], tuple(_ops(data)), data["published"], assumption=data["assumption"]
+        found.title, network_ops(timed), found.figures, found.architecture, timed_as.get("assumption", "")
     )
 
 
@@ -68,44 +72,16 @@ def network_ops(architecture: Architecture) -> tuple[Op, ...]:
     return (*space.stem_ops, *blocks, *space.head_ops)
 
 
-def _from_zoo(name: str) -> PublishedNetwork:
-    found = zoo.published(name)
-    ops = network_ops(found.architecture)
-    return PublishedNetwork(found.title, ops, found.figures, found.architecture)
+@cache
+def _networks() -> dict[str, dict[str, Any]]:
+    networks: dict[str, dict[str, Any]] = shipped.load("published", FILE, FORMAT)["networks"]
+    return networks
 
 
-def _ops(data: Mapping[str, Any]) -> list[Op]:
-    size, stem = data["resolution"], data["stem"]
-    ops = [
-        Op(
-            "conv",
-            stem["in"],
-            stem["out"],
-            size,
-            stem["kernel"],
-            stem["stride"],
-            norm=True,
-            activation=stem["activation"],
-        )
-    ]
-    size = output_size(size, stem["stride"])
-    for block in data["blocks"]:
-        shape = {key: value for key, value in block.items() if key not in {"in", "out"}}
-        ops += inverted_residual_ops(
-            in_channels=block["in"],
-            out_channels=block["out"],
-            input_size=size,
-            se_activation=data["se_activation"],
-            **shape,
-        )
-        size = output_size(size, block["stride"])
-    return ops + _head_ops(data["head"], size)
-
-
-def _head_ops(entries: list[dict[str, Any]], size: int) -> list[Op]:
-    ops: list[Op] = []
-    for entry in entries:
-        options = {key: value for key, value in entry.items() if key not in {"type", "in", "out"}}
-        ops.append(Op(entry["type"], entry["in"], entry["out"], size, **options))
-        size = 1 if entry["type"] == "pool" else size
-    return ops
+def _with_se_activation(architecture: Architecture, activation: str | None) -> Architecture:
+    """With another activation inside the squeeze-excite; None is that of the block."""
+    definition = architecture.space.to_dict()
+    for options in definition["choices"].values():
+        if options.get("se"):
+            options["se_activation"] = activation
+    return Architecture.from_names(architecture.names, SearchSpace.from_dict(definition))

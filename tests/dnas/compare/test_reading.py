@@ -115,7 +115,7 @@ def test_all_that_is_wrong_in_one_message(write_refined: Write, tmp_path: Path) 
     message = refusal(f"a={tmp_path / 'empty'}", f"b={tmp_path / 'x.ckpt'}", "c=nowhere", f"d={good}")
     assert "empty holds neither run.json and front.json" in message
     assert "x.ckpt cannot be read as a checkpoint" in message
-    assert "nowhere: no such file, folder or zoo network (shipped: moga_a" in message
+    assert "nowhere: no such file, folder or zoo network (shipped: efficientnet_b0" in message
     assert "good" not in message
 
 

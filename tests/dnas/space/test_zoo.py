@@ -127,7 +127,7 @@ def test_a_network_is_in_a_shipped_space_or_a_space_of_its_own(name: str) -> Non
 
 def test_a_network_of_a_space_is_no_space() -> None:
     with pytest.raises(
-        SpaceError, match="moga_a is a network of the space moga.*Give one of fbnet.*: .*mobilenet_v2"
+        SpaceError, match=r"moga_a is a network of the space moga.*Give one of fbnet.*: .*mobilenet_v2"
     ):
         SearchSpace.load("moga_a")
 

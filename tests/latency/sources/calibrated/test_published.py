@@ -25,7 +25,12 @@ def test_mobilenet_v3_large_is_torchvisions() -> None:
 
 
 def test_mobilenet_v3_large_states_its_assumption() -> None:
-    assert "ReLU" in published.load("mobilenet_v3_large").assumption
+    network = published.load("mobilenet_v3_large")
+    assert "ReLU" in network.assumption
+    inside = [op.activation for op in network.ops if op.type == "conv" and op.input_size == 1 and op.bias]
+    assert inside == ["relu", "none"] * 3 + ["hswish", "none"] * 5, "the layer's own, where the zoo has ReLU"
+    others = [each for each in published.load_all() if each.assumption]
+    assert [each.name for each in others] == ["MobileNetV3-Large"]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +44,7 @@ def test_mobilenet_v3_large_states_its_assumption() -> None:
     ],
 )
 def test_counts_are_those_of_other_implementations(name: str, params: int, madds: int) -> None:
-    """Sources: the heads of the files; UniNAS counts 1280 multiply-adds more for the average pooling."""
+    """Sources: the files in the zoo; UniNAS counts 1280 multiply-adds more for the average pooling."""
     ops = published.load(name).ops
     assert sum(op.params for op in ops) == params
     assert sum(op.madds for op in ops) == madds
@@ -75,7 +80,7 @@ def test_channels_and_sizes_fit_together(name: str) -> None:
         )
 
 
-@pytest.mark.parametrize("name", published.MOGA)
+@pytest.mark.parametrize("name", published.names())
 def test_operations_of_a_zoo_network_add_up_to_its_costs(name: str) -> None:
     architecture = zoo.load(name)
     ops, counted = published.network_ops(architecture), costs.count(architecture.space)
