@@ -32,7 +32,7 @@ CORE = tuple(
 )
 VERBS = tuple(
     f"dnas.{name}"
-    for name in ("derive", "refine", "sweep", "compare", "fidelity", "export", "memory", "spaces")
+    for name in ("derive", "refine", "sweep", "compare", "fidelity", "export", "memory", "spaces", "zoo")
 )
 
 
@@ -71,7 +71,7 @@ RULES = (
         never=(*VERBS, "latency"),
     ),
     Rule(
-        "A verb (`dnas.derive`, `refine`, `sweep`, `compare`, `fidelity`, `export`, `memory`, `spaces`) "
+        "A verb (`dnas.derive`, `refine`, `sweep`, `compare`, `fidelity`, `export`, `memory`, `spaces`, `zoo`) "
         "imports `latency` only in its `command.py`, to load a table; its other modules take a "
         "`dnas.costs.LatencyCosts`.",
         of=VERBS,

@@ -7,11 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dnas import costs
+    from dnas import costs, zoo
     from dnas.nn.network import Network
     from dnas.nn.supernet import Supernet
     from dnas.search.evolution.nsga2 import NSGA2
-    from dnas.space import SearchSpace, zoo
+    from dnas.space import SearchSpace
     from dnas.space.architecture import Architecture
 
 __version__ = "0.1.0"
@@ -26,7 +26,7 @@ _CLASSES = {
 }
 _MODULES = {
     "costs": "dnas.costs",
-    "zoo": "dnas.space.zoo",
+    "zoo": "dnas.zoo",
     # Packages that ``import dnas`` brings along, as ``dnas.nn``.
     **{name: f"dnas.{name}" for name in ("blocks", "layers", "nn", "search", "space", "support")},
 }

@@ -54,6 +54,8 @@ def imported(code: str) -> list[str]:
         "latency show adreno640_tflite2.10 --architecture moga_a",
         "space check moga",
         "space show moga",
+        "zoo list",
+        "zoo show mobilenet_v2",
     ],
 )
 def test_a_light_command_imports_nothing_heavy(arguments: str) -> None:

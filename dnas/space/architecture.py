@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from dnas.blocks.ops import Op
 from dnas.space import Choice, Over, SearchSpace, shipped_spaces
 from dnas.space.space_file import SpaceError
 from dnas.support.files import write_text
@@ -143,6 +144,13 @@ class Architecture:
     def choices(self) -> tuple[Choice, ...]:
         """The chosen block of every layer."""
         return tuple(layer.choices[i] for layer, i in zip(self.space.layers, self.columns, strict=True))
+
+    @property
+    def ops(self) -> tuple[Op, ...]:
+        """All its operations in order: stem, blocks, head."""
+        pairs = zip(self.space.layers, self.choices, strict=True)
+        blocks = (op for layer, choice in pairs for op in choice.ops(layer))
+        return (*self.space.stem_ops, *blocks, *self.space.head_ops)
 
     @property
     def names(self) -> tuple[str, ...]:

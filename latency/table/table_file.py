@@ -48,9 +48,12 @@ def shipped_files() -> list[tuple[str, str]]:
     )
 
 
-def shipped_tables() -> list[str]:
-    """Names of the tables that ship with the library; a name stands for one file per space."""
-    return sorted({name for name, _ in shipped_files()})
+def shipped_tables(space: str | None = None) -> list[str]:
+    """Names of the tables that ship with the library, or of those for the space of that name.
+
+    A name stands for one file per space.
+    """
+    return sorted({name for name, of in shipped_files() if space in (None, of)})
 
 
 def read_shipped(name: str, space: str) -> TableFile:

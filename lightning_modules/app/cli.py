@@ -22,6 +22,7 @@ USAGE = """usage: dnas COMMAND [options]
   export    a trained network as an ONNX file, compared with PyTorch
   fidelity  does a supernet rank architectures as training them alone does?
   latency   latency tables: list, show, build, measure, import, check, profile, compare
+  zoo       published networks: counts beside their references', latency beside what is published
   memory    memory of a training step, by plan of checkpointing, and the largest batch that fits
   space     search spaces: new, check, show (layers, size, range of counts and latency), diff
   configs   list the shipped configs, print or copy them
@@ -45,6 +46,7 @@ MODULES = {
     "latency": "latency.__main__",
     "memory": "dnas.memory.command",
     "space": "dnas.spaces.command",
+    "zoo": "dnas.zoo.command",
     "configs": "lightning_modules.app.configs_command",
 }
 

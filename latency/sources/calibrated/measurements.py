@@ -63,7 +63,7 @@ def _network(columns: list[str], cells: list[str], number: int, space: SearchSpa
 def _ops(text: str, space: SearchSpace) -> tuple[Op, ...]:
     if text in published.names():
         return published.load(text).ops
-    return published.network_ops(resolve(text, space))
+    return resolve(text, space).ops
 
 
 def _twice(networks: Iterable[TimedNetwork]) -> list[str]:

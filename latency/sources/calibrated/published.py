@@ -1,4 +1,4 @@
-"""The networks whose latency MoGA's Table 3 publishes (arXiv 1908.01314): those of the zoo, as they were timed."""
+"""The networks whose latency MoGA's Table 3 publishes (arXiv 1908.01314): of the zoo, as they were timed."""
 
 from __future__ import annotations
 
@@ -55,21 +55,13 @@ def load(name: str) -> PublishedNetwork:
     if "se_activation" in timed_as:
         timed = _with_se_activation(timed, timed_as["se_activation"])
     return PublishedNetwork(
-        found.title, network_ops(timed), found.figures, found.architecture, timed_as.get("assumption", "")
+        found.title, timed.ops, found.figures, found.architecture, timed_as.get("assumption", "")
     )
 
 
 def timed(column: str) -> list[TimedNetwork]:
     """The eight networks with their latencies in one column of Table 3: ``mace_ms``, ``snpe_ms``."""
     return [TimedNetwork(network.name, network.ops, network.published[column]) for network in load_all()]
-
-
-def network_ops(architecture: Architecture) -> tuple[Op, ...]:
-    """All operations of an architecture: stem, blocks, head."""
-    space = architecture.space
-    pairs = zip(space.layers, architecture.choices, strict=True)
-    blocks = (op for layer, choice in pairs for op in choice.ops(layer))
-    return (*space.stem_ops, *blocks, *space.head_ops)
 
 
 @cache

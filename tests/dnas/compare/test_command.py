@@ -223,7 +223,9 @@ def test_another_table_costs_anew(run: Run, write_refined: Write, tiny_table: La
 def test_published_networks_of_the_space(run: Run, write_refined: Write) -> None:
     """Those that a run evaluated need no supernet; they are shown even where they are dominated."""
     space = SearchSpace.load("moga")
-    networks = [(zoo.load(name).names, 0.5 + 0.1 * index, 1.0) for index, name in enumerate(zoo.in_space("moga"))]
+    networks = [
+        (zoo.load(name).names, 0.5 + 0.1 * index, 1.0) for index, name in enumerate(zoo.in_space("moga"))
+    ]
     box = {"quality": [0, 1], "latency_ms": [9, 1], "params": [1, 2]}
     front = {"space": "moga", "space_sha256": space.digest}
     folder = write_refined("a", members=networks, front=front, space=space.to_dict(), quality="top1", box=box)

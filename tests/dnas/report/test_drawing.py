@@ -32,8 +32,8 @@ def texts(axes):
     return [text.get_text() for text in axes.texts]
 
 
-@pytest.mark.parametrize("name", zoo.names())
-def test_every_block_of_the_zoo(name):
+@pytest.mark.parametrize("name", zoo.in_space("moga"))
+def test_every_block_of_moga(name):
     architecture = zoo.load(name)
     axes = architecture_drawing(architecture, title=name).axes[0]
     drawn = boxes(axes)
@@ -43,6 +43,15 @@ def test_every_block_of_the_zoo(name):
         assert drawn[index].get_x() == pytest.approx(-choice.options.expansion / 12), "centred"
         assert to_hex(drawn[index].get_facecolor()).upper() == KERNEL_COLOURS[choice.options.kernel]
         assert has_outline(drawn[index]) == (choice.options.se > 0)
+
+
+@pytest.mark.parametrize(
+    "name", ["mobilenet_v3_large", "mobilenetv4_conv_medium", "resnet50", "fbnet_a", "fbnet_c"]
+)
+def test_networks_of_other_blocks(name):
+    architecture = zoo.load(name)
+    drawn = [index for index, choice in enumerate(architecture.choices) if not choice.skip]
+    assert set(drawn) <= set(boxes(architecture_drawing(architecture).axes[0]))
 
 
 def test_fbnet_with_skips_and_groups():

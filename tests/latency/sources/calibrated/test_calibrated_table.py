@@ -13,7 +13,6 @@ from dnas.space.architecture import Architecture
 from latency import load_table
 from latency.sources.calibrated.calibrated_table import build_calibrated, entry_error
 from latency.sources.calibrated.model import CalibratedModel
-from latency.sources.calibrated.published import network_ops
 from latency.table.table_file import read_file, read_shipped, shipped_files
 
 CALIBRATED = [pair for pair in shipped_files() if read_shipped(*pair).header["kind"] == "calibrated"]
@@ -40,9 +39,7 @@ def test_table_is_the_model(model_name: str, space_name: str, tmp_path: Path) ->
     table = load_table(build_calibrated(model, space, tmp_path / "t.csv"), space)
     generator = np.random.default_rng(0)
     for architecture in (Architecture.random(space, generator) for _ in range(20)):
-        assert table.latency_ms(architecture) == pytest.approx(
-            model.latency_ms(network_ops(architecture)), abs=2e-3
-        )
+        assert table.latency_ms(architecture) == pytest.approx(model.latency_ms(architecture.ops), abs=2e-3)
 
 
 def test_kind_and_error_are_stated(tmp_path: Path) -> None:
@@ -76,7 +73,7 @@ def test_kernel_kinds_are_those_of_the_runtime(space_name: str) -> None:
     table = load_table("adreno630_mace_calibrated", space)
     model = CalibratedModel.load("adreno630_mace")
     architecture = Architecture.random(space, np.random.default_rng(1))
-    parts = model.parts_ms(network_ops(architecture))
+    parts = model.parts_ms(architecture.ops)
     shares = table.kernel_shares(architecture)
     assert {kind: shares.get(kind, 0.0) for kind in parts} == pytest.approx(parts, abs=5e-3)
     assert sum(shares.values()) == pytest.approx(table.latency_ms(architecture), rel=1e-12)
@@ -92,6 +89,6 @@ def test_what_is_assumed_of_the_space_is_a_weak_spot() -> None:
 def test_squeeze_excite_costs_more_than_it_computes() -> None:
     """On this GPU squeeze-excite costs kernels: MoGA-B computes less than MoGA-A but starts more."""
     runtime = CalibratedModel.load("adreno630_mace").runtime
-    a, b = (network_ops(zoo.load(name)) for name in ("moga_a", "moga_b"))
+    a, b = (zoo.load(name).ops for name in ("moga_a", "moga_b"))
     assert sum(op.madds for op in b) < sum(op.madds for op in a)
     assert len(runtime.kernels(b)) > len(runtime.kernels(a))

@@ -26,7 +26,7 @@ MODELS = shipped.names("models")
 def networks(count: int, noise: float = 0.0) -> list[TimedNetwork]:
     """Random networks of the MoGA space, timed by the MACE model with relative errors of ``noise``."""
     generator, space = np.random.default_rng(0), SearchSpace.load("moga")
-    drawn = [published.network_ops(Architecture.random(space, generator)) for _ in range(count)]
+    drawn = [Architecture.random(space, generator).ops for _ in range(count)]
     return [
         TimedNetwork(f"n{index}", ops, MACE.latency_ms(ops) * (1 + noise * generator.normal()))
         for index, ops in enumerate(drawn)

@@ -83,7 +83,7 @@ def test_channels_and_sizes_fit_together(name: str) -> None:
 @pytest.mark.parametrize("name", published.names())
 def test_operations_of_a_zoo_network_add_up_to_its_costs(name: str) -> None:
     architecture = zoo.load(name)
-    ops, counted = published.network_ops(architecture), costs.count(architecture.space)
+    ops, counted = architecture.ops, costs.count(architecture.space)
     assert sum(op.params for op in ops) == counted.params_of(architecture)
     assert sum(op.madds for op in ops) == counted.madds_of(architecture)
 
