@@ -27,10 +27,11 @@ from dnas.compare.judging import (
     worst_loss,
 )
 from dnas.compare.model import Comparison
+from dnas.compare.outside import beside, inside, outside_notes, split_runs
 from dnas.compare.page import write_report
-from dnas.compare.reading import published, read_sources
+from dnas.compare.reading import published, read_source, read_sources
 from dnas.compare.source import Source, Sources
-from dnas.compare.tables import csv_files, summary_table
+from dnas.compare.tables import csv_files, outside_table, summary_table
 from dnas.costs import count
 from dnas.runs.checkpoint_file import read_supernet
 from dnas.runs.evaluator import Evaluation, OneShotEvaluator
@@ -61,7 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="NAME=PATH",
         help="an output folder of 'dnas refine' or 'dnas derive', a search checkpoint, an architecture file, "
-        "or the name of a zoo network",
+        "or the name of a zoo network; that name alone also for one outside the space, listed with its "
+        "published accuracy",
     )
     parser.add_argument("--table", required=True, help="latency table (name or file)")
     parser.add_argument("--output", required=True, type=Path, help="folder to write to")
@@ -98,10 +100,13 @@ def run(options: argparse.Namespace, console: Console) -> Comparison:
         FileExistsError: the folder already holds a comparison.
     """
     _check_options(options)
-    sources = read_sources(options.run)
+    runs, names = split_runs(options.run)
+    sources = read_sources(runs)
     space = next(iter(sources.values()))[0].space
     table = load_table(options.table, space)
-    sources = _completed(sources, table, options)
+    members = inside(names, space)
+    outside = beside([name for name in names if name not in members], options.table, load_table)
+    sources = _completed(_with_zoo(sources, members), table, options)
     quality = choose_quality(sources)
     judge = choose_judge(sources, options.checkpoint)
     known = known_evaluations(sources, judge.key)
@@ -111,6 +116,8 @@ def run(options: argparse.Namespace, console: Console) -> Comparison:
     terms = Terms(table, costs, quality, box, judge.key)
     evaluator = judge.describe(evaluations.values())
     comparison = assemble(sources, evaluations, known, terms, evaluator, options.budgets, options.title)
+    notes = (*comparison.notes, *outside_notes(outside))
+    comparison = replace(comparison, outside=outside, notes=notes)
     _write(comparison, options.output, figures=not options.no_figures)
     _print(console, comparison, options.output)
     return comparison
@@ -138,6 +145,14 @@ def _check_options(options: argparse.Namespace) -> None:
 
 def _listed(numbers: Sequence[float]) -> str:
     return " ".join(f"{number:g}" for number in numbers)
+
+
+def _with_zoo(sources: Sources, names: Sequence[str]) -> Sources:
+    """With networks of the zoo that are in the space, every one a method of its own name."""
+    taken = [name for name in names if name in sources]
+    if taken:
+        raise RunError(f"--run {', '.join(taken)}: that NAME is a run's already; give it another one.")
+    return {**sources, **{name: (read_source(name),) for name in names}}
 
 
 def _completed(sources: Sources, table: LatencyTable, options: argparse.Namespace) -> Sources:
@@ -192,6 +207,8 @@ def _write(comparison: Comparison, output: Path, figures: bool) -> None:
 
 def _print(console: Console, comparison: Comparison, output: Path) -> None:
     console.print(summary_table(comparison))
+    if comparison.outside:
+        console.print(outside_table(comparison))
     for line in (comparison.finding, *comparison.notes):
         console.print(line, highlight=False, markup=False)
     console.print(f"Wrote {output / 'report.html'}", highlight=False, soft_wrap=True)

@@ -218,6 +218,31 @@ class Evaluator:
 
 
 @dataclass(frozen=True)
+class Outside:
+    """A published network outside the compared space, which the supernet cannot evaluate.
+
+    Attributes:
+        published_top1: a fraction, of its own training, as ``source`` has it; None where none is known.
+        latency_ms: of its own kernels, by the table of the comparison's name for its own space, whose kind
+            and sha256 are given; with its 90 % interval.
+        params, madds: at its own resolution.
+    """
+
+    name: str
+    space: str
+    published_top1: float | None
+    source: str
+    latency_ms: float
+    latency_low_ms: float
+    latency_high_ms: float
+    table_kind: str
+    table_sha256: str
+    params: int
+    madds: int
+    resolution: int
+
+
+@dataclass(frozen=True)
 class Box:
     """The corners that hypervolumes are normalised to, each (worst, best); fixed before any search."""
 
@@ -239,6 +264,7 @@ class Comparison:
         finding: the result in one sentence.
         notes: what a reader must know to judge it (recosted, evaluated anew, one seed only, ...).
         date: ISO 8601, UTC.
+        outside: published networks that were asked for and are in another space; no part of any figure.
     """
 
     title: str
@@ -255,10 +281,14 @@ class Comparison:
     notes: tuple[str, ...]
     versions: Mapping[str, str]
     date: str
+    outside: tuple[Outside, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; tuples become lists there."""
-        return {"format": FORMAT, **asdict(self)}
+        content = {"format": FORMAT, **asdict(self)}
+        if not self.outside:
+            del content["outside"]  # as in the files of before
+        return content
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Comparison:
@@ -270,7 +300,7 @@ class Comparison:
         found = data.get("format") if isinstance(data, Mapping) else type(data).__name__
         if found != FORMAT:
             raise ValueError(f"Expected a comparison, 'format': {FORMAT!r}, found {found!r}.")
-        content = {key: value for key, value in data.items() if key != "format"}
+        content = {"outside": [], **{key: value for key, value in data.items() if key != "format"}}
         comparison = _decode(cls, content, "comparison")
         assert isinstance(comparison, cls)
         return comparison

@@ -26,7 +26,11 @@ def read_sources(runs: Sequence[str]) -> Sources:
         RunError: everything that is wrong with any of them, or why they cannot be compared.
     """
     named = [run.partition("=") for run in runs]
-    problems = [f"--run {''.join(run)}: expected NAME=PATH" for run in named if not (run[0] and run[2])]
+    problems = [
+        f"--run {''.join(run)}: expected NAME=PATH, or the name of a zoo network"
+        for run in named
+        if not (run[0] and run[2])
+    ]
     problems += [f"{path} is given twice" for path in _repeated([path for _, _, path in named])]
     sources: dict[str, tuple[Source, ...]] = {}
     for name, _, path in named if not problems else []:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from dnas.compare.model import Comparison, Estimate, Method
+from dnas.compare.model import Comparison, Estimate, Method, Outside
 from dnas.space import SearchSpace
 
 Row = dict[str, Any]
@@ -28,6 +28,8 @@ def csv_files(comparison: Comparison) -> dict[str, str]:
         "agreement.csv": _agreements(comparison),
         "points.csv": _points(comparison),
     }
+    if comparison.outside:
+        tables["outside.csv"] = _outside(comparison)
     return {name: _csv(columns, rows) for name, (columns, rows) in tables.items()}
 
 
@@ -114,6 +116,10 @@ def _points(comparison: Comparison) -> tuple[Sequence[str], Iterator[Row]]:
     return ("method", "seed", "source", *columns, "madds", "generation", "architecture"), rows
 
 
+def _outside(comparison: Comparison) -> tuple[Sequence[str], Iterator[Row]]:
+    return tuple(field.name for field in fields(Outside)), map(asdict, comparison.outside)
+
+
 def _spread(name: str) -> tuple[str, str, str]:
     return name, f"{name}_low", f"{name}_high"
 
@@ -139,6 +145,20 @@ def summary_table(comparison: Comparison) -> Table:
     for method in comparison.methods:
         # Text, not str: rich would read a name with brackets as markup.
         table.add_row(*map(Text, _summary(method)))
+    return table
+
+
+def outside_table(comparison: Comparison) -> Table:
+    """Published networks outside the space, one row each."""
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
+    table.add_column("outside the space", overflow="fold")
+    for heading in ("published\ntop-1", "latency\nms", "90 %\ninterval", "table", "params\nM"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for each in comparison.outside:
+        top1 = "-" if each.published_top1 is None else f"{each.published_top1:.2%}"
+        interval = f"{each.latency_low_ms:.2f} to {each.latency_high_ms:.2f}"
+        cells = top1, f"{each.latency_ms:.2f}", interval, each.table_kind, f"{each.params / 1e6:.2f}"
+        table.add_row(*map(Text, (each.name, *cells)))
     return table
 
 

@@ -11,7 +11,7 @@ from dnas.compare.page.charts import attainment_chart, course_chart
 from dnas.compare.page.dots import budget_table, hypervolume_table
 from dnas.compare.page.front import front_chart, run_name
 from dnas.compare.page.heat import agreement_tables, choice_tables
-from dnas.compare.page.tables import cost_table, method_table, point_table, scrolling_table
+from dnas.compare.page.tables import cost_table, method_table, outside_table, point_table, scrolling_table
 from dnas.report.html.markup import Markup, element, join
 from dnas.space import SearchSpace
 
@@ -34,6 +34,8 @@ def sections(comparison: Comparison) -> Iterator[Section]:
     yield "alpha", _heading("Alpha against evolutionary choices"), _alpha(comparison, space)
     yield "architectures", _heading("Architectures"), _architectures(comparison, space)
     yield "points", _heading("Networks"), _points(comparison)
+    if comparison.outside:
+        yield "outside", _heading("Published networks outside the space"), _outside(comparison)
     yield "methods", _heading("Methods and caveats"), _caveats(comparison)
     yield "provenance", _heading("Provenance"), _provenance(comparison)
 
@@ -196,6 +198,15 @@ def _points(comparison: Comparison) -> Markup:
         f"{quality_axis(comparison).short}. All are in points.csv. A click on a heading sorts."
     )
     return _shown(table if shown else Markup(), note, "No method has a network.")
+
+
+def _outside(comparison: Comparison) -> Markup:
+    note = _note(
+        f"No part of any front or figure. Latency is that of their own kernels, by {comparison.table.name} "
+        "for their own spaces. Accuracy is the published one, of a training of their own: it does "
+        "not compare with accuracies of inherited weights."
+    )
+    return join(note, outside_table(comparison))
 
 
 def _caveats(comparison: Comparison) -> Markup:

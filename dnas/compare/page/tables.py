@@ -63,6 +63,28 @@ def point_table(comparison: Comparison) -> tuple[Markup, int, int]:
     return _table("Points of the fronts", headings, rows, "sortable"), len(rows), count
 
 
+def outside_table(comparison: Comparison) -> Markup:
+    """Published networks outside the space; empty without any."""
+    rows = [
+        (
+            element("th", each.name, scope="row"),
+            _number("–" if each.published_top1 is None else _fixed(100 * each.published_top1, 2)),
+            _number(_fixed(each.latency_ms, 2)),
+            _number(f"{_fixed(each.latency_low_ms, 2)} to {_fixed(each.latency_high_ms, 2)}"),
+            element("td", each.table_kind),
+            _number(_count(each.params)),
+            _number(_count(each.madds)),
+            element("td", each.source),
+        )
+        for each in comparison.outside
+    ]
+    headings = (
+        *("network", "published top-1 (%)", "latency (ms)", "90 % interval (ms)", "table"),
+        *("parameters", "multiply-adds", "source of the accuracy"),
+    )
+    return _table("Published networks outside the space", headings, rows) if rows else Markup()
+
+
 def scrolling_table(caption: str, head: Markup, rows: Sequence[Markup], class_: str) -> Markup:
     """A table in a box of its own that scrolls where it is too wide; its caption stands above the box.
 

@@ -241,6 +241,40 @@ def test_published_networks_of_the_space(run: Run, write_refined: Write) -> None
     assert [each.name for each in without.methods] == ["a"] and without.title == "Mine"
 
 
+def test_published_networks_by_name_alone(run: Run, write_refined: Write, tmp_path: Path) -> None:
+    """In the space one is a method; outside, it stands beside with its own kernels and published accuracy."""
+    space, arch = SearchSpace.load("moga"), zoo.load("moga_c")
+    box = {"quality": [0, 1], "latency_ms": [9, 1], "params": [1, 2]}
+    front = {"space": "moga", "space_sha256": space.digest}
+    write = partial(write_refined, front=front, space=space.to_dict(), quality="top1", box=box)
+    folder = write("a", members=[(arch.names, 0.5, 1.0)])
+    table, options = "adreno630_mace_calibrated", ("--no-zoo",)
+    found = run(f"a={folder}", "moga_c", "fbnet_c", table=table, options=options)
+    assert [(each.name, each.kind) for each in found.methods] == [("a", "evolutionary"), ("moga_c", "zoo")]
+    (outside,) = found.outside
+    fbnet = load_table(table, SearchSpace.load("fbnet"))
+    assert (outside.name, outside.space, outside.params) == ("fbnet_c", "fbnet", 5_572_200)
+    assert (outside.published_top1, outside.source) == (0.749, "arXiv 1812.03443")
+    assert outside.latency_ms == fbnet.latency_ms(zoo.load("fbnet_c")) and outside.table_kind == "calibrated"
+    assert any("fbnet_c: outside the space" in note for note in found.notes)
+    written = json.loads((tmp_path / "out" / "comparison.json").read_text(encoding="utf-8"))
+    assert Comparison.from_dict(written) == found
+    (row,) = (tmp_path / "out" / "outside.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert row.startswith("fbnet_c,fbnet,0.749,arXiv 1812.03443,")
+    report = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert 'id="outside"' in report and ">74.90<" in report
+    alone = run(f"a={folder}", table=table, options=(*options, "--overwrite"))
+    assert (alone.outside, alone.methods, "outside" in alone.to_dict()) == ((), found.methods[:1], False)
+
+
+def test_names_alone_that_cannot_be_compared(run: Run, write_refined: Write) -> None:
+    one = f"a={write_refined('a')}"
+    assert "mobilenet_v2: published networks are compared with a search" in refusal(run, "mobilenet_v2")
+    assert "mobilenet_v2 is given twice" in refusal(run, one, "mobilenet_v2", "mobilenet_v2")
+    message = refusal(run, one, "mobilenet_v2")
+    assert "--run mobilenet_v2 is outside the searched space and needs a table of its own" in message
+
+
 def test_given_budgets(run: Run, write_refined: Write, tiny_table: LatencyTable) -> None:
     slowest = tiny_table.latency_ms(tiny_table.dearest())
     found = run(f"a={write_refined('a')}", options=("--budgets", slowest, slowest / 100))

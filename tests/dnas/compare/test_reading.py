@@ -121,7 +121,7 @@ def test_all_that_is_wrong_in_one_message(write_refined: Write, tmp_path: Path) 
 
 @pytest.mark.parametrize("run", ["a", "=a", "a=", "="])
 def test_a_run_without_name_or_path(run: str) -> None:
-    assert refusal(run) == f"--run {run}: expected NAME=PATH"
+    assert refusal(run) == f"--run {run}: expected NAME=PATH, or the name of a zoo network"
 
 
 def test_the_same_run_twice(write_refined: Write) -> None:
