@@ -71,8 +71,8 @@ RULES = (
         never=(*VERBS, "latency"),
     ),
     Rule(
-        "A verb (`dnas.derive`, `refine`, `sweep`, `compare`, `fidelity`, `export`, `memory`, `spaces`, `zoo`) "
-        "imports `latency` only in its `command.py`, to load a table; its other modules take a "
+        "A verb (`dnas.derive`, `refine`, `sweep`, `compare`, `fidelity`, `export`, `memory`, `spaces`, "
+        "`zoo`) imports `latency` only in its `command.py`, to load a table; its other modules take a "
         "`dnas.costs.LatencyCosts`.",
         of=VERBS,
         never=("latency",),
