@@ -87,4 +87,6 @@ def _differences(published: Published, params: int, madds: int) -> dict[str, int
 
 def _latency(architecture: Architecture, table: LatencyCosts) -> Latency:
     interval = table.latency_interval(architecture)
-    return Latency(table.name, table.kind, table.latency_ms(architecture), *interval)
+    # A phone has one column, whatever the side of the images is.
+    name = table.name.removesuffix(f"_{table.space.resolution}px")
+    return Latency(name, table.kind, table.latency_ms(architecture), *interval)

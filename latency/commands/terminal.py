@@ -12,6 +12,7 @@ from rich.table import Table
 
 from dnas.space.architecture import Architecture
 from latency.table import LatencyTable
+from latency.table.table_file import spaces_text
 
 
 def list_of_tables(headers: Iterable[Mapping[str, Any]]) -> Table:
@@ -27,7 +28,7 @@ def list_of_tables(headers: Iterable[Mapping[str, Any]]) -> Table:
     for name, head in heads.items():
         error = head["error"].get("network_mean")
         text = "" if error is None else f"{error:.1%}"
-        grid.add_row(name, head["kind"], ", ".join(spaces[name]), head["device"], text)
+        grid.add_row(name, head["kind"], spaces_text(spaces[name]), head["device"], text)
     return grid
 
 

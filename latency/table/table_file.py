@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from dnas.space import shipped_spaces
 from dnas.support.files import write_text
 from latency.table import shipped, version1
 from latency.table.entry import COLUMNS, Entry, parse_row
@@ -87,10 +88,19 @@ def not_shipped(name: str, spaces: Sequence[str], reason: str = "") -> TableErro
     """The error for a table that ships, but not for these spaces."""
     ships_for = [space for each, space in shipped_files() if each == name]
     return TableError(
-        f"The table {name} ships for the space(s) {', '.join(ships_for)}, "
+        f"The table {name} ships for the space(s) {spaces_text(ships_for)}, "
         f"not for {' or '.join(spaces) or 'a space that is not named'}{reason}. "
         + how_to_build(spaces[0] if spaces else "SPACE")
     )
+
+
+def spaces_text(names: Sequence[str]) -> str:
+    """Names of spaces for people: search spaces by name, and how many networks are spaces of their own."""
+    searched = [name for name in names if name in shipped_spaces()]
+    networks = len(names) - len(searched)
+    if not searched or not networks:
+        return ", ".join(names)
+    return f"{', '.join(searched)} and {networks} network(s) of the zoo"
 
 
 def parse(text: str, source: str) -> TableFile:

@@ -329,7 +329,7 @@ def test_alpha_that_is_not_finite_stops_with_its_place(
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"space": "nosuch"}, SpaceError, "nosuch.*fbnet, moga"),
+        ({"space": "nosuch"}, SpaceError, "nosuch.*fbnet, mnasnet"),
         ({"table": "nosuch"}, TableError, "nosuch.*adreno630_mace_calibrated"),
         ({"table": "adreno630_mace_calibrated"}, TableError, "moga"),
         ({"sharing": "some"}, ValueError, "some.*independent, entangled"),

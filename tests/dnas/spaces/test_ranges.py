@@ -40,7 +40,10 @@ def test_a_shipped_table_that_does_not_fit_is_named_with_its_reason(tiny_space, 
     shipped = ["adreno640_tflite2.10"]
     found, (misfit,) = latencies(tiny_space, [str(tiny_table_file)], shipped, load_table)
     assert len(found) == 1 and misfit.table == shipped[0]
-    assert misfit.reason.startswith("ships for the space(s) fbnet, moga, not for tiny; the closest one: ")
+    assert misfit.reason.startswith(
+        "ships for the space(s) fbnet, mnasnet, mobilenetv3_like, mobilenetv4, moga, "
+    )
+    assert " network(s) of the zoo, not for tiny; the closest one: " in misfit.reason
     assert misfit.reason.endswith("11 of whose 11 blocks are not in the table")
     with pytest.raises(ValueError, match="not for tiny"):
         latencies(tiny_space, shipped, [], load_table)

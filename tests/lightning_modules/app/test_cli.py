@@ -125,7 +125,7 @@ def test_a_checkpoint_does_not_override_the_command_line(fit: Any, tiny_flags: l
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--model.space=nosuch"], "Unknown search space 'nosuch'. Give one of fbnet, moga"),
+        (["--model.space=nosuch"], "Unknown search space 'nosuch'. Give one of fbnet, mnasnet"),
         (["--model.table=nosuch"], "Unknown latency table 'nosuch'"),
         (["--model.sharing=some"], "Unknown sharing 'some': expected one of independent, entangled"),
         (["--model.steps.warmup_epochs=-1"], "steps.warmup_epochs must be at least 0, got -1"),
