@@ -59,11 +59,11 @@ class VarianceShares:
 
     @property
     def parts(self) -> dict[str, float]:
-        """Share of every part over all layers; attributes in which the choices do not differ are left out."""
-        every = [each for decision in self.space.decisions for each in _described(decision)]
-        varying = {"interaction", *(name for name in self.names[:-1] if _varies(name, every))}
+        """Share of every part over all layers; attributes in which no layer has a choice are left out."""
+        rows = [_described(decision) for decision in self.space.decisions]
+        varying = {name for name in self.names[:-1] if any(_varies(name, row) for row in rows)}
         sums = dict(zip(self.names, map(float, self.shares.sum(axis=0)), strict=True))
-        return {name: sums[name] for name in self.names if name in varying}
+        return {name: sums[name] for name in self.names if name in {*varying, "interaction"}}
 
 
 def variance_shares(table: LatencyTable) -> VarianceShares:
