@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from dnas.nn.network import Network
 from dnas.runs.checkpoint import CheckpointError, SupernetCheckpoint
 from dnas.runs.checkpoint_file import load_content, read_supernet
 from dnas.runs.normalisation import Normalisation
+from dnas.runs.preprocessing import Preprocessing
 from dnas.space.architecture import Architecture
 
 _PREFIX = "network."
@@ -24,17 +27,19 @@ class TrainedNetwork:
 
     resolution: side in pixels of the images it was trained on; None if the data did not say.
     normalisation: of these images, for pixels in [0, 1]; None if the data did not say.
+    preprocessing: of images from files, where the checkpoint says it; training has its data module for that.
     sha256: of the checkpoint.
     """
 
     network: Network
     resolution: int | None
     normalisation: Normalisation | None
+    preprocessing: Preprocessing | None
     sha256: str
 
 
 def read_network(path: str | Path) -> TrainedNetwork:
-    """Read the checkpoint that ``dnas fit`` wrote for ``lightning_modules.classifier.Classifier``.
+    """Read what ``dnas zoo load`` wrote, or ``dnas fit`` for ``lightning_modules.classifier.Classifier``.
 
     Raises:
         CheckpointError: no such file, damaged, or written by something else.
@@ -62,8 +67,45 @@ def read_network(path: str | Path) -> TrainedNetwork:
         network.eval(),
         data.get("resolution"),
         _normalisation(path, content, network.in_channels),
+        _preprocessing(path, content, network.in_channels),
         hashlib.sha256(path.read_bytes()).hexdigest(),
     )
+
+
+def write_network(
+    path: str | Path, network: Network, preprocessing: Preprocessing, origin: Mapping[str, Any]
+) -> Path:
+    """Write a checkpoint that :func:`read_network` reads, of weights that come from elsewhere.
+
+    Args:
+        path: of a file that is not there yet.
+        origin: where the weights are from, as plain data.
+
+    Raises:
+        FileExistsError: the file is there already.
+        ValueError: the preprocessing is for another number of channels.
+    """
+    if problem := _channel_problem(preprocessing, network.in_channels):
+        raise ValueError(problem)
+    content = {
+        "architecture": network.arch.to_dict(),
+        "hyper_parameters": {
+            "num_classes": network.classifier.out_features,
+            "in_channels": network.in_channels,
+        },
+        "datamodule_hyper_parameters": {"resolution": preprocessing.crop},
+        "normalisation": {
+            part: list(values) for part, values in preprocessing.normalisation._asdict().items()
+        },
+        "preprocessing": preprocessing.to_dict(),
+        "weights_from": dict(origin),
+        "state_dict": {_PREFIX + name: value for name, value in network.state_dict().items()},
+    }
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("xb") as stream:
+        torch.save(content, stream)
+    return path
 
 
 def _weights(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,6 +126,26 @@ def _normalisation(path: Path, content: Mapping[str, Any], channels: int) -> Nor
             f"{path}: normalisation must be a mean and a std for each channel, got {data!r}."
         )
     return found
+
+
+def _preprocessing(path: Path, content: Mapping[str, Any], channels: int) -> Preprocessing | None:
+    data = content.get("preprocessing")
+    if data is None:
+        return None
+    try:
+        found = Preprocessing.from_dict(data)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    if problem := _channel_problem(found, channels):
+        raise CheckpointError(f"{path}: {problem}")
+    return found
+
+
+def _channel_problem(preprocessing: Preprocessing, channels: int) -> str:
+    given = len(preprocessing.mean)
+    return (
+        "" if given == channels else f"mean and std need a number for each channel, {channels}, got {given}."
+    )
 
 
 def inherit_weights(network: Network, path: str | Path) -> str:
