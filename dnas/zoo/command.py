@@ -1,16 +1,18 @@
-"""``python -m dnas.zoo``: published networks, their counts and latencies beside what is published."""
+"""``python -m dnas.zoo``: published networks, their counts and latencies, and their weights."""
 
 from __future__ import annotations
 
 import argparse
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 
 from dnas.costs import LatencyCosts, count
 from dnas.derive.text import architecture_table, to_text
+from dnas.runs import preprocessing_options
 from dnas.space import SearchSpace, zoo
 from dnas.support.command import Command
 from dnas.support.files import write_text
@@ -20,7 +22,7 @@ from latency import load_table, shipped_tables
 
 DESCRIPTION = (
     "Published networks: parameters and multiply-adds beside those of a reference, latency by every shipped "
-    "table beside published latencies."
+    "table beside published latencies; checkpoints of published weights."
 )
 
 WIDTH = 160
@@ -32,7 +34,7 @@ NOTE = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    commands = parser.add_subparsers(dest="what", required=True, metavar="{list,show}")
+    commands = parser.add_subparsers(dest="what", required=True, metavar="{list,show,load}")
     listing = commands.add_parser("list", help="all networks", description="All published networks.")
     listing.add_argument(
         "--sort", default="name", metavar="KEY", help=f"{', '.join(ORDERS)}, or the name of a table"
@@ -47,15 +49,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument(
         "--output", type=Path, metavar="DIR", help="write architecture.json and architecture.png there"
     )
+    _add_load(commands)
 
 
-def run(options: argparse.Namespace, console: Console) -> list[Account]:
-    """List the networks, or show one.
+def _add_load(commands: Any) -> None:
+    load = commands.add_parser(
+        "load",
+        help="weights from a file",
+        description="Make a checkpoint of weights that the network's authors, torchvision or timm have "
+        "published; 'dnas evaluate' and 'dnas export' take it.",
+    )
+    load.add_argument("name", help="as 'dnas zoo list' has it")
+    load.add_argument(
+        "--weights", required=True, type=Path, metavar="FILE", help="a state dict, as torch.save writes it"
+    )
+    load.add_argument(
+        "--output", required=True, type=Path, metavar="FILE", help="checkpoint to write, NAME.ckpt"
+    )
+    load.add_argument("--key", help="where the state dict is, in a file of several")
+    load.add_argument("--classes", type=int, metavar="N", help="of the weights (default: the network's own)")
+    images = load.add_argument_group(
+        "preprocessing of images",
+        "Default: what torchvision documents for a file of its own weights; else, as an assumption, what is "
+        "usual on ImageNet (bilinear, 224 px of 256).",
+    )
+    preprocessing_options.add(images)
+
+
+def run(options: argparse.Namespace, console: Console) -> list[Account] | Path:
+    """List the networks, show one, or write a checkpoint of one's weights.
 
     Raises:
-        ValueError: no such network, key or table, or a table of another space.
-        FileExistsError: the output folder is a file.
+        ValueError: no such network, key or table, a table of another space, weights that do not fit.
+        FileExistsError: the output folder is a file, or the checkpoint is there already.
     """
+    if options.what == "load":
+        return _load(options, console)
     tables = cache(shipped)
     return _list(options, console, tables) if options.what == "list" else [_show(options, console, tables)]
 
@@ -106,6 +135,28 @@ def _show(options: argparse.Namespace, console: Console, tables: TablesOf) -> Ac
     if options.output is not None:
         _write(found, options.output, console)
     return found
+
+
+def _load(options: argparse.Namespace, console: Console) -> Path:
+    from dnas.zoo.weights import load
+
+    output: Path = options.output
+    if output.exists():
+        raise FileExistsError(f"--output {output} is there already. Choose another file.")
+    if options.classes is not None and options.classes < 1:
+        raise ValueError(f"--classes must be 1 or more, got {options.classes}.")
+    published = zoo.published(options.name)
+    given = preprocessing_options.given(options)
+    found = load(published, options.weights, key=options.key, num_classes=options.classes, **given)
+    found.save(output)
+    lines = [
+        f"{published.title}: {found.tensors} tensors from {options.weights}, sha256 {found.origin['sha256']}",
+        f"Preprocessing: {found.preprocessing} ({found.origin['preprocessing']})",
+        f"Wrote {output}; dnas evaluate --checkpoint {output} --data FOLDER",
+    ]
+    for line in lines:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+    return output
 
 
 def _print_layers(found: Account, table: LatencyCosts | None, console: Console) -> None:
