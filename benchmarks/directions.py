@@ -32,7 +32,18 @@ CORE = tuple(
 )
 VERBS = tuple(
     f"dnas.{name}"
-    for name in ("derive", "refine", "sweep", "compare", "fidelity", "export", "memory", "spaces", "zoo")
+    for name in (
+        "derive",
+        "refine",
+        "sweep",
+        "compare",
+        "fidelity",
+        "export",
+        "evaluate",
+        "memory",
+        "spaces",
+        "zoo",
+    )
 )
 
 
@@ -71,9 +82,9 @@ RULES = (
         never=(*VERBS, "latency"),
     ),
     Rule(
-        "A verb (`dnas.derive`, `refine`, `sweep`, `compare`, `fidelity`, `export`, `memory`, `spaces`, "
-        "`zoo`) imports `latency` only in its `command.py`, to load a table; its other modules take a "
-        "`dnas.costs.LatencyCosts`.",
+        "A verb (`dnas.derive`, `refine`, `sweep`, `compare`, `fidelity`, `export`, `evaluate`, `memory`, "
+        "`spaces`, `zoo`) imports `latency` only in its `command.py`, to load a table; its other modules "
+        "take a `dnas.costs.LatencyCosts`.",
         of=VERBS,
         never=("latency",),
         free=("command",),

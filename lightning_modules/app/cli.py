@@ -20,6 +20,7 @@ USAGE = """usage: dnas COMMAND [options]
   sweep     searches over latency targets, widths and resolutions, joined in one front and report
   compare   searches side by side under one table and one evaluator: report.html, figures, tables
   export    a trained network as an ONNX file, compared with PyTorch
+  evaluate  top-1 and top-5 of a trained network on a folder of images
   fidelity  does a supernet rank architectures as training them alone does?
   latency   latency tables: list, show, build, measure, import, check, profile, compare
   zoo       published networks: counts beside their references', latency beside what is published
@@ -42,6 +43,7 @@ MODULES = {
     "sweep": "lightning_modules.app.sweep_command",
     "compare": "dnas.compare.command",
     "export": "dnas.export.command",
+    "evaluate": "dnas.evaluate.command",
     "fidelity": "dnas.fidelity.command",
     "latency": "latency.__main__",
     "memory": "dnas.memory.command",

@@ -1,0 +1,59 @@
+"""Accuracy of a network on images in folders, and how well so many images determine it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from dnas.evaluate.images import Images
+from dnas.runs.evaluator import Evaluation, evaluate
+
+# Standard deviations of a normal distribution between which 95 % of it lie.
+Z = 1.959964
+
+
+def accuracy(
+    network: nn.Module,
+    images: Images,
+    num_classes: int,
+    *,
+    batch: int = 64,
+    workers: int = 0,
+    advance: Callable[[int], object] = lambda images: None,
+) -> Evaluation:
+    """Top-1, top-5 and cross-entropy of a network on all images, where its parameters are.
+
+    Args:
+        workers: processes that read images; 0 for none but this.
+        advance: called with the number of images after every batch.
+
+    Raises:
+        ValueError: naming the damaged images of a batch.
+    """
+    loader = DataLoader(images, batch, num_workers=workers)
+
+    def batches() -> Iterator[tuple[Tensor, Tensor]]:
+        for pixels, labels, damaged in loader:
+            _refuse(images, damaged[damaged >= 0].tolist())
+            yield pixels.contiguous(memory_format=torch.channels_last), labels
+            advance(len(labels))
+
+    return evaluate(network, batches(), num_classes)
+
+
+def _refuse(images: Images, damaged: list[int]) -> None:
+    if damaged:
+        files = ", ".join(images.files[index][0] for index in damaged)
+        raise ValueError(f"Cannot be read as images: {files}. Replace them, or take them away.")
+
+
+def wilson_interval(share: float, n: int) -> tuple[float, float]:
+    """The 95 % score interval of a probability of which ``n`` draws had this share (Wilson 1927)."""
+    spread = Z * Z / n
+    middle = share + spread / 2
+    half = Z * math.sqrt((share * (1 - share) + spread / 4) / n)
+    return (middle - half) / (1 + spread), (middle + half) / (1 + spread)
