@@ -56,4 +56,5 @@ def wilson_interval(share: float, n: int) -> tuple[float, float]:
     spread = Z * Z / n
     middle = share + spread / 2
     half = Z * math.sqrt((share * (1 - share) + spread / 4) / n)
-    return (middle - half) / (1 + spread), (middle + half) / (1 + spread)
+    # Rounding must not carry it out of [0, 1].
+    return max(0.0, (middle - half) / (1 + spread)), min(1.0, (middle + half) / (1 + spread))

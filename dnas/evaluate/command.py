@@ -67,17 +67,23 @@ def run(options: argparse.Namespace, console: Console) -> Evaluation:
         found = accuracy(
             network, images, classes, batch=options.batch, workers=options.workers, advance=advance
         )
-    low, high = wilson_interval(found.top1, found.images)
-    top5 = f"top-{min(5, classes)} {found.top5:.2%}"
     for line in (
         f"{Path(options.checkpoint).name}, sha256 {trained.sha256}",
         f"{found.images:,} images of {classes:,} classes in {images.folder}",
         f"Preprocessing: {preprocessing}",
-        f"Top-1 {found.top1:.2%} (95 % interval {low:.2%} to {high:.2%}), {top5}, "
-        f"cross-entropy {found.loss:.4f}",
+        _sentence(found, classes),
     ):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     return found
+
+
+def _sentence(found: Evaluation, classes: int) -> str:
+    interval = wilson_interval(found.top1, found.images)
+    top1, low, high, top5 = (f"{100 * share:.2f}" for share in (found.top1, *interval, found.top5))
+    return (
+        f"Top-1 {top1} % (95 % interval {low} to {high} %), top-{min(5, classes)} {top5} %, "
+        f"cross-entropy {found.loss:.4f}"
+    )
 
 
 def _check_options(options: argparse.Namespace) -> None:

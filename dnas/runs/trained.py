@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -85,6 +87,9 @@ def write_network(
         FileExistsError: the file is there already.
         ValueError: the preprocessing is for another number of channels.
     """
+    path = Path(path)
+    if path.exists():
+        raise FileExistsError(f"{path} is there already. Choose another file.")
     if problem := _channel_problem(preprocessing, network.in_channels):
         raise ValueError(problem)
     content = {
@@ -101,10 +106,11 @@ def write_network(
         "weights_from": dict(origin),
         "state_dict": {_PREFIX + name: value for name, value in network.state_dict().items()},
     }
-    path = Path(path)
+    # Beside the output, so that an interrupted one leaves no half of a file.
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("xb") as stream:
-        torch.save(content, stream)
+    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        torch.save(content, Path(folder) / path.name)
+        os.replace(Path(folder) / path.name, path)
     return path
 
 

@@ -140,15 +140,12 @@ def _show(options: argparse.Namespace, console: Console, tables: TablesOf) -> Ac
 def _load(options: argparse.Namespace, console: Console) -> Path:
     from dnas.zoo.weights import load
 
-    output: Path = options.output
-    if output.exists():
-        raise FileExistsError(f"--output {output} is there already. Choose another file.")
     if options.classes is not None and options.classes < 1:
         raise ValueError(f"--classes must be 1 or more, got {options.classes}.")
     published = zoo.published(options.name)
     given = preprocessing_options.given(options)
     found = load(published, options.weights, key=options.key, num_classes=options.classes, **given)
-    found.save(output)
+    output = found.save(options.output)
     lines = [
         f"{published.title}: {found.tensors} tensors from {options.weights}, sha256 {found.origin['sha256']}",
         f"Preprocessing: {found.preprocessing} ({found.origin['preprocessing']})",

@@ -30,7 +30,9 @@ def test_it_prints_accuracy_and_what_it_is_of(classified: Any, capsys: Capture) 
     hits = int((classified.logits.argmax(1) == classified.labels).sum())
     assert found.top1 == pytest.approx(hits / 30) and found.images == 30
     printed = capsys.readouterr().out
-    assert "30 images of 7 classes in" in printed and f"Top-1 {hits / 30:.2%} (95 % interval" in printed
+    assert (
+        "30 images of 7 classes in" in printed and f"Top-1 {100 * hits / 30:.2f} % (95 % interval" in printed
+    )
     assert "Preprocessing: 64 px of 73, bilinear, mean 0.485" in printed
 
 
