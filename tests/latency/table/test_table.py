@@ -295,9 +295,10 @@ def test_only_measured_tables_are_called_measured(
 def test_shipped_tables_load_for_the_space_they_name(name: str, space: str) -> None:
     table = load_table(name, SearchSpace.load(space))
     assert table.name == name
-    for layer in table.space.layers:
-        for choice, ms in zip(layer.choices, table.ms[layer.index], strict=False):
-            assert ms > 0 or (choice.skip and layer.keeps_shape and ms == 0)
+    for decision in table.space.decisions:
+        layer = decision.layers[0]
+        for blocks, ms in zip(decision.blocks, table.ms[decision.index], strict=False):
+            assert ms > 0 or (blocks[0].skip and layer.keeps_shape and ms == 0)
     assert np.isfinite(table.relative_error).all()
     assert {"device", "runtime", "licence", "source"} <= set(table.provenance)
 
