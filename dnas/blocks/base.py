@@ -190,6 +190,11 @@ def option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def residual_option() -> Any:
+    """The field ``residual`` of the Options of a type that adds its input where the shape is kept."""
+    return option("false: the input is never added", default=True, quiet=True)
+
+
 _JSON_TYPES: Mapping[Any, dict[str, Any]] = {
     bool: {"type": "boolean"},
     int: {"type": "integer"},

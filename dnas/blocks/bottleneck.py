@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from dnas.blocks.base import BlockType, Glyph, Position, option
 from dnas.blocks.ops import Op, avg_pool_op, conv_op
-from dnas.blocks.widths import hidden_channels
+from dnas.blocks.widths import hidden_channels, hidden_option
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,14 +26,7 @@ class BottleneckOptions:
         short="exp",
         exclusiveMinimum=0,
     )
-    hidden: int | None = option(
-        "hidden channels, in place of 'expansion'",
-        default=None,
-        short="hidden",
-        quiet=True,
-        instead_of="expansion",
-        minimum=1,
-    )
+    hidden: int | None = hidden_option()
     shortcut: Literal["conv", "avg_pool"] = option(
         "where the shape changes: a 1x1 convolution with the stride; or averages of windows as wide as the "
         "stride, then a 1x1 convolution without one",

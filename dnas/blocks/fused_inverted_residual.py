@@ -7,9 +7,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dnas.blocks.base import BlockType, Position, option
+from dnas.blocks.base import BlockType, Position, option, residual_option
 from dnas.blocks.ops import Op, conv_op
-from dnas.blocks.widths import check_width, hidden_channels
+from dnas.blocks.widths import check_width, hidden_channels, hidden_option
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,15 +26,8 @@ class FusedInvertedResidualOptions:
         short="exp",
         exclusiveMinimum=0,
     )
-    hidden: int | None = option(
-        "hidden channels, in place of 'expansion'",
-        default=None,
-        short="hidden",
-        quiet=True,
-        instead_of="expansion",
-        minimum=1,
-    )
-    residual: bool = option("false: the input is never added", default=True, quiet=True)
+    hidden: int | None = hidden_option()
+    residual: bool = residual_option()
 
     def __post_init__(self) -> None:
         check_width(self.expansion, self.hidden)

@@ -7,9 +7,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from dnas.blocks.base import BlockType, Glyph, Position, option
+from dnas.blocks.base import BlockType, Glyph, Position, option, residual_option
 from dnas.blocks.ops import Op, depthwise_op, output_size, squeeze_excite_ops
-from dnas.blocks.widths import check_width, hidden_channels, rounded
+from dnas.blocks.widths import check_width, hidden_channels, hidden_option, rounded
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,14 +36,7 @@ class InvertedResidualOptions:
     groups: int = option(
         "groups of both 1x1 convolutions, with a channel shuffle after the first", default=1, minimum=1
     )
-    hidden: int | None = option(
-        "hidden channels, in place of 'expansion'",
-        default=None,
-        short="hidden",
-        quiet=True,
-        instead_of="expansion",
-        minimum=1,
-    )
+    hidden: int | None = hidden_option()
     se_of: Literal["hidden", "input"] = option(
         "the channels that 'se' is a part of", default="hidden", quiet=True
     )
@@ -62,7 +55,7 @@ class InvertedResidualOptions:
     expand_always: bool = option(
         "false: no first 1x1 convolution where hidden and input channels are equal", default=True, quiet=True
     )
-    residual: bool = option("false: the input is never added", default=True, quiet=True)
+    residual: bool = residual_option()
 
     def __post_init__(self) -> None:
         check_width(self.expansion, self.hidden)

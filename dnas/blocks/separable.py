@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dnas.blocks.base import BlockType, Position, option
+from dnas.blocks.base import BlockType, Position, option, residual_option
 from dnas.blocks.ops import Op, conv_op, depthwise_op
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ class SeparableOptions:
     """Options of a separable convolution."""
 
     kernel: int = option("odd side of the depthwise kernel", short="kernel", minimum=1, odd=True)
-    residual: bool = option("false: the input is never added", default=True, quiet=True)
+    residual: bool = residual_option()
 
 
 class Separable(BlockType):

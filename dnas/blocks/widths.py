@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from dnas.blocks.base import BlockError
+from typing import Any
+
+from dnas.blocks.base import BlockError, option
+
+
+def hidden_option() -> Any:
+    """The field ``hidden`` of a type's Options, an int or None."""
+    return option(
+        "hidden channels, in place of 'expansion'",
+        default=None,
+        short="hidden",
+        quiet=True,
+        instead_of="expansion",
+        minimum=1,
+    )
 
 
 def rounded(channels: float, divisor: int) -> int:

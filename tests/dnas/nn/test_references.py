@@ -20,26 +20,26 @@ SIDE = 95
 
 
 class Reference(NamedTuple):
-    """What a network of the zoo is held against: a library and its name of the network."""
+    """What a network of the zoo is held against: a package and its name of the network."""
 
     network: str
-    library: str
+    package: str
     name: str
 
     def build(self) -> nn.Module:
-        if self.library == "torchvision":
+        if self.package == "torchvision":
             return torchvision.models.get_model(self.name, weights=None)
         timm = pytest.importorskip("timm", reason="the reference is timm's: pip install 'dnas[test]'")
         return timm.create_model(self.name, pretrained=False)
 
 
 REFERENCES = [
-    Reference(network, library, name)
+    Reference(network, package, name)
     for network in zoo.names()
-    for library, name in zoo.published(network).counterparts.items()
+    for package, name in zoo.published(network).counterparts.items()
 ]
 each_reference = pytest.mark.parametrize(
-    "reference", REFERENCES, ids=lambda each: f"{each.library}-{each.name}"
+    "reference", REFERENCES, ids=lambda each: f"{each.package}-{each.name}"
 )
 
 
@@ -69,8 +69,8 @@ def with_weights_of(theirs: nn.Module, ours: nn.Module) -> nn.Module:
     return ours
 
 
-def test_both_libraries_are_references() -> None:
-    assert {"torchvision", "timm"} == {reference.library for reference in REFERENCES}
+def test_both_packages_are_references() -> None:
+    assert {"torchvision", "timm"} == {reference.package for reference in REFERENCES}
     assert len(REFERENCES) >= 18
 
 

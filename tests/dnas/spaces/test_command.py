@@ -129,8 +129,8 @@ def test_diff_exits_as_diff_does(folder: Path, capsys: pytest.CaptureFixture[str
     assert re.search(r"choices +another name for the same block +E6K5SE +B", printed)
     assert re.search(r"multiply-adds +93,571,184 to 308,275,616 +69,411,776 to 227,546,240", printed)
     assert main(["diff", "absent.yaml", "nothing"]) == 2
-    told = capsys.readouterr()
-    assert told.out == "" and "absent.yaml" in told.err and "nothing" in told.err
+    printed = capsys.readouterr()
+    assert printed.out == "" and "absent.yaml" in printed.err and "nothing" in printed.err
 
 
 def test_block_types_of_ones_own(

@@ -1,4 +1,4 @@
-"""Differences of two spaces: one change of a file, the lines that it is told by."""
+"""Differences of two spaces: one change of a file, and the lines that say so."""
 
 from __future__ import annotations
 
