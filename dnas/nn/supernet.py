@@ -24,6 +24,8 @@ from dnas.space.architecture import Architecture, ArchitectureError
 Active = Sequence[Sequence[int]]
 # Weights, alpha or both may learn, in training or not: each is a graph of its own.
 GRAPHS_PER_LAYER = 8
+# Name of the buffer of a layer, by its index.
+_COLUMNS = "columns_{}"
 
 
 class Supernet(Frame):
@@ -66,6 +68,7 @@ class Supernet(Frame):
         for block in self.mixed_blocks():
             block.checkpointing = checkpointing
         self.apply(init_weights)
+        self._register_columns()
 
     def forward(self, images: Tensor, mask: Tensor, active: Active | None = None) -> Tensor:
         """Logits of a mixture, or of one architecture.
@@ -166,7 +169,29 @@ class Supernet(Frame):
             raise ValueError(
                 f"Active choices out of range, {self.space.rows} have {counts} choices: {active}."
             )
-        return of_layers(self.space, mask.unbind(), active)
+        return self._of_layers(mask.unbind(), active)
+
+    def _register_columns(self) -> None:
+        """Of every layer, which of its choices each choice of its decision has; where the weights are."""
+        for decision in self.space.decisions if self.space.shared else ():
+            for layer, columns in zip(decision.layers, zip(*decision.columns, strict=True), strict=True):
+                name = _COLUMNS.format(layer.index)
+                self.register_buffer(name, torch.tensor(columns), persistent=False)
+
+    def _of_layers(self, rows: Sequence[Tensor], active: Active) -> tuple[Sequence[Tensor], Active]:
+        """Rows of the mask, and active choices, of every layer from those of every decision.
+
+        A layer's block weighs as much as all choices of its decision that have it, together.
+        """
+        if not self.space.shared:
+            return rows, active
+        weights, chosen = list[Tensor](), list[Sequence[int]]()
+        for decision, row, indices in zip(self.space.decisions, rows, active, strict=True):
+            for layer, columns in decision.run_by(indices):
+                having = self.get_buffer(_COLUMNS.format(layer.index))
+                weights.append(row.new_zeros(len(layer.choices)).index_add(0, having, row[: len(having)]))
+                chosen.append(columns)
+        return weights, chosen
 
     @torch.no_grad()
     def extract(self, arch: Architecture) -> Network:
@@ -182,19 +207,3 @@ class Supernet(Frame):
         blocks = (block.extract(choice) for block, choice in parts)
         network = Network.of_parts(arch, self, blocks, self.strides)
         return network.train(self.training)
-
-
-def of_layers(space: SearchSpace, rows: Sequence[Tensor], active: Active) -> tuple[Sequence[Tensor], Active]:
-    """Rows of a mask, and active choices, of every layer from those of every decision.
-
-    A layer's block weighs as much as all choices of its decision that have it, together.
-    """
-    if not space.shared:
-        return rows, active
-    weights, chosen = list[Tensor](), list[Sequence[int]]()
-    for decision, row, indices in zip(space.decisions, rows, active, strict=True):
-        for place, (layer, columns) in enumerate(decision.run_by(indices)):
-            gets = torch.tensor([decision.columns[index][place] for index in indices], device=row.device)
-            weights.append(row.new_zeros(len(layer.choices)).index_add(0, gets, row[list(indices)]))
-            chosen.append(columns)
-    return weights, chosen
