@@ -184,3 +184,9 @@ def test_without_reduced_from_the_operations_decide(moga: SearchSpace) -> None:
     wider = {**fewer, "E9K3": {"expansion": 9, "kernel": 3}}
     with pytest.raises(TableError, match="not for fewer"):
         load_table(SHIPPED, changed(moga, name="fewer", choices=wider))
+
+
+def test_a_phones_table_has_one_name_at_every_resolution() -> None:
+    network = SearchSpace.load("mobilenetv4_conv_medium")
+    assert network.resolution == 256
+    assert load_table("adreno640_tflite2.10", network).name == "adreno640_tflite2.10_256px"
