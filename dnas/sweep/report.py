@@ -6,13 +6,14 @@ import base64
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich import box
 from rich.table import Table
 
 from dnas.report.html.markup import Markup, element, join
@@ -22,7 +23,7 @@ from dnas.support.files import write_text
 from dnas.sweep.members import Derived, Member
 
 FORMAT, RESULT, FIGURE, PAGE = "dnas-sweep/1", "sweep.json", "front.png", "report.html"
-HEADINGS = ("", "network", "space", "latency ms", "top-1", "loss", "parameters", "multiply-adds")
+HEADINGS = ("", "network", "space", "latency ms", "top-1", "loss", "params M", "madds M")
 _STYLE = """body{font:15px/1.5 system-ui,sans-serif;
 max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}
 img{max-width:100%}table{border-collapse:collapse}td,th{padding:.2rem .7rem;text-align:right}
@@ -98,17 +99,27 @@ class Sweep:
 def write(sweep: Sweep, output: Path) -> None:
     """Figure and page first: where sweep.json is, all is there."""
     if sweep.front:
-        points = [
-            Point(each.name, each.latency_ms, math.nan if each.top1 is None else each.top1, each.params)
-            for each in sweep.members
-        ]
         kinds = ", ".join(dict.fromkeys(each.latency_kind for each in sweep.searches.values()))
-        figure = accuracy_latency(points, latency_kind=kinds, top1_kind="one-shot top-1 accuracy")
+        shown, quality = points(sweep.members), "one-shot top-1 accuracy"
+        figure = accuracy_latency(shown, latency_kind=kinds, top1_kind=quality)
         save_figure(figure, output / FIGURE)
     else:
         (output / FIGURE).unlink(missing_ok=True)
     write_text(output / PAGE, page(sweep, output))
     write_text(output / RESULT, json.dumps(sweep.to_dict(), indent=1, allow_nan=False) + "\n")
+
+
+def points(members: Iterable[Member]) -> list[Point]:
+    """One for every network: a loose target often finds the network of a tighter one."""
+    networks: dict[tuple[str, str], list[Member]] = {}
+    for each in members:
+        networks.setdefault((each.search, each.architecture), []).append(each)
+    found = []
+    for (search, _), same in networks.items():
+        targets, top1 = ", ".join(f"{each.target_ms:g}" for each in same), same[0].top1
+        name = f"{search}, at most {targets} ms"
+        found.append(Point(name, same[0].latency_ms, math.nan if top1 is None else top1, same[0].params))
+    return found
 
 
 def rows(sweep: Sweep) -> list[tuple[str, ...]]:
@@ -122,8 +133,8 @@ def rows(sweep: Sweep) -> list[tuple[str, ...]]:
             f"{each.latency_ms:.2f}",
             "-" if each.top1 is None else f"{each.top1:.2%}",
             "-" if each.loss is None else f"{each.loss:.3f}",
-            f"{each.params:,}",
-            f"{each.madds:,}",
+            f"{each.params / 1e6:.3f}",
+            f"{each.madds / 1e6:.2f}",
         )
         for each in sorted(sweep.members, key=lambda each: each.latency_ms)
     ]
@@ -132,8 +143,10 @@ def rows(sweep: Sweep) -> list[tuple[str, ...]]:
 def summary_table(sweep: Sweep) -> Table:
     """For the terminal."""
     table = Table(title="Members of the sweep (*: on the front)", title_justify="left")
+    table.box, table.padding, table.pad_edge = box.SIMPLE_HEAD, (0, 1, 0, 0), False
     for index, heading in enumerate(HEADINGS):
-        table.add_column(heading, justify="left" if index < 3 else "right")
+        # Names may take two lines, numbers are whole.
+        table.add_column(heading, justify="left" if index < 3 else "right", no_wrap=index >= 3)
     for cells in rows(sweep):
         table.add_row(*cells)
     return table

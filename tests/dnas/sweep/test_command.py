@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ import pytorch_lightning as pl
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 from dnas.sweep.command import main
-from dnas.sweep.report import Sweep
+from dnas.sweep.members import Member
+from dnas.sweep.report import Sweep, points
 from latency import LatencyTable, load_table
 from latency.sources.calibrated.calibrated_table import build_calibrated
 from latency.sources.calibrated.model import CalibratedModel
@@ -160,3 +163,12 @@ def test_latencies_of_two_devices_make_no_front(
     runs = ["--checkpoint", search_checkpoint, tmp_path / "other.ckpt", "--targets", "1000", "--no-accuracy"]
     said = refusal(run, *runs)
     assert "one front needs one device" in said and "SNPE" in said and "MACE" in said
+
+
+def test_a_network_that_several_targets_find_is_one_point() -> None:
+    one = Member("w1", "tiny", 32, 4.0, 3.5, 10, 20, 0.5, 1.0, "a b", "one.json")
+    same = replace(one, target_ms=6.0, file="two.json")
+    other = replace(one, target_ms=8.0, latency_ms=7.0, architecture="a c", top1=None)
+    found = points([one, same, other])
+    assert [point.label for point in found] == ["w1, at most 4, 6 ms", "w1, at most 8 ms"]
+    assert found[0].top1 == 0.5 and math.isnan(found[1].top1)
