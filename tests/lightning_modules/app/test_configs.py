@@ -84,6 +84,7 @@ def test_config_trains(
     not Path(DATA, "cifar10", "cifar-10-batches-py").is_dir(),
     reason="CIFAR-10 is not at $DNAS_DATA/cifar10 (set DNAS_DATA to run this)",
 )
+@pytest.mark.filterwarnings("ignore:Blocks of type .* are no slices of a larger one")
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_a_space_of_its_own_trains_on_cifar_10(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -60,6 +60,7 @@ ELASTIC = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Blocks of type .* are no slices of a larger one")
 @pytest.mark.parametrize("definition", [HIERARCHICAL, ELASTIC], ids=["hierarchical", "elastic depth"])
 def test_from_fit_to_an_exported_network(
     definition: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
