@@ -73,9 +73,7 @@ def _network(decision: Decision, choice: int) -> tuple[object, ...]:
     them can stand anywhere.
     """
     pairs = zip(decision.layers, decision.blocks[choice], strict=True)
-    return tuple(
-        (block.type, block.options) for layer, block in pairs if not layer.keeps_shape or block.ops(layer)
-    )
+    return tuple((block.type, block.options) for layer, block in pairs if block.ops(layer))
 
 
 def canonical(runs: Sequence[Run], genomes: np.ndarray) -> np.ndarray:

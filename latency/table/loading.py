@@ -35,8 +35,7 @@ def load_table(name_or_path: str | Path, space: SearchSpace) -> LatencyTable:
 def _at_resolution(name: str, space: SearchSpace) -> str:
     """A phone's table for this space: the name of one for other images than of 224 pixels says their side."""
     with_side = f"{name}_{space.resolution}px"
-    shipped = shipped_files()
-    return with_side if (with_side, space.name) in shipped and (name, space.name) not in shipped else name
+    return with_side if (with_side, space.name) in shipped_files() else name
 
 
 def _shipped_with(space: SearchSpace, name: str) -> TableFile | None:

@@ -45,8 +45,9 @@ def table(file: TableFile, tmp_path_factory: pytest.TempPathFactory) -> LatencyT
     from dataclasses import replace
 
     entries = [
-        replace(entry, source="measured" if entry.layer == "L1" else entry.source, relative_error=0.1)
+        replace(entry, source="measured" if other else entry.source, relative_error=0.1)
         for entry in file.entries
+        for other in [entry.layer == "L1" or entry.choice == "skip"]
     ]
     path = tmp_path_factory.mktemp("table") / "mixed.csv"
     return load_table(write_file(path, file.header, entries), SPACE)
@@ -76,6 +77,7 @@ def test_errors_of_layers_are_independent(file: TableFile, table: LatencyTable) 
 def test_sources_of_layers_that_differ_are_mixed_and_skips_do_not_count(table: LatencyTable) -> None:
     assert table.sources[0, :2].tolist() == ["mixed", "mixed"]
     assert table.sources[1].tolist() == ["calibrated"] * 6
+    assert table.sources[2, :3].tolist() == ["calibrated", "calibrated", "measured"]
 
 
 def test_a_network_is_accounted_for_by_decisions(table: LatencyTable) -> None:
