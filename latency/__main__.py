@@ -10,7 +10,9 @@ from importlib import import_module
 
 from rich.console import Console
 
+from dnas.support import resuming
 from dnas.support.command import USER_ERRORS
+from dnas.support.stopping import Stopped, listening
 
 PROG = "dnas latency"
 # A module is imported when its command is called for, so that none waits for what it does not use.
@@ -41,9 +43,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     module = import_module(f"latency.commands.{module_name}")
     parser = argparse.ArgumentParser(prog=f"{PROG} {name}", description=module.__doc__ or text)
     module.add_arguments(parser)
-    arguments = parser.parse_args(argv[1:])
+    rest = argv[1:]
     try:
-        module.run(arguments, Console(highlight=False, markup=False))
+        with listening():
+            if hasattr(module, "COMMAND"):
+                # It continues in its folder, and remembers there how it was called.
+                rest = list(resuming.resume(module.COMMAND, rest) or rest)
+                resuming.called(module.COMMAND, rest)
+            module.run(parser.parse_args(rest), Console(highlight=False, markup=False))
+    except Stopped as stopped:
+        print(f"{PROG} {name}: {stopped}", file=sys.stderr)
+        return stopped.status
     except (*USER_ERRORS, OSError) as error:
         if os.environ.get("DNAS_TRACEBACK"):
             raise

@@ -123,6 +123,7 @@ class _RegisterFile(argparse.Action):
             parser.error(str(error))
 
 
+BLOCKS_FLAG = "--blocks"
 OPTION_HELP = "Python file that defines block types of your own (may be given several times); it is run"
 
 
@@ -130,7 +131,7 @@ def add_option(parser: argparse.ArgumentParser) -> None:
     """Give a command that reads a space the option ``--blocks``."""
     default = argparse.SUPPRESS
     parser.add_argument(
-        "--blocks", action=_RegisterFile, default=default, metavar="FILE.py", help=OPTION_HELP
+        BLOCKS_FLAG, action=_RegisterFile, default=default, metavar="FILE.py", help=OPTION_HELP
     )
 
 
@@ -141,7 +142,7 @@ def register_files_of(argv: Sequence[str]) -> list[str]:
         BlockError: as :func:`register_file`.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--blocks", action="append", default=[])
+    parser.add_argument(BLOCKS_FLAG, dest="blocks", action="append", default=[])
     found, others = parser.parse_known_args(argv)
     for path in found.blocks:
         register_file(path)

@@ -21,6 +21,7 @@ from dnas.space import Over
 from dnas.support.command import Command
 from dnas.support.devices import DEVICES
 from dnas.support.files import only_one
+from dnas.support.resuming import remember
 from latency import load_table
 
 EPILOG = """An audit that was killed continues when the same command is given again, and trains nothing twice.
@@ -92,6 +93,7 @@ def run(options: argparse.Namespace, console: Console) -> Audit:
     """
     settings = Settings(**vars(options))
     with only_one(settings.output):
+        remember(settings.output, "dnas fidelity")
         with _progress(Console(stderr=True)) as tell:
             found = audit(settings, tell, _trainer(settings), load_table=load_table)
         write(found)
@@ -118,4 +120,4 @@ def _progress(console: Console) -> Iterator[Tell]:
         yield lambda what, done, of: bar.update(line, description=what, completed=done, total=of)
 
 
-main = Command("dnas fidelity", DESCRIPTION, add_arguments, run, EPILOG)
+main = Command("dnas fidelity", DESCRIPTION, add_arguments, run, EPILOG, resumes=True)

@@ -20,7 +20,7 @@ import numpy as np
 
 from dnas.fidelity.source import StandAlone, Tell, sample_space
 from dnas.space import Over, SearchSpace
-from dnas.space.architecture import Architecture
+from dnas.space.architecture import Architecture, ArchitectureError
 from dnas.support.command import is_out_of_memory
 from dnas.support.files import append_line
 
@@ -38,7 +38,11 @@ class Trainer(Protocol):
     def train(
         self, config: Path, overrides: Sequence[str], architecture: Path, folder: Path
     ) -> tuple[float, int, Mapping[str, Any] | None]:
-        """Train from scratch, writing into ``folder``; top-1 on the test split, its images, and its data."""
+        """Train from scratch, writing into ``folder``, or go on there from a checkpoint of the same training.
+
+        Returns:
+            Top-1 on the test split, its number of images, and plain data about the data module.
+        """
 
 
 class Training:
@@ -72,8 +76,9 @@ class Training:
         self._trainer = trainer
         self._file = trainer.find_config(config)
         self._sha256 = hashlib.sha256(self._file.read_bytes()).hexdigest()
-        self._folder = folder / "training"
         self.store = TrainingStore(folder, {"config": self._sha256, "overrides": overrides}, space)
+        # Of the training that runs, which goes on there when it was stopped: one of this recipe.
+        self._folder = folder / self.store.path.stem.replace("trainings", "training")
 
     def sample(self, number: int | None, generator: np.random.Generator) -> list[Architecture]:
         """Different networks of the space; 24 for None."""
@@ -106,23 +111,35 @@ class Training:
         started = time.perf_counter()
         try:
             result = self._train_and_test(architecture)
-        except (ArithmeticError, RuntimeError, MemoryError) as error:
+        except Exception as error:
             if not isinstance(error, ArithmeticError) and not is_out_of_memory(error):
+                self._clear()
                 raise
             result = StandAlone(math.nan, f"{error}" or type(error).__name__)
-        finally:
-            # Checkpoints that nobody asked for.
-            shutil.rmtree(self._folder, ignore_errors=True)
-            # Trainer, network and images refer to each other, and Python would let many of them gather.
-            gc.collect()
+        self._clear()
         return result._replace(seconds=time.perf_counter() - started)
 
-    def _train_and_test(self, architecture: Architecture) -> StandAlone:
-        # What a killed training has left behind.
+    def _clear(self) -> None:
+        # Checkpoints that nobody asked for.
         shutil.rmtree(self._folder, ignore_errors=True)
-        file = architecture.save(self._folder / "architecture.json")
+        # Trainer, network and images refer to each other, and Python would let many of them gather.
+        gc.collect()
+
+    def _train_and_test(self, architecture: Architecture) -> StandAlone:
+        file = self._folder / "architecture.json"
+        if not _is_of(file, architecture):
+            # What a training has left behind that was killed, and is not asked for any more.
+            shutil.rmtree(self._folder, ignore_errors=True)
+            architecture.save(file)
         top1, images, data = self._trainer.train(self._file, self._overrides, file, self._folder / "run")
         return StandAlone(top1, images=images, data=data)
+
+
+def _is_of(file: Path, architecture: Architecture) -> bool:
+    try:
+        return Architecture.load(file) == architecture
+    except ArchitectureError:
+        return False
 
 
 class TrainingStore:

@@ -102,4 +102,4 @@ def run(options: argparse.Namespace, console: Console) -> Outcome:
         return outcome
 
 
-main = Command("dnas refine", DESCRIPTION, add_arguments, run, EPILOG)
+main = Command("dnas refine", DESCRIPTION, add_arguments, run, EPILOG, resumes=True)

@@ -21,6 +21,7 @@ from dnas.refine.settings import Settings
 from dnas.refine.task import Task, make_task, start_course
 from dnas.support.files import only_one, write_text
 from dnas.support.processes import broadcast, rank
+from dnas.support.resuming import remember
 
 STATE = "state.json"
 STATE_FORMAT = "dnas-refine-state/1"
@@ -58,6 +59,8 @@ def refine(
         state = broadcast(_read_state(settings.output, task.identity) if rank() == 0 else None)
         if isinstance(state, Exception):
             raise state
+        if rank() == 0:
+            remember(settings.output, "dnas refine")
         course = _continued(task, state)
         began = course.generations
         while course.generations < task.plan.rounds and len(course.found) < task.budget:

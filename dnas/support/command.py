@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from rich.console import Console
+
+from dnas.support import resuming
+from dnas.support.stopping import Stopped, listening
 
 Result = TypeVar("Result")
 
@@ -34,12 +38,16 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 @contextmanager
 def one_message(command: str) -> Iterator[None]:
-    """Turn the errors that we raise for users, and a lack of memory, into an exit with their message.
+    """Turn the errors that we raise for users, a lack of memory, and signals, into an exit with a message.
 
-    With DNAS_TRACEBACK set in the environment the traceback is shown.
+    With DNAS_TRACEBACK set in the environment the traceback of an error is shown.
     """
     try:
-        yield
+        with listening():
+            yield
+    except Stopped as stopped:
+        print(f"{command}: {stopped}", file=sys.stderr)
+        raise SystemExit(stopped.status) from None
     except (*USER_ERRORS, RuntimeError, MemoryError) as error:
         expected = isinstance(error, USER_ERRORS) or is_out_of_memory(error)
         if os.environ.get("DNAS_TRACEBACK") or not expected:
@@ -56,6 +64,7 @@ class Command(Generic[Result]):
         description, epilog: of its help; the epilog is shown as it is written.
         add_arguments: puts its options into a parser.
         run: does it, with the options and a console for what is to be read; returns what it made.
+        resumes: given again it continues, and ``run`` has left in its folder how it was called.
     """
 
     name: str
@@ -63,17 +72,29 @@ class Command(Generic[Result]):
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace, Console], Result]
     epilog: str = ""
+    resumes: bool = False
 
     def parser(self) -> argparse.ArgumentParser:
         """The parser of its options."""
         parser = argparse.ArgumentParser(prog=self.name, description=self.description)
-        if self.epilog:
-            parser.epilog, parser.formatter_class = self.epilog, argparse.RawDescriptionHelpFormatter
+        if epilog := "\n".join(filter(None, [self.epilog, resuming.HELP if self.resumes else ""])):
+            parser.epilog, parser.formatter_class = epilog, argparse.RawDescriptionHelpFormatter
         self.add_arguments(parser)
         return parser
 
     def __call__(self, argv: Sequence[str] | None = None) -> Result:
         """Run it; a user's mistake ends the process with one message."""
-        settings = self.parser().parse_args(argv)
         with one_message(self.name):
+            return self._run(sys.argv[1:] if argv is None else argv)
+
+    def _run(self, argv: Sequence[str]) -> Result:
+        if not self.resumes:
+            return self.run(self.parser().parse_args(argv), Console())
+        argv = resuming.resume(self.name, argv) or argv
+        settings = self.parser().parse_args(argv)
+        resuming.called(self.name, argv)
+        try:
             return self.run(settings, Console())
+        except Stopped as stopped:
+            stopped.note = f"{stopped.note} {resuming.note(self.name, argv)}".lstrip()
+            raise

@@ -13,6 +13,8 @@ try:
 except ImportError:  # Windows has none; there the user has to take care
     fcntl = None  # type: ignore[assignment]
 
+LOCK = ".lock"
+
 
 def write_text(path: str | Path, text: str) -> Path:
     """Write ``text`` to ``path`` atomically, creating its folder; an interrupted one leaves the old file."""
@@ -64,7 +66,7 @@ def only_one(folder: Path, process: int = 0) -> Iterator[None]:
     if process > 0 or fcntl is None:
         yield
         return
-    with (folder / ".lock").open("w") as stream:
+    with (folder / LOCK).open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

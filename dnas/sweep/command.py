@@ -17,6 +17,7 @@ from dnas import blocks
 from dnas.runs.checkpoint_file import read
 from dnas.support.command import Command
 from dnas.support.files import only_one
+from dnas.support.resuming import remember
 from dnas.sweep import report
 from dnas.sweep.members import Derived, derive_members
 from dnas.sweep.plan import Grid, Search, number_problems
@@ -74,6 +75,7 @@ def run(options: argparse.Namespace, console: Console, fit: Fit | None) -> Sweep
     """
     grid = _checked(options, fit)
     with only_one(options.output):
+        remember(options.output, "dnas sweep")
         found = _of_checkpoints(options) if grid is None else _of_searches(grid, options, console, fit)
         derived = dict(found)
         _check_devices(derived)
@@ -156,7 +158,7 @@ def _check_devices(derived: dict[str, Derived]) -> None:
 
 def make_command(fit: Fit | None) -> Command[Sweep]:
     """The command, with what runs a search; None: it can only derive."""
-    return Command("dnas sweep", DESCRIPTION, add_arguments, partial(run, fit=fit), EPILOG)
+    return Command("dnas sweep", DESCRIPTION, add_arguments, partial(run, fit=fit), EPILOG, resumes=True)
 
 
 main = make_command(None)

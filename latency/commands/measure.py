@@ -19,6 +19,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from dnas.space import SearchSpace
+from dnas.support import resuming
+from dnas.support.stopping import Stopped
 from latency.commands.options import add_space
 from latency.sources.measured.backends import BACKENDS, backend_class, open_backend
 from latency.sources.measured.backends.base import CLOCKS, Backend, Effort, Options
@@ -31,9 +33,13 @@ from latency.sources.measured.work_dir import WorkDir
 from latency.table.errors import TableError
 from latency.table.table_file import write_file
 
+# As it is called: it remembers how in its folder, and takes --resume FOLDER.
+COMMAND = "dnas latency measure"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to measure, how hard to try, and facts for the header."""
+    parser.epilog = resuming.HELP
     add_space(parser)
     parser.add_argument("--backend", required=True, choices=list(BACKENDS))
     parser.add_argument("--output", metavar="TABLE.csv", required=True, help="the table to write")
@@ -94,6 +100,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     plan = make_plan(space, 2 * arguments.networks, arguments.seed, backend.empty)
     console.print(announcement(plan, settings.rounds, facts), soft_wrap=True)
     with WorkDir(work_dir, _identity(space, arguments, settings, facts)) as work:
+        resuming.remember(work_dir, COMMAND)
         visits = _measure(plan, backend, settings, work, console)
     statistic = STATISTICS[settings.statistic]
     result = conclude(plan, estimate_all(visits, statistic, settings.tolerance))
@@ -174,11 +181,12 @@ def _measure(
                 plan, backend, settings, work,
                 lambda done, total, name: bar.update(task, completed=done, total=total, description=name),
             )  # fmt: skip
-        except KeyboardInterrupt:
-            raise TableError(
-                f"Interrupted; {len(work.records())} visits are kept in {work.path}. "
-                "The same command resumes."
-            ) from None
+        except Stopped as stopped:
+            stopped.note = (
+                f"{len(work.records())} visits are kept. Go on with the same command, or with: "
+                f"{COMMAND} {resuming.FLAG} {work.path}"
+            )
+            raise
 
 
 def _given(arguments: argparse.Namespace, names: tuple[str, ...]) -> dict[str, str]:

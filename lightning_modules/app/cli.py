@@ -8,6 +8,7 @@ from importlib import import_module
 
 from dnas import __version__
 from dnas.support.command import one_message
+from dnas.support.resuming import called
 
 USAGE = """usage: dnas COMMAND [options]
 
@@ -67,6 +68,7 @@ def main(argv: list[str] | None = None) -> None:
         raise SystemExit(_unknown(command))
     with one_message(f"dnas {command}"):
         if command in LIGHTNING:
+            called(f"dnas {command}", rest)
             import_module("lightning_modules.app.lightning_command").run_lightning(argv)
         elif status := _status(import_module(MODULES[command]).main(rest)):
             raise SystemExit(status)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentError
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +18,19 @@ from pytorch_lightning.cli import (
     LightningCLI,
     SaveConfigCallback,
 )
-from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
-from dnas.blocks.registry import OPTION_HELP, register_files_of
+from dnas.blocks.registry import BLOCKS_FLAG, OPTION_HELP, register_files_of
+from dnas.support.files import only_one
+from dnas.support.resuming import HELP as RESUME_HELP
+from dnas.support.resuming import remember, resumed_folder
+from lightning_modules.app.continuing import continued, logged, refuse_keywords
+from lightning_modules.app.metrics_file import MetricsFile
 from lightning_modules.app.moved_keys import refuse_moved
 from lightning_modules.app.quiet import without_noise
 from lightning_modules.app.resources import resolve_config_arguments
-from lightning_modules.app.run_folder import make_run_folder
+from lightning_modules.app.run_folder import make_run_folder, process_number
+from lightning_modules.callbacks.interrupt import CheckpointEvery
 
 # jsonargparse wraps every message, level by level, in the types it tried and in the whole configuration.
 _WRAPPING = re.compile(
@@ -43,12 +51,27 @@ class SaveConfig(SaveConfigCallback):
 
 
 class DnasCLI(LightningCLI):
-    """LightningCLI with a folder per run, loggers in it, and data facts passed on to the model."""
+    """LightningCLI with a folder per run, loggers in it, and data facts passed on to the model.
+
+    Args:
+        resumes: the run goes on in its folder, which is not empty.
+    """
+
+    def __init__(self, *arguments: Any, resumes: bool = False, **options: Any) -> None:
+        self._resumes = resumes
+        with ExitStack() as self._alone:
+            super().__init__(*arguments, **options)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.epilog = f"--blocks FILE.py: {OPTION_HELP}."
+        parser.epilog = f"{BLOCKS_FLAG} FILE.py: {OPTION_HELP}. {RESUME_HELP}"
         parser.add_argument(
             "--run_folder", type=str | None, default=None, help="where this run writes; must be empty"
+        )
+        parser.add_argument(
+            "--checkpoint_minutes",
+            type=float | None,
+            default=None,
+            help="save checkpoints/moment.ckpt so often, in the middle of an epoch, too",
         )
         for fact in ("num_classes", "in_channels"):
             parser.link_arguments(f"data.{fact}", f"model.init_args.{fact}", apply_on="instantiate")
@@ -73,17 +96,29 @@ class DnasCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         asked = self._get(self.config_init, "trainer.default_root_dir")
-        folder = make_run_folder(self._get(self.config_init, "run_folder") or asked, self._run_name())
+        requested = self._get(self.config_init, "run_folder") or asked
+        folder = make_run_folder(requested, self._run_name(), resumes=self._resumes)
+        if process_number() == 0:
+            self._alone.enter_context(only_one(folder))
+            remember(folder, "dnas fit")
         kwargs["default_root_dir"] = str(folder)
         if self._get(self.config_init, "trainer.logger") in (None, True):
-            kwargs["logger"] = [kind(folder, name="", version="") for kind in (CSVLogger, TensorBoardLogger)]
+            kwargs["logger"] = self._loggers(folder)
         callbacks = list(self._get(self.config_init, "trainer.callbacks") or [])
         if not any(isinstance(callback, ModelCheckpoint) for callback in callbacks):
             # One of its own for the last epoch: 'last.ckpt' is what deriving and resuming want.
             callbacks.append(
                 ModelCheckpoint(folder / "checkpoints", filename="last", enable_version_counter=False)
             )
+        if (minutes := self._get(self.config_init, "checkpoint_minutes")) is not None:
+            callbacks.append(CheckpointEvery(minutes))
         return super().instantiate_trainer(**kwargs, callbacks=callbacks)
+
+    def _loggers(self, folder: Path) -> list[Logger]:
+        done = None
+        if self._resumes and process_number() == 0:
+            done = logged(Path(self._get(self.config_init, "ckpt_path")))
+        return [MetricsFile(folder, done), TensorBoardLogger(folder, name="", version="")]
 
     def _run_name(self) -> str:
         configs = self._get(self.config, "config") or []
@@ -108,11 +143,19 @@ class DnasCLI(LightningCLI):
             print(f"Run folder: {self.trainer.default_root_dir}\nCheckpoint: {checkpoint.best_model_path}")  # type: ignore[attr-defined]
 
 
-def run_lightning(argv: list[str], **options: Any) -> DnasCLI:
-    """Run one LightningCLI subcommand (fit, validate, test)."""
+def run_lightning(argv: Sequence[str], resumes: bool = False, **options: Any) -> DnasCLI:
+    """Run one LightningCLI subcommand (fit, validate, test).
+
+    Args:
+        resumes: the run folder among the arguments holds a run, which goes on from the checkpoint among them.
+    """
     # Not among the options of a config: data never name code that is run.
+    folder, argv = resumed_folder(argv)
+    if folder is not None:
+        argv = continued(folder, argv)
     argv = resolve_config_arguments(register_files_of(argv))
     refuse_moved(argv)
+    refuse_keywords(argv)
     with without_noise():
         return DnasCLI(
             subclass_mode_model=True,
@@ -125,6 +168,7 @@ def run_lightning(argv: list[str], **options: Any) -> DnasCLI:
             seed_everything_default=0,
             parser_kwargs={"prog": "dnas", "exit_on_error": False},
             args=argv,
+            resumes=folder is not None or resumes,
             **options,
         )
 

@@ -19,6 +19,8 @@ _WARNINGS = (
     r"The dirpath has changed from ",
     # Averaged weights are what a checkpoint holds, and what is to be tested.
     r"You're using the WeightAveraging callback, but loading a checkpoint outside",
+    # It is kept (metrics_file.py).
+    r"Experiment logs directory .* exists and is not empty",
     # Lightning sees only the loaders for evaluation, not the one for training.
     r"The '\w+' does not have many workers",
 )

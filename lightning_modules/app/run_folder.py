@@ -6,25 +6,36 @@ import os
 from datetime import datetime
 from pathlib import Path
 
+from dnas.support.files import LOCK
+
 _SHARED = "DNAS_RUN_FOLDER"
 
 
-def make_run_folder(requested: str | None, name: str) -> Path:
+def make_run_folder(requested: str | None, name: str, resumes: bool = False) -> Path:
     """Create the folder of a run and return it.
 
     Args:
         requested: the folder the user asked for; it must not hold a run yet.
         name: of the kind of run; without a request the folder is ``runs/<name>/<date>-<time>``.
+        resumes: the requested folder holds a run, which goes on there.
 
     Raises:
         FileExistsError: the requested folder already holds files.
         ValueError: one of several processes, started from outside, cannot know where the first one writes.
     """
-    if os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) != "0":
+    if process_number() != 0:
         return _of_first_process(requested)
-    folder = _requested(Path(requested)) if requested else fresh_folder(Path("runs") / name)
+    if requested:
+        folder = Path(requested) if resumes else _requested(Path(requested))
+    else:
+        folder = fresh_folder(Path("runs") / name)
     os.environ[_SHARED] = str(folder.resolve())
     return folder
+
+
+def process_number() -> int:
+    """Of this process among those of a run, 0 the first; known before torch.distributed is."""
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")))
 
 
 def _of_first_process(requested: str | None) -> Path:
@@ -36,13 +47,18 @@ def _of_first_process(requested: str | None) -> Path:
 
 
 def _requested(folder: Path) -> Path:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or _files_of(folder)):
         raise FileExistsError(
             f"The run folder {folder} is not empty. Every run gets a folder of its own: choose another "
-            "--run_folder, or leave it out. To continue a run, give its checkpoint with --ckpt_path."
+            f"--run_folder, or leave it out. To go on with the run there: dnas fit --resume {folder}"
         )
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def _files_of(folder: Path) -> list[Path]:
+    """What a run has left; the lock of one that could not begin is nothing."""
+    return [path for path in folder.iterdir() if path.name != LOCK]
 
 
 def fresh_folder(parent: Path) -> Path:

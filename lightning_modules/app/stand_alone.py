@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import io
 import logging
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from lightning_modules.app import lightning_command
+from lightning_modules.app.continuing import newest_checkpoint
 from lightning_modules.app.quiet import without_noise
 from lightning_modules.app.resources import find_config
 from lightning_modules.provenance import describe_data
@@ -32,6 +34,8 @@ class StandAloneTrainer:
     ) -> tuple[float, int, dict[str, Any] | None]:
         """Train from scratch, writing into ``folder``, and test the weights of the last epoch.
 
+        A training that was stopped there goes on from its newest checkpoint, bit for bit on a CPU.
+
         Returns:
             Top-1 on the test split, its number of images, and plain data about the data module.
         """
@@ -44,8 +48,14 @@ class StandAloneTrainer:
             f"--model.architecture={architecture}",
             f"--run_folder={folder}",
         ]
+        checkpoint = newest_checkpoint(folder)
+        if checkpoint is None:
+            # Killed before its first checkpoint.
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            arguments.append(f"--ckpt_path={checkpoint}")
         with _quiet():
-            cli = lightning_command.run_lightning(arguments)
+            cli = lightning_command.run_lightning(arguments, resumes=checkpoint is not None)
             cli.trainer.test(cli.model, datamodule=cli.datamodule)
         top1 = cli.trainer.callback_metrics["test_top1"].item()
         return top1, len(cli.trainer.test_dataloaders.dataset), describe_data(cli.datamodule)  # type: ignore[union-attr]

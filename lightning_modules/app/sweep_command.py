@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
+from signal import Signals
 
 from dnas.blocks.registry import registered_files
+from dnas.support.stopping import Stopped, listening
 from dnas.sweep.command import make_command
 
 
@@ -22,10 +21,11 @@ def fit(arguments: Sequence[str], folder: Path, resume: Path | None) -> None:
     options = [*arguments, f"--run_folder={folder}"]
     options += [] if resume is None else [f"--ckpt_path={resume}"]
     options += [option for path in registered_files() for option in ("--blocks", str(path))]
-    with _left_to_the_search():
-        status = subprocess.run(
-            [sys.executable, "-m", "lightning_modules.app.cli", "fit", *options]
-        ).returncode
+    # In a session of its own: a terminal's Ctrl-C would reach it twice, once from here.
+    with subprocess.Popen(
+        [sys.executable, "-m", "lightning_modules.app.cli", "fit", *options], start_new_session=True
+    ) as search:
+        status = _waited_for(search)
     if status:
         raise ValueError(
             f"The search in {folder} did not finish (exit status {status}), it says why above. Given again, "
@@ -33,18 +33,23 @@ def fit(arguments: Sequence[str], folder: Path, resume: Path | None) -> None:
         )
 
 
-@contextmanager
-def _left_to_the_search() -> Iterator[None]:
-    """Ctrl-C reaches the search, too, which saves a checkpoint and ends; it must not be killed meanwhile."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    # A handler, not SIG_IGN: the search would inherit that.
-    previous = signal.signal(signal.SIGINT, lambda *_: None)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
+def _waited_for(search: subprocess.Popen[bytes]) -> int:
+    """Its exit status; a signal goes on to the search, which saves a checkpoint and ends.
+
+    Raises:
+        Stopped: when it has ended by that.
+    """
+    asked: list[Signals] = []
+
+    def pass_on(received: Signals) -> None:
+        asked.append(received)
+        search.send_signal(received)
+
+    with listening(pass_on):
+        status = search.wait()
+    if asked:
+        raise Stopped(asked[0])
+    return status
 
 
 main = make_command(fit)

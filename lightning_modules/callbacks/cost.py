@@ -38,6 +38,10 @@ class TrainingCost(pl.Callback):
     def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._processes = trainer.world_size
 
+    def on_train_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        # A training that goes on in the middle of an epoch sees no start of it.
+        self._since = time.perf_counter()
+
     def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._since = time.perf_counter()
 

@@ -21,6 +21,10 @@ class RandomState(pl.Callback):
     def on_save_checkpoint(
         self, trainer: pl.Trainer, module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
+        if self._restored is not None:
+            # Not one batch was done since this was read.
+            checkpoint["random_state"] = self._restored
+            return
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
         checkpoint["random_state"] = {"cpu": torch.get_rng_state(), "cuda": cuda}
 

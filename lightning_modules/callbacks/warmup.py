@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytorch_lightning as pl
 
 
@@ -17,5 +19,8 @@ class AlphaWarmup(pl.Callback):
             raise ValueError(f"warm-up epochs must not be negative, got {epochs}.")
         self.epochs = epochs
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        # Not at the start of an epoch: a training that goes on in the middle of one sees none.
         module.alpha_frozen = trainer.current_epoch < self.epochs  # type: ignore[assignment]

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,21 +17,12 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from dnas.runs.checkpoint_file import read
 from dnas.search.gradient.masks import SoftGumbel
 from dnas.search.gradient.schedules import Cosine, Geometric
+from dnas.support.stopping import Stopped
 from latency.table.table_file import read_file, write_file
 from lightning_modules.search import DifferentiableSearch
 
 MakeSearch = Callable[..., DifferentiableSearch]
 Fit = Callable[..., pl.Trainer]
-# Ctrl-C at a batch of our choice: the process sends itself what a terminal would send.
-PRESS = """\
-import os, signal
-import pytorch_lightning as pl
-
-class Press(pl.Callback):
-    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
-        if (trainer.current_epoch, batch_idx) == (1, 1):
-            os.kill(os.getpid(), signal.SIGINT)
-"""
 
 
 class Press(pl.Callback):
@@ -142,7 +130,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(
 ) -> None:
     press.pressed = False
     torch.manual_seed(0)
-    with pytest.raises(SystemExit):
+    with pytest.raises(Stopped, match=r"interrupted\.ckpt"):
         fit_three_epochs(search(**options), tmp_path / "stopped", callbacks=[press])
     checkpoint = tmp_path / "stopped" / "checkpoints" / "interrupted.ckpt"
     assert progress(checkpoint) == stops_at
@@ -168,45 +156,6 @@ def test_resumed_from_the_end_of_an_epoch_equals_uninterrupted(
     resumed = fit_three_epochs(search(), tmp_path, ckpt_path=tmp_path / "epoch=1.ckpt")
     resumed.save_checkpoint(tmp_path / "resumed.ckpt")
     assert_same_end(tmp_path / "resumed.ckpt", tmp_path / "whole.ckpt")
-
-
-@pytest.mark.slow
-def test_ctrl_c_on_the_command_line(
-    tiny_flags: list[str], environment: dict[str, str], run_cli: Any, tmp_path: Path
-) -> None:
-    (tmp_path / "press.py").write_text(PRESS, encoding="utf-8")
-    flags = [*tiny_flags, "--trainer.max_epochs=3", "--trainer.limit_train_batches=3"]
-    paths = os.pathsep.join((environment["PYTHONPATH"], str(tmp_path)))
-    pressed = [*flags, "--trainer.callbacks+=press.Press", "--run_folder=one"]
-    with ThreadPoolExecutor(2) as pool:
-        uninterrupted = pool.submit(run_cli, *flags, "--run_folder=three", cwd=tmp_path)
-        stopped = run_cli(*pressed, cwd=tmp_path, PYTHONPATH=paths)
-        whole = uninterrupted.result()
-    assert stopped.returncode != 0 and "Traceback" not in stopped.stderr
-    told = "one/checkpoints/interrupted.ckpt"
-    assert f"--ckpt_path {told}" in stopped.stdout + stopped.stderr
-    resumed = run_cli(*flags, "--run_folder=two", f"--ckpt_path={told}", cwd=tmp_path)
-    assert resumed.returncode == 0, resumed.stderr
-    assert whole.returncode == 0, whole.stderr
-    ends = [tmp_path / name / "checkpoints" / "last.ckpt" for name in ("two", "three")]
-    assert_same_end(*ends)
-    derive = [sys.executable, "-m", "dnas.derive", "--no-accuracy", "--checkpoint", told, "--output", "out"]
-    subprocess.run(derive, cwd=tmp_path, env=environment, check=True, capture_output=True, timeout=120)
-    assert (tmp_path / "out" / "architecture.json").is_file()
-
-
-def test_a_second_ctrl_c_stops_at_once_without_a_checkpoint(
-    make_search: MakeSearch, fit_three_epochs: Fit, tmp_path: Path
-) -> None:
-    class Twice(pl.Callback):
-        def on_before_optimizer_step(self, *arguments: Any) -> None:
-            os.kill(os.getpid(), signal.SIGINT)
-            os.kill(os.getpid(), signal.SIGINT)
-
-    search = make_search()
-    with pytest.raises(SystemExit):
-        fit_three_epochs(search, tmp_path, callbacks=[Twice()])
-    assert not (tmp_path / "checkpoints").exists()
 
 
 def test_the_handler_is_given_back(make_search: MakeSearch, fit: Fit, tmp_path: Path) -> None:

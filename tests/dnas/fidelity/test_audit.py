@@ -115,7 +115,8 @@ def test_networks_are_trained_as_they_stand_in_the_supernet(
     class Stop(Exception):
         pass
 
-    def stop(arguments: list[str]) -> None:
+    def stop(arguments: list[str], resumes: bool) -> None:
+        assert not resumes
         asked.append(arguments)
         raise Stop
 

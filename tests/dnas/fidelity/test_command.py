@@ -22,6 +22,16 @@ from dnas.support.files import only_one
 
 ROOT = Path(__file__).resolve().parents[3]
 
+PRESS = """\
+import os, signal
+import pytorch_lightning as pl
+
+class Press(pl.Callback):
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+        if (trainer.current_epoch, batch_idx) == (int(os.environ["PRESS"]), 1):
+            os.kill(os.getpid(), signal.SIGTERM)
+"""
+
 
 @pytest.fixture
 def arguments(one_shot_checkpoint: Path, known_file: Path) -> list[str]:
@@ -74,7 +84,7 @@ def test_trained_killed_continued_and_read_back(
     assert found.best_taus[180] == best_tau(found.top1, 180, 270, np.random.default_rng([0, 2]))
     assert found.source["overrides"][:2] == ["model.stem_stride=2", "trainer.max_epochs=1"]
     assert "entangled" in told and "top-1 on 270 test images" in told.replace("\n", " ")
-    assert not (output / "training").exists()
+    assert not list(output.glob("training-*"))
     # What it wrote is a file of known accuracies.
     known = f"--accuracies={output / 'architectures.csv'}"
     read_back = main([training[0], "--recalibration-batches=1", known, f"--output={alone / 'again'}"])
@@ -144,6 +154,38 @@ def test_mistakes_end_with_one_message(
     with pytest.raises(SystemExit) as caught:
         main([*arguments, f"--output={alone / 'out'}", *options])
     assert str(caught.value).startswith("dnas fidelity: ") and told in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_training_that_is_stopped_goes_on_where_it_was(training: list[str], alone: Path) -> None:
+    """SIGTERM to the process itself, in the second epoch of the first training."""
+    (alone / "press.py").write_text(PRESS, encoding="utf-8")
+    asked = [*training, "trainer.callbacks=[{class_path: press.Press}]", "--epochs=3"]
+    environment = {"PYTHONPATH": f"{ROOT}{os.pathsep}{alone}", "OMP_NUM_THREADS": "1"}
+
+    def run(*arguments: str, press: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "dnas.fidelity", *arguments],
+            env=os.environ | environment | {"PRESS": press},
+            cwd=alone,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    stopped = run(*asked, "--output=out", press="1")
+    assert stopped.returncode == 143, stopped.stderr
+    assert "Go on with: dnas fidelity" in stopped.stderr and "Traceback" not in stopped.stderr
+    (training_folder,) = (alone / "out").glob("training-*")
+    assert list(training_folder.glob("run/checkpoints/interrupted.ckpt"))
+    resumed = run("--resume", "out", press="-1")
+    assert resumed.returncode == 0, resumed.stderr
+    whole = run(*asked, "--output=whole", press="-1")
+    assert whole.returncode == 0, whole.stderr
+    accuracies = [
+        [row["top1"] for row in rows(alone / name / "architectures.csv")] for name in ("out", "whole")
+    ]
+    assert len(accuracies[0]) == 3 and accuracies[0] == accuracies[1]
 
 
 def test_configs_that_cannot_be_used(training: list[str], alone: Path) -> None:

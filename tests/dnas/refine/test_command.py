@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from dnas.fidelity.command import main as fidelity
+from dnas.refine import run as refine_run
 from dnas.refine.command import main
 from dnas.refine.settings import Settings
 
@@ -46,6 +49,28 @@ def test_it_prints_the_front_and_what_it_cost(
     assert "Continued" not in printed
     main([*arguments, "--output", str(tmp_path)])
     assert "Continued from generation 2" in capsys.readouterr().out
+
+
+def test_a_signal_says_how_to_go_on(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = main([*arguments, "--output", str(tmp_path / "whole")])
+    save = refine_run._save
+
+    def save_and_stop(*state: Any) -> None:
+        save(*state)
+        signal.raise_signal(signal.SIGUSR1)
+
+    monkeypatch.setattr(refine_run, "_save", save_and_stop)
+    with pytest.raises(SystemExit) as caught:
+        main([*arguments, "--output", str(tmp_path / "run")])
+    monkeypatch.undo()
+    assert caught.value.code == 75
+    said = capsys.readouterr().err
+    assert "stopped by SIGUSR1. What is done is kept. Go on with: dnas refine --checkpoint" in said
+    assert main(["--resume", str(tmp_path / "run")]).rows == whole.rows
+    with pytest.raises(SystemExit, match="run was written by dnas refine: dnas refine --resume "):
+        fidelity(["--resume", str(tmp_path / "run")])
 
 
 @pytest.mark.slow

@@ -44,7 +44,7 @@ def test_a_requested_folder_that_is_taken_is_refused(kind: str) -> None:
     else:
         taken.mkdir()
         (taken / "metrics.csv").write_text("mine")
-    with pytest.raises(FileExistsError, match=r"taken is not empty.*--run_folder.*--ckpt_path"):
+    with pytest.raises(FileExistsError, match=r"taken is not empty.*--run_folder.*dnas fit --resume taken"):
         make_run_folder("taken", "x")
     assert (taken if kind == "file" else taken / "metrics.csv").read_text() == "mine"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dnas.support.stopping import Stopped
 from lightning_modules.callbacks import GracefulInterrupt
 
 
@@ -25,7 +26,7 @@ def start(callback: GracefulInterrupt, trainer: Any, pending: list[int]) -> None
 @pytest.fixture
 def callback() -> Any:
     callback = GracefulInterrupt()
-    callback.on_fit_start(trainer(), None)  # type: ignore[arg-type]
+    callback.on_train_start(trainer(), None)  # type: ignore[arg-type]
     yield callback
     callback.teardown(trainer(), None, "fit")  # type: ignore[arg-type]
 
@@ -35,26 +36,26 @@ def test_it_waits_for_a_completed_optimiser_step(callback: GracefulInterrupt) ->
     os.kill(os.getpid(), signal.SIGINT)
     start(callback, trainer(), [1, 0])
     start(callback, trainer(), [0, 1])
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Stopped):
         start(callback, trainer(), [0, 0])
 
 
 def test_all_processes_stop_when_one_is_asked_to(callback: GracefulInterrupt) -> None:
     start(callback, trainer(world_size=2), [0, 0])
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Stopped):
         start(callback, trainer(world_size=2, others=True), [0, 0])
 
 
 def test_a_new_fit_forgets_the_last_ones_interrupt(callback: GracefulInterrupt) -> None:
     os.kill(os.getpid(), signal.SIGINT)
     callback.teardown(trainer(), None, "fit")  # type: ignore[arg-type]
-    callback.on_fit_start(trainer(), None)  # type: ignore[arg-type]
+    callback.on_train_start(trainer(), None)  # type: ignore[arg-type]
     start(callback, trainer(), [0, 0])
 
 
 def test_other_threads_install_nothing() -> None:
     before, callback = signal.getsignal(signal.SIGINT), GracefulInterrupt()
-    thread = threading.Thread(target=callback.on_fit_start, args=(trainer(), None))
+    thread = threading.Thread(target=callback.on_train_start, args=(trainer(), None))
     thread.start()
     thread.join()
     assert signal.getsignal(signal.SIGINT) is before

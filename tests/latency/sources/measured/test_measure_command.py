@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dnas.space import SearchSpace
+from latency.__main__ import main
 from latency.sources.measured.work_dir import WorkDir
 from latency.table import load_table
 
@@ -86,36 +84,39 @@ def test_without_networks(run_measure: Run, capsys: pytest.CaptureFixture[str]) 
     assert "no whole network was measured" in capsys.readouterr().out
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
-def test_ctrl_c_ends_with_one_message(space_file: Path, tmp_path: Path) -> None:
-    output = tmp_path / "table.csv"
-    options = [
-        "--space",
-        str(space_file),
-        "--backend",
-        "torch-cpu",
-        "--output",
-        str(output),
-        "--rounds",
-        "5000",
-    ]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "latency", "measure", *options],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell starts background jobs with SIGINT ignored, and children inherit that.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+@pytest.mark.parametrize(("received", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_with_one_message_and_resume_goes_on(
+    received: signal.Signals,
+    status: int,
+    run_measure: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    append, visits = WorkDir.append, 0
+
+    def append_and_stop(work: WorkDir, record: Mapping[str, Any]) -> None:
+        nonlocal visits
+        append(work, record)
+        visits += 1
+        if visits == 5:
+            signal.raise_signal(received)
+
+    monkeypatch.setattr(WorkDir, "append", append_and_stop)
+    assert run_measure() == status
+    folder = tmp_path / "table.csv.measuring"
+    assert not (tmp_path / "table.csv").exists()
+    assert capsys.readouterr().err == (
+        f"dnas latency measure: stopped by {received.name}. 5 visits are kept. Go on with the same "
+        f"command, or with: dnas latency measure --resume {folder}\n"
     )
-    log = tmp_path / "table.csv.measuring" / "visits.jsonl"
-    while not log.exists() and process.poll() is None:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
-    assert process.returncode == 1 and not output.exists()
-    assert error.startswith("error: Interrupted; ") and error.count("\n") == 1
-    assert f"visits are kept in {output}.measuring. The same command resumes." in error
+    before = (folder / "visits.jsonl").read_text().splitlines()
+    assert main(["measure", "--resume", str(folder)]) == 0
+    assert (tmp_path / "table.csv").is_file()
+    assert (folder / "visits.jsonl").read_text().splitlines()[:5] == before
+    assert main(["measure", "--resume", str(folder), "--rounds", "3"]) == 1
+    assert "leave out --rounds 3" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

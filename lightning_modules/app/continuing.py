@@ -1,0 +1,103 @@
+"""Going on with a run: ``--resume FOLDER``, and what ``--ckpt_path`` cannot mean."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dnas.blocks.registry import BLOCKS_FLAG
+from dnas.support import resuming
+from lightning_modules.app.resources import CONFIG_FLAGS
+
+CONFIG = "config.yaml"
+CHECKPOINTS = "checkpoints"
+# What Lightning takes for a checkpoint of the trainer's own, which a run in a new folder has not.
+KEYWORDS = ("last", "best", "hpc")
+_CKPT = "--ckpt_path"
+
+
+def continued(folder: Path, others: Sequence[str]) -> list[str]:
+    """The arguments that go on in ``folder``: the run's config, its newest checkpoint, ``others`` on top.
+
+    Raises:
+        ValueError: no folder of a run, or no checkpoint in it.
+    """
+    if not others or others[0] != "fit":
+        raise ValueError(f"{resuming.FLAG} FOLDER goes on with what 'dnas fit' did there.")
+    call = resuming.read_call(folder)
+    if call.command != "dnas fit":
+        raise ValueError(f"{folder} was written by {call.command}: {call.command} {resuming.FLAG} {folder}")
+    folder = folder.resolve()
+    config, checkpoint = folder / CONFIG, newest_checkpoint(folder)
+    if checkpoint is None or not config.is_file():
+        raise ValueError(f"The run in {folder} has no checkpoint yet. Begin anew: {call}")
+    resuming.enter(call)
+    print(f"Going on from {checkpoint}", flush=True)
+    own = [f"--config={config}", f"--run_folder={folder}", f"{_CKPT}={checkpoint}"]
+    return ["fit", *_blocks(call.arguments), *own, *others[1:]]
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint of a run in which most batches are done; damaged ones are named and passed over."""
+    done: dict[Path, int] = {}
+    for path in sorted((folder / CHECKPOINTS).glob("*.ckpt")):
+        try:
+            done[path] = batches_done(path)
+        except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError) as error:
+            print(f"Not used, damaged or no checkpoint of a training: {path} ({error})", file=sys.stderr)
+    return max(done, key=lambda path: done[path], default=None)
+
+
+def batches_done(checkpoint: Path) -> int:
+    """In all epochs before this checkpoint was written; raises what torch.load does, and KeyError."""
+    return int(_loops(checkpoint)["epoch_loop.batch_progress"]["total"]["completed"])
+
+
+def logged(checkpoint: Path) -> tuple[int, int]:
+    """Epochs and steps that a training has in its logs when it goes on from a checkpoint."""
+    loops = _loops(checkpoint)
+    epochs = loops["epoch_progress"]["current"]["processed"]
+    return int(epochs), int(loops["epoch_loop.state_dict"]["_batches_that_stepped"])
+
+
+def _loops(checkpoint: Path) -> dict[str, Any]:
+    content: dict[str, Any] = torch.load(checkpoint, map_location="cpu", mmap=True, weights_only=True)
+    return dict(content["loops"]["fit_loop"])
+
+
+def refuse_keywords(arguments: Sequence[str]) -> None:
+    """Refuse a ``--ckpt_path`` that names no file but the trainer's own last or best.
+
+    Raises:
+        ValueError: with the path that is meant, where a config in a run's folder says which.
+    """
+    keyword = dict(_pairs(arguments)).get(_CKPT)
+    if keyword not in KEYWORDS:
+        return
+    configs = [Path(value).parent for flag, value in _pairs(arguments) if flag in CONFIG_FLAGS]
+    runs = [folder for folder in configs if (folder / CHECKPOINTS).is_dir()]
+    found = newest_checkpoint(runs[-1]) if runs else None
+    path = found or Path("RUN_FOLDER", CHECKPOINTS, "last.ckpt")
+    raise ValueError(
+        f"{_CKPT} {keyword}: every run has a folder of its own, and a new one holds no checkpoint. Give its "
+        f"path, {_CKPT} {path}, or go on in the same folder: dnas fit {resuming.FLAG} {path.parents[1]}"
+    )
+
+
+def _blocks(arguments: Sequence[str]) -> list[str]:
+    """The options that name files of block types, which no config holds."""
+    return [each for flag, value in _pairs(arguments) if flag == BLOCKS_FLAG for each in (flag, value)]
+
+
+def _pairs(arguments: Sequence[str]) -> list[tuple[str, str]]:
+    """Flags with their values, given as ``--flag value`` or ``--flag=value``."""
+    pairs = []
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        flag, equals, value = argument.partition("=")
+        if flag.startswith("-"):
+            pairs.append((flag, value if equals else following))
+    return pairs

@@ -1,0 +1,166 @@
+"""Signals, kills and ``--resume``: one folder, one curve, the same end bit for bit."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lightning_modules.app.continuing import newest_checkpoint, refuse_keywords
+from lightning_modules.app.metrics_file import MetricsFile
+
+RunCLI = Callable[..., subprocess.CompletedProcess[str]]
+# Signals of our choice, behind a batch of our choice: the process sends itself what a batch system would.
+PRESS = """\
+import os, signal
+import pytorch_lightning as pl
+
+class Press(pl.Callback):
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+        name, epoch, number = os.environ.get("PRESS", "none -1 -1").split()
+        if (trainer.current_epoch, batch_idx) == (int(epoch), int(number)):
+            for each in name.split("+"):
+                os.kill(os.getpid(), getattr(signal, each))
+"""
+
+
+@pytest.fixture
+def run(tiny_flags: list[str], environment: dict[str, str], run_cli: RunCLI, tmp_path: Path) -> RunCLI:
+    """``dnas fit`` of three epochs of three steps, or going on with it, with a signal at PRESS."""
+    (tmp_path / "press.py").write_text(PRESS, encoding="utf-8")
+    paths = os.pathsep.join((environment["PYTHONPATH"], str(tmp_path)))
+    flags = [*tiny_flags, "--trainer.max_epochs=3", "--trainer.limit_train_batches=3"]
+    flags += ["--trainer.callbacks+=press.Press", "--checkpoint_minutes=1e-6"]
+
+    def fit(*arguments: str, press: str = "none -1 -1") -> subprocess.CompletedProcess[str]:
+        given = ["fit", *arguments] if "--resume" in arguments else [*flags, *arguments]
+        return run_cli(*given, cwd=tmp_path, PYTHONPATH=paths, PRESS=press)
+
+    return fit
+
+
+def ends(run_folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = torch.load(run_folder / "checkpoints" / "last.ckpt", weights_only=True)
+    return {key: content[key] for key in ("state_dict", "optimizer_states", "random_state", "global_step")}
+
+
+def curve(run_folder: Path) -> list[dict[str, str]]:
+    """Without what depends on when an epoch was interrupted: means over its batches, and time."""
+    with (run_folder / "metrics.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert rows, "an empty file is no curve"
+    return [
+        {key: row[key] for key in ("epoch", "step", "tau", "val_top1", "entropy") if key in row}
+        for row in rows
+    ]
+
+
+@pytest.mark.slow
+def test_stopped_killed_and_resumed_is_as_if_nothing_had_happened(run: RunCLI, tmp_path: Path) -> None:
+    whole = run("--run_folder=whole")
+    assert whole.returncode == 0, whole.stderr
+    stopped = run("--run_folder=part", press="SIGTERM 0 1")
+    assert stopped.returncode == 143, stopped.stderr
+    assert stopped.stderr.splitlines()[-1].endswith("Go on with: dnas fit --resume part")
+    assert "Traceback" not in stopped.stderr
+    asked = run("--resume", "part", press="SIGUSR1 1 0")
+    assert asked.returncode == 75, asked.stderr
+    killed = run("--resume", "part", press="SIGKILL 2 1")
+    assert killed.returncode == -9
+    # In the middle of the third epoch, of which last.ckpt knows nothing.
+    assert newest_checkpoint(tmp_path / "part") == tmp_path / "part" / "checkpoints" / "moment.ckpt"
+    last = run("--resume", "part")
+    assert last.returncode == 0, last.stderr
+    torch.testing.assert_close(ends(tmp_path / "part"), ends(tmp_path / "whole"), rtol=0, atol=0)
+    assert curve(tmp_path / "part") == curve(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_a_second_signal_ends_the_process_without_a_checkpoint(run: RunCLI, tmp_path: Path) -> None:
+    stopped = run("--run_folder=run", press="SIGINT+SIGTERM 0 1")
+    assert stopped.returncode == -15
+    assert not (tmp_path / "run" / "checkpoints" / "interrupted.ckpt").exists()
+
+
+def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    for name, done in (("early", 3), ("late", 7)):
+        progress = {"total": {"completed": done}}
+        torch.save({"loops": {"fit_loop": {"epoch_loop.batch_progress": progress}}}, folder / f"{name}.ckpt")
+    assert newest_checkpoint(tmp_path) == folder / "late.ckpt"
+    content = (folder / "late.ckpt").read_bytes()
+    (folder / "late.ckpt").write_bytes(content[: len(content) // 2])
+    assert newest_checkpoint(tmp_path) == folder / "early.ckpt"
+    assert (
+        f"Not used, damaged or no checkpoint of a training: {folder / 'late.ckpt'}" in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("flags", [["--ckpt_path", "last"], ["--ckpt_path=best"]])
+def test_keywords_are_refused_with_the_path_that_is_meant(flags: list[str], tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    path = tmp_path / "checkpoints" / "last.ckpt"
+    progress = {"total": {"completed": 1}}
+    torch.save({"loops": {"fit_loop": {"epoch_loop.batch_progress": progress}}}, path)
+    with pytest.raises(ValueError, match="a new one holds no checkpoint") as caught:
+        refuse_keywords(["fit", "--config", str(tmp_path / "config.yaml"), *flags])
+    assert f"--ckpt_path {path}, " in str(caught.value)
+    assert f"dnas fit --resume {tmp_path}" in str(caught.value)
+    refuse_keywords(["fit", "--ckpt_path", str(path)])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "there is no command.json"),
+        ("{", "command.json is damaged"),
+        ('{"command": "dnas refine", "arguments": [], "cwd": "."}', "was written by dnas refine"),
+        (
+            '{"command": "dnas fit", "arguments": [], "cwd": "."}',
+            "has no checkpoint yet. Begin anew: dnas fit",
+        ),
+    ],
+)
+def test_what_cannot_be_resumed_says_why(
+    content: str | None, message: str, run_cli: RunCLI, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / "command.json").write_text(content)
+    refused = run_cli("fit", "--resume", str(tmp_path), cwd=tmp_path)
+    assert refused.returncode == 1
+    assert message in refused.stderr and "Traceback" not in refused.stderr
+
+
+def test_metrics_of_steps_that_are_done_again_are_written_once(tmp_path: Path) -> None:
+    first = MetricsFile(tmp_path)
+    for epoch, step in enumerate((2, 5, 6, 8)):
+        first.log_metrics({"loss": step / 2, "epoch": min(epoch, 2)}, step)
+    first.save()
+    with (tmp_path / "metrics.csv").open("a") as stream:
+        stream.write("1")
+    again = MetricsFile(tmp_path, done=(2, 7))
+    again.log_metrics({"loss": 9.0, "new": 1.0}, 8)
+    again.save()
+    with (tmp_path / "metrics.csv").open(newline="") as stream:
+        rows = [(row["step"], row["loss"], row["new"]) for row in csv.DictReader(stream)]
+    assert rows == [("2", "1.0", ""), ("5", "2.5", ""), ("6", "3.0", ""), ("8", "9.0", "1.0")]
+
+
+@pytest.mark.slow
+def test_two_runs_never_share_a_folder(run: RunCLI, tmp_path: Path) -> None:
+    from dnas.support.files import only_one
+
+    run("--run_folder=run", press="SIGTERM 0 1")
+    before = json.loads((tmp_path / "run" / "command.json").read_text())
+    with only_one(tmp_path / "run"):
+        second = run("--resume", "run")
+    assert second.returncode == 1 and "Another run is at work in" in second.stderr
+    assert json.loads((tmp_path / "run" / "command.json").read_text()) == before
