@@ -6,6 +6,7 @@ Nothing is written unless every block of the space, the stem, the head and the o
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -18,6 +19,7 @@ from latency.sources.imported.imported_table import Terms, build, notes, table_h
 from latency.sources.imported.keys import PARTS
 from latency.sources.imported.reading import MS_PER_UNIT, Importer, ImportResult, amount, merge
 from latency.sources.imported.resolve import Resolved, resolve
+from latency.sources.imported.selection import select
 from latency.table import facts
 
 KINDS = ("measured", "assembled", "predicted")
@@ -33,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", metavar="FILE", required=True, help="the .csv file to write")
     parser.add_argument("--unit", choices=MS_PER_UNIT, help="of files that state none")
     parser.add_argument("--cpu", action="store_true", help="the runs were meant for the CPU")
+    parser.add_argument("--table", metavar="NAME", help="of files that hold several, one for every device")
     parser.add_argument(
         "--readings",
         choices=READINGS,
@@ -40,6 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     for part in PARTS:
         parser.add_argument(f"--{part}-ms", metavar="MS", type=amount, help="where the files do not say")
+    parser.add_argument(
+        "--stem-with-shortcut",
+        action="store_true",
+        help="add up the stem of readings whose separable convolution has a shortcut (Once-for-All)",
+    )
     parser.add_argument(
         "--relative-error", metavar="FRACTION", type=amount, help="of entries without runs and deviation"
     )
@@ -52,22 +60,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> None:
     """Read the files, list what could not be read, write the table or raise for all that it lacks."""
     space, importer = SearchSpace.load(arguments.space), FORMATS[arguments.format]
-    given, problems = facts.collect(vars(arguments), arguments.header)
-    problems += unit_problems(arguments.format, arguments.unit)
     result = _read_all(arguments, console)
-    resolved = resolve(result.readings, space)
+    given, problems = facts.collect(vars(arguments), arguments.header, _stated(result))
+    problems += unit_problems(arguments.format, arguments.unit)
+    selection = select(result.readings, arguments.cpu, arguments.table)
+    problems += selection.problems
+    resolved = resolve(selection.readings, space)
     _report(result, resolved, console)
+    _report_facts(result, given, console)
+    if selection.left_out:
+        console.print(f"not used, of another processor or table: {selection.left_out} reading(s)")
     terms = _terms(arguments, importer)
     built = build(space, resolved, terms)
     statistic = importer.STATISTIC + (", less the overhead per inference" if terms.whole_inferences else "")
     given.setdefault("name", Path(arguments.output).stem)
-    if assumed := notes(resolved):
+    if assumed := notes(resolved, terms):
         given["notes"] = "; ".join(filter(None, [given.get("notes"), *assumed]))
     tool = f"python -m latency import {arguments.format}"
     data = table_header(given, space, built, terms.kind, statistic, tool)
     path = write_table(arguments.output, space, data, built, problems)
     console.print(
-        f"wrote {path}: {len(built.entries)} entries from {len(result.readings)} readings", soft_wrap=True
+        f"wrote {path}: {len(built.entries)} entries from {len(selection.readings)} readings", soft_wrap=True
     )
 
 
@@ -78,6 +91,7 @@ def _terms(arguments: argparse.Namespace, importer: Importer) -> Terms:
         cpu=arguments.cpu,
         relative_error=arguments.relative_error,
         fixed_ms={part: getattr(arguments, f"{part}_ms") for part in PARTS},
+        shortcut_stem=arguments.stem_with_shortcut,
     )
 
 
@@ -87,6 +101,18 @@ def _read_all(arguments: argparse.Namespace, console: Console) -> ImportResult:
         paths, description="reading", console=console, transient=True, disable=not console.is_terminal
     )
     return merge(read(arguments.format, path, arguments.unit) for path in progress)
+
+
+def _stated(result: ImportResult) -> dict[str, str]:
+    """The facts on which all files agree."""
+    names = [name for name, _ in result.facts]
+    return {name: value for name, value in result.facts if names.count(name) == 1}
+
+
+def _report_facts(result: ImportResult, given: Mapping[str, str], console: Console) -> None:
+    for name, value in result.facts:
+        if name in given and value.lower() not in given[name].lower():
+            console.print(f"not used: the files state {name} {value!r}, the header {given[name]!r}")
 
 
 def _report(result: ImportResult, resolved: Resolved, console: Console) -> None:

@@ -29,10 +29,20 @@ OPTIONAL = {
 FACTS = {**REQUIRED, **OPTIONAL}
 
 
-def collect(options: Mapping[str, str | None], path: str | None) -> tuple[dict[str, str], list[str]]:
-    """(facts, problems): options go before the YAML file at ``path``; whatever is missing is named."""
+def collect(
+    options: Mapping[str, str | None], path: str | None, stated: Mapping[str, str] | None = None
+) -> tuple[dict[str, str], list[str]]:
+    """(facts, problems): whatever is missing is named.
+
+    Args:
+        options: go before the YAML file at ``path``.
+        stated: what the files with the latencies state, for facts that nobody gives.
+    """
     given, problems = _read(path) if path else ({}, [])
-    facts = {key: value for key in FACTS if (value := options.get(key) or given.get(key))}
+    sources = (options, given, stated or {})
+    facts = {
+        key: value for key in FACTS if (value := next(filter(None, (s.get(key) for s in sources)), None))
+    }
     missing = [key for key in REQUIRED if key not in facts]
     if missing:
         asked = "; ".join(f"--{key.replace('_', '-')} ({REQUIRED[key]})" for key in missing)

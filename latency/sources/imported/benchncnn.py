@@ -2,18 +2,20 @@
 keys.
 
 ``loop_count`` is the number of runs, ``gpu_device = -1`` the CPU; lines before these two hold for all
-models after them. No standard deviation is printed, and two decimals only: below 0.1 ms rounding alone is
-up to 5 %.
+models after them, so that runs on CPU and GPU may follow each other in one file. No standard deviation is
+printed, and two decimals only: below 0.1 ms rounding alone is up to 5 %.
 
 Checked against ``benchmark/benchncnn.cpp`` of Tencent/ncnn and outputs that public READMEs quote. Given a
-file (``param=...``) the tool prints that as the name; folder and ``.param`` are left off.
+file (``param=...``) the tool prints that as the name. *Assumption:* further columns named ``std`` and ``p90``
+are milliseconds like the others (Tencent/ncnn#2169 quotes a fork with ``median`` and ``cavg``, which are not
+read).
 """
 
 from __future__ import annotations
 
 import re
 
-from latency.sources.imported.keys import file_key
+from latency.sources.imported.names import file_key
 from latency.sources.imported.reading import ImportResult, Reading, Unread, amount
 
 UNIT: str | None = "ms"
@@ -21,8 +23,11 @@ WHOLE_INFERENCES = True
 KIND = "measured"
 STATISTIC = "mean of the runs of benchncnn"
 
-RESULT = re.compile(r"\s*(?P<name>\S+)\s+min = +(?P<min>\S+)\s+max = +(?P<max>\S+)\s+avg = +(?P<avg>\S+)\s*")
+RESULT = re.compile(r"\s*(?P<name>\S+)(?P<columns>(?:\s+\w+ = *\S+)+)\s*")
+COLUMN = re.compile(r"(\w+) = *(\S+)")
 SETTING = re.compile(r"\s*(?P<name>loop_count|gpu_device) = (?P<value>-?\d+)\s*")
+NEEDED = ("min", "max", "avg")
+STD = ("std", "stddev", "stdev")
 
 
 def read(text: str, source: str, unit: str | None) -> ImportResult:
@@ -46,11 +51,13 @@ def read(text: str, source: str, unit: str | None) -> ImportResult:
 
 def _reading(line: str, source: str, number: int, settings: dict[str, int]) -> Reading:
     match = RESULT.fullmatch(line)
-    if match is None:
+    columns = dict(COLUMN.findall(match["columns"])) if match else {}
+    if match is None or not set(NEEDED) <= set(columns):
         raise ValueError(
             f"{line.strip()!r} is cut or of another version: expected 'name  min = ...  max = ...  avg = ...'"
         )
-    low, high, mean = (amount(match[name], name) for name in ("min", "max", "avg"))
+    values = {name: amount(columns[name], name) for name in (*NEEDED, *STD, "p90") if name in columns}
+    low, high, mean = (values[name] for name in NEEDED)
     if not low <= mean <= high:
         raise ValueError(f"avg {mean} is not between min {low} and max {high}")
     device = settings.get("gpu_device")
@@ -60,5 +67,7 @@ def _reading(line: str, source: str, number: int, settings: dict[str, int]) -> R
         source,
         number,
         n=settings.get("loop_count"),
+        std=next((values[name] for name in STD if name in values), None),
+        p90=values.get("p90"),
         cpu=None if device is None else device < 0,
     )

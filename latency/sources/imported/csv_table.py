@@ -1,73 +1,185 @@
 """A plain CSV file with a header line, the unit of the latency in the name of its column (``ms``,
-``latency_us``).
+``latency_us``, ``latency (ms)``, ``time [us]``); commas, semicolons or tabs separate.
 
 Whose latency a row holds is said by ``layer`` and ``choice`` (``stem``, ``head``, ``overhead`` without a
 choice), by ``key``, or by columns of the geometry (``input_size``, ``in_channels``, ``hidden``, ...: those
-of a latency table). ``n``, ``std`` and ``p90`` are optional, the last two in the unit of the latency. ``#``
-begins a comment line.
+of a latency table). Number of runs, standard deviation (or variance) and 90th percentile are optional; those
+without a unit of their own have the latency's. ``#`` begins a comment line.
 """
 
 from __future__ import annotations
 
 import csv
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from latency.sources.imported.keys import fact_names
-from latency.sources.imported.reading import ImportResult, Reading, Unread, amount, ms_per_unit
+from latency.sources.imported.reading import (
+    MS_PER_UNIT,
+    UNITS,
+    ImportResult,
+    Reading,
+    Unread,
+    amount,
+    ms_per_unit,
+    runs,
+)
 
 UNIT: str | None = None
 WHOLE_INFERENCES = False
 KIND = "measured"
 STATISTIC = "as in the CSV file"
 
-LATENCY = re.compile(r"(?=.)(?:latency|time|mean|avg|median)?_?(?P<unit>us|ms|s)?")
-EXTRAS = ("n", "std", "p90")
+# Excel writes and reads the separator in a first line.
+EXCEL = re.compile(r"sep=.")
+LATENCY = {
+    "latency",
+    "latencies",
+    "time",
+    "runtime",
+    "duration",
+    "inference",
+    "mean",
+    "avg",
+    "average",
+    "median",
+    "p50",
+}
+MEAN = {"mean", "avg", "average"}
+COUNT = {"n", "count", "runs", "iterations", "loops", "samples", "repeats"}
+STD = {"std", "stddev", "stdev", "sd"}
+VARIANCE = {"var", "variance"}
+KEYS = ("name", "model", "block")
+CHOICES = ("choice", "op", "candidate", "block")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the header: its name, what it states without the unit, and that unit (as written)."""
+
+    name: str
+    words: frozenset[str]
+    unit: str | None
+
+    @classmethod
+    def of(cls, name: str) -> Column:
+        words = [word for word in re.split(r"[^\wµμ^²]+|_", name) if word]
+        unit = None
+        squared = words[-1].rstrip("^2²") if words else ""
+        if words and (words[-1] in UNITS or squared in UNITS):
+            unit = UNITS.get(words.pop(), UNITS.get(squared))
+        return cls(name, frozenset(words), unit)
+
+    def is_latency(self) -> bool:
+        return self.words <= LATENCY and bool(self.words or self.unit)
+
+    def states(self, names: Iterable[str]) -> bool:
+        """Whether the column is one of ``names``, perhaps of the latency."""
+        return bool(self.words & set(names)) and self.words <= {
+            *names,
+            *LATENCY,
+            "num",
+            "dev",
+            "number",
+            "of",
+        }
 
 
 def read(text: str, source: str, unit: str | None) -> ImportResult:
     """A reading per row; rows and columns that say nothing that we understand are listed."""
     # Comments become empty lines, so that line numbers stay those of the file.
-    rows = csv.reader("" if line.startswith("#") else line for line in text.splitlines())
+    lines = ["" if line.startswith("#") or EXCEL.fullmatch(line) else line for line in text.splitlines()]
+    rows = csv.reader(lines, delimiter=_separator(lines), skipinitialspace=True)
     try:
         header = [name.strip().lower() for name in next(filter(None, rows), [])]
-        latency, scale = _latency_column(header, unit)
-        keys = _key_columns(header)
+        columns = _columns(header, unit)
     except (ValueError, csv.Error) as error:
         return ImportResult(unread=(Unread(source, rows.line_num, str(error)),))
     readings, unread = [], []
-    unused = [name for name in header if name not in {latency, *keys, *EXTRAS}]
+    unused = [name for name in header if name and name not in columns.used]
     if unused:
         unread.append(Unread(source, rows.line_num, f"column(s) not used: {', '.join(unused)}"))
-    for row in filter(None, rows):
-        try:
-            readings.append(_reading(_named(header, row), (latency, scale), keys, source, rows.line_num))
-        except ValueError as error:
-            unread.append(Unread(source, rows.line_num, str(error)))
+    try:
+        for row in filter(None, rows):
+            try:
+                readings.append(_reading(_named(header, row), columns, source, rows.line_num))
+            except ValueError as error:
+                unread.append(Unread(source, rows.line_num, str(error)))
+    except csv.Error as error:
+        unread.append(Unread(source, rows.line_num, str(error)))
     return ImportResult(tuple(readings), tuple(unread))
 
 
-def _latency_column(header: list[str], unit: str | None) -> tuple[str, float]:
-    """Its name, and the milliseconds in its unit."""
-    twice = sorted({name for name in header if header.count(name) > 1})
+def _separator(lines: Iterable[str]) -> str:
+    header = next(filter(None, lines), "")
+    return max(",;\t", key=header.count)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns hold what, and the milliseconds in their units; variance in milliseconds squared."""
+
+    latency: Column
+    scale: float
+    keys: dict[str, str]
+    n: str | None
+    spread: Mapping[str, tuple[str, float]]
+
+    @property
+    def used(self) -> set[str]:
+        names = {self.latency.name, *self.keys.values(), *(name for name, _ in self.spread.values())}
+        return names | ({self.n} if self.n else set())
+
+
+def _columns(header: list[str], unit: str | None) -> Columns:
+    twice = sorted({name for name in header if name and header.count(name) > 1})
     if twice:
         raise ValueError(f"column(s) given twice: {', '.join(twice)}")
-    found = [match for match in map(LATENCY.fullmatch, header) if match]
-    if len(found) != 1:
-        names = ", ".join(match[0] for match in found) or f"none among {', '.join(header) or 'no columns'}"
-        raise ValueError(
-            f"expected one column of latencies (ms, us, latency_ms, mean_us, ...), found {names}"
-        )
-    return found[0][0], ms_per_unit(found[0]["unit"], unit)
+    columns = [Column.of(name) for name in header]
+    latency = _latency(columns, header)
+    scale = ms_per_unit(latency.unit, unit)
+    spread = {}
+    for kind, names in (("std", STD), ("var", VARIANCE), ("p90", {"p90"})):
+        if found := next((column for column in columns if column.states(names)), None):
+            own = MS_PER_UNIT[found.unit] if found.unit else scale
+            spread[kind] = (found.name, own**2 if kind == "var" else own)
+    n = next((column.name for column in columns if column.unit is None and column.states(COUNT)), None)
+    return Columns(latency, scale, _key_columns(header), n, spread)
 
 
-def _key_columns(header: list[str]) -> list[str]:
-    for columns in (["layer", "choice"], ["key"]):
-        if set(columns) <= set(header):
-            return columns
+def _latency(columns: list[Column], header: list[str]) -> Column:
+    found = [column for column in columns if column.is_latency()]
+    if len(found) > 1:
+        found = [column for column in found if column.words & MEAN] or found
+    if len(found) == 1:
+        return found[0]
+    expected = "expected one column of latencies (ms, us, latency_ms, mean_us, latency (ms), ...), found"
+    if found:
+        raise ValueError(f"{expected} {', '.join(column.name for column in found)}")
+    for column in columns:
+        others = column.words - LATENCY
+        if column.words & LATENCY and others and not column.states({*STD, *VARIANCE, *COUNT, "p90"}):
+            raise ValueError(
+                f"column {column.name!r}: {' '.join(sorted(others))} is no unit of time that is known "
+                f"({', '.join(MS_PER_UNIT)}); {expected} none"
+            )
+    raise ValueError(f"{expected} none among {', '.join(header) or 'no columns'}")
+
+
+def _key_columns(header: list[str]) -> dict[str, str]:
+    """What the key is made of, by column."""
+    choice = next((name for name in CHOICES if name in header), None)
+    if "layer" in header and choice:
+        return {"layer": "layer", "choice": choice}
+    if "key" in header:
+        return {"key": "key"}
     columns = [name for name in header if name in fact_names()]
     if columns:
-        return columns
+        return {name: name for name in columns}
+    if key := next((name for name in KEYS if name in header), None):
+        return {"key": key}
     raise ValueError(
         "no columns 'layer' and 'choice', 'key', or of the geometry (input_size, in_channels, ...)"
     )
@@ -79,19 +191,21 @@ def _named(header: list[str], row: list[str]) -> dict[str, str]:
     return {name: value.strip() for name, value in zip(header, row, strict=True)}
 
 
-def _reading(
-    row: Mapping[str, str], latency: tuple[str, float], keys: list[str], source: str, line: int
-) -> Reading:
-    column, scale = latency
-    n = row.get("n", "")
-    if n and not re.fullmatch(r"[1-9][0-9]*", n):
-        raise ValueError(f"n {n!r} is not a number of runs")
-    std, p90 = (amount(row[name], name) * scale if row.get(name) else None for name in ("std", "p90"))
-    ms = amount(row[column], column) * scale
-    return Reading(_key(row, keys), ms, source, line, n=int(n) if n else None, std=std, p90=p90)
+def _reading(row: Mapping[str, str], columns: Columns, source: str, line: int) -> Reading:
+    n = row[columns.n] if columns.n else ""
+    spread = {
+        kind: amount(row[name], name) * scale for kind, (name, scale) in columns.spread.items() if row[name]
+    }
+    std = spread.get("std", math.sqrt(spread["var"]) if "var" in spread else None)
+    ms = amount(row[columns.latency.name], columns.latency.name) * columns.scale
+    return Reading(
+        _key(row, columns.keys), ms, source, line, n=runs(n) if n else None, std=std, p90=spread.get("p90")
+    )
 
 
-def _key(row: Mapping[str, str], keys: list[str]) -> str:
-    if keys == ["layer", "choice"]:
-        return "_".join(filter(None, (row["layer"], row["choice"])))
-    return row["key"] if keys == ["key"] else ",".join(f"{name}={row[name]}" for name in keys if row[name])
+def _key(row: Mapping[str, str], keys: Mapping[str, str]) -> str:
+    if set(keys) == {"layer", "choice"}:
+        return "_".join(filter(None, (row[keys["layer"]], row[keys["choice"]])))
+    if set(keys) == {"key"}:
+        return row[keys["key"]]
+    return ",".join(f"{name}={row[name]}" for name in keys if row[name])

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from latency.sources.imported import benchmark_model, benchncnn, csv_table, gpu_profile
+from latency.sources.imported import (
+    benchmark_model,
+    benchncnn,
+    csv_table,
+    executorch,
+    gpu_profile,
+    litert_json,
+    mace,
+    matrix,
+    mnn,
+    onnxruntime_profile,
+)
 from latency.sources.imported.lookup import FBNET, PROXYLESSNAS
 from latency.sources.imported.reading import Importer, ImportResult, Unread
+from latency.sources.imported.text import read_text
 
 FORMATS: dict[str, Importer] = {
     "benchmark_model": benchmark_model,
     "gpu_profile": gpu_profile,
+    "litert_json": litert_json,
+    "benchncnn": benchncnn,
+    "mnn": mnn,
+    "mace": mace,
+    "onnxruntime": onnxruntime_profile,
+    "executorch": executorch,
     "proxylessnas": PROXYLESSNAS,
     "fbnet": FBNET,
-    "benchncnn": benchncnn,
+    "matrix": matrix,
     "csv": csv_table,
 }
 
@@ -34,12 +52,27 @@ def read(format_name: str, path: str | Path, unit: str | None = None) -> ImportR
 
     Args:
         format_name: one of :data:`FORMATS`.
-        unit: ``us``, ``ms`` or ``s``, for files that do not state it.
+        unit: ``ns``, ``us``, ``ms`` or ``s``, for files that do not state it.
     """
     try:
-        return FORMATS[format_name].read(_text(Path(path)), str(path), unit)
+        text = read_text(Path(path))
     except ValueError as error:
         return ImportResult(unread=(Unread(str(path), 0, str(error)),))
+    result = FORMATS[format_name].read(text, str(path), unit)
+    others = [] if result.readings else _others(format_name, text, str(path), unit)
+    if others:
+        hint = Unread(str(path), 0, f"the file reads as {' or '.join(others)}")
+        result = replace(result, unread=(*result.unread, hint))
+    return result
+
+
+def _others(format_name: str, text: str, source: str, unit: str | None) -> list[str]:
+    """The formats that a file is in when it is not in the one that was asked for."""
+    return [
+        name
+        for name, importer in FORMATS.items()
+        if name != format_name and importer.read(text, source, importer.UNIT or unit or "ms").readings
+    ]
 
 
 def unit_problems(format_name: str, unit: str | None) -> Sequence[str]:
@@ -48,20 +81,3 @@ def unit_problems(format_name: str, unit: str | None) -> Sequence[str]:
     if unit is None or stated in (None, unit):
         return []
     return [f"--unit {unit}: files of {format_name} are in {stated}; leave it out"]
-
-
-def _text(path: Path) -> str:
-    if not path.is_file():
-        raise ValueError("no such file")
-    content = path.read_bytes()
-    if not content.strip():
-        raise ValueError("the file is empty")
-    # A redirection in PowerShell writes UTF-16.
-    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise ValueError("a binary file, expected text")
-    return text

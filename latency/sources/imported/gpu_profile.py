@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 
-from latency.sources.imported.keys import file_key
+from latency.sources.imported.names import file_key
 from latency.sources.imported.reading import ImportResult, Reading, Unread, amount
 
 UNIT: str | None = "ms"

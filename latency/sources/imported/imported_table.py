@@ -23,6 +23,10 @@ SQUEEZE_NOTE = (
     "Once-for-All rounds its width to multiples of 8"
 )
 
+SHORTCUT_NOTE = (
+    "the stem is the sum of readings whose separable convolution has a shortcut; the space's has none"
+)
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -34,6 +38,7 @@ class Terms:
         cpu: readings of CPU runs are wanted, and no others.
         relative_error: of entries whose readings state no number of runs and standard deviation.
         fixed_ms: milliseconds of stem, head and overhead, each by itself, None where readings say so.
+        shortcut_stem: the stem may be the sum of readings whose separable convolution has a shortcut.
     """
 
     whole_inferences: bool
@@ -41,6 +46,7 @@ class Terms:
     cpu: bool = False
     relative_error: float | None = None
     fixed_ms: Mapping[str, float | None] | None = None
+    shortcut_stem: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,8 @@ def write_table(
     if wrong:
         listing = "\n  ".join(wrong)
         raise TableError(
-            f"{output} was not written, {len(wrong)} problem(s):\n  {listing}\nSee docs/latency_import.md."
+            f"{output} was not written, {len(wrong)} problem(s):\n  {listing}\nSee docs/latency_import.md; "
+            "every latency can be given as csv: layer,choice,latency_ms."
         )
     table = parse(render(data, built.entries), str(output))
     raise_all([*table.problems, *space_problems(table, space)], str(output))
@@ -138,13 +145,13 @@ def _entry(
         source=terms.kind,
         relative_error=_round((terms.relative_error or 0.0) if measured is None else measured),
         n=reading.n,
-        std=reading.std and _round(reading.std),
+        std=_round(reading.std) if reading.std else None,
         p90=reading.p90 and _round(reading.p90 - overhead_ms),
     )
 
 
 def standard_error_ms(reading: Reading) -> float | None:
-    """Of the mean; None when the file does not say."""
+    """Of the mean; None when the file does not say, or rounds the deviation to 0."""
     return reading.std / math.sqrt(reading.n) if reading.std and reading.n and reading.n > 1 else None
 
 
@@ -165,8 +172,10 @@ def _fixed(space: SearchSpace, resolved: Resolved, terms: Terms, problems: list[
         readings, option = resolved.parts[part], given.get(part)
         if readings and option is not None:
             problems.append(f"{part} is given twice: as --{part}-ms and by {', '.join(map(str, readings))}")
+        if part == "stem" and not readings and option is None and terms.shortcut_stem:
+            readings = resolved.shortcut_stem
         if not readings and option is None:
-            problems.append(f"{part} ({words[part]}): no reading of it; give one, or --{part}-ms")
+            problems.append(f"{part} ({words[part]}): {_missing(part, resolved)}")
         off = total["overhead"] if terms.whole_inferences and part != "overhead" else 0.0
         total[part] = sum(reading.ms - off for reading in readings) if option is None else option
         if off and readings and total[part] <= 0:
@@ -174,6 +183,17 @@ def _fixed(space: SearchSpace, resolved: Resolved, terms: Terms, problems: list[
                 f"{part} takes no longer than the overhead, {off:g} ms: {', '.join(map(str, readings))}"
             )
     return {f"{part}_ms": _round(total[part]) for part in PARTS}
+
+
+def _missing(part: str, resolved: Resolved) -> str:
+    if part != "stem" or not resolved.shortcut_stem:
+        return f"no reading of it; give one, or --{part}-ms"
+    terms = " + ".join(f"{reading.ms:g} ms in {reading}" for reading in resolved.shortcut_stem)
+    total = sum(reading.ms for reading in resolved.shortcut_stem)
+    return (
+        f"readings of it have a shortcut that it has not: {terms} = {total:g} ms; give --stem-with-shortcut "
+        "to take their sum, or --stem-ms"
+    )
 
 
 def _processor_problems(resolved: Resolved, terms: Terms) -> list[str]:
@@ -206,10 +226,23 @@ def _error_problems(resolved: Resolved, terms: Terms) -> list[str]:
         return [f"--relative-error {terms.relative_error:g} is no fraction below 1 (0.05 are 5 %)"]
     if not unknown or terms.relative_error is not None:
         return []
-    return [
-        f"{len(unknown)} reading(s) state no number of runs and standard deviation ({_some(unknown)}): give "
-        "--relative-error, the error of one entry as a fraction, e.g. 0.05"
-    ]
+    by_lack: dict[str, list[Reading]] = {}
+    for reading in unknown:
+        by_lack.setdefault(_lack(reading), []).append(reading)
+    lacks = "; ".join(
+        f"{len(each)} reading(s) state {lack} ({_some(each)})" for lack, each in by_lack.items()
+    )
+    return [f"{lacks}: give --relative-error, the error of one entry as a fraction, e.g. 0.05"]
+
+
+def _lack(reading: Reading) -> str:
+    """Why a reading has no standard error."""
+    if reading.n == 1:
+        return "a single run"
+    if reading.std == 0:
+        return "a standard deviation of 0, which is rounded"
+    lacks = ["number of runs"] * (reading.n is None) + ["standard deviation"] * (reading.std is None)
+    return f"no {' and '.join(lacks)}"
 
 
 def _error(resolved: Resolved, terms: Terms) -> dict[str, Any]:
@@ -230,9 +263,12 @@ def _used(resolved: Resolved) -> list[Reading]:
     return _distinct([*resolved.blocks.values(), *parts])
 
 
-def notes(resolved: Resolved) -> list[str]:
+def notes(resolved: Resolved, terms: Terms) -> list[str]:
     """Assumptions that the readings' keys made necessary."""
-    return [SQUEEZE_NOTE] if any("-se:1" in reading.key for reading in resolved.blocks.values()) else []
+    found = [SQUEEZE_NOTE] if any("-se:1" in reading.key for reading in resolved.blocks.values()) else []
+    if terms.shortcut_stem and resolved.shortcut_stem and not resolved.parts["stem"]:
+        found.append(SHORTCUT_NOTE)
+    return found
 
 
 def _distinct(readings: Iterable[Reading]) -> list[Reading]:

@@ -14,10 +14,10 @@ from typing import Any
 
 from dnas import blocks
 from dnas.space import output_size
+from latency.sources.imported.names import spellings
 from latency.table.entry import CONVERTERS, Geometry, plain
 
 PARTS = ("stem", "head", "overhead")
-SUFFIXES = (".log", ".txt", ".tflite", ".param", ".out")
 # Clamps at 0, and at 0 and 6: both are fused at no cost, so tables do not tell them apart.
 RELU = ("relu", "relu6")
 # What blocks state only where it is otherwise.
@@ -65,15 +65,26 @@ class OpKey:
     stride: int | None = None
 
 
-Key = BlockKey | PartKey | ShapeKey | OpKey
+@dataclass(frozen=True)
+class NarrowKey:
+    """An inverted residual without its first convolution: an operation of the stem, a block, or both."""
+
+    op: OpKey
+    shape: ShapeKey
 
 
-def file_key(name: str) -> str:
-    """The key in the name of a file: without folder and suffixes such as ``.tflite.log``."""
-    name = re.split(r"[/\\]", name.strip())[-1]
-    while name.endswith(SUFFIXES):
-        name = name.rpartition(".")[0]
-    return name
+@dataclass(frozen=True)
+class RowKey:
+    """An entry of a matrix whose rows are layers: a choice by name, or the ``column``-th of ``columns``."""
+
+    row: int
+    rows: int
+    choice: str | None = None
+    column: int = 0
+    columns: int = 0
+
+
+Key = BlockKey | PartKey | ShapeKey | OpKey | NarrowKey | RowKey
 
 
 def parse_key(text: str) -> Key:
@@ -92,6 +103,22 @@ def parse_key(text: str) -> Key:
     )
 
 
+def first_key(*names: str | None) -> str:
+    """The first name that is a key, or else the first name."""
+    given = [name for name in names if name] or [""]
+    return next((name for name in given if _is_key(name)), given[0])
+
+
+def _is_key(name: str) -> bool:
+    for spelling in spellings(name):
+        try:
+            parse_key(spelling)
+            return True
+        except ValueError:
+            continue
+    return False
+
+
 def _expanded_conv(found: Mapping[str, str]) -> Key:
     """``expand`` is the ratio in ProxylessNAS, the hidden channels in Once-for-All (which adds se and hs)."""
     size, channels = _map(found["input"])
@@ -100,16 +127,12 @@ def _expanded_conv(found: Mapping[str, str]) -> Key:
     _check_output(size, stride, out_size)
     once_for_all = found["se"] is not None
     hidden = expand if once_for_all else channels * expand
-    if hidden == channels:
-        # Without expansion these networks leave out the first 1x1 convolution.
-        plain = found["idskip"] == "0" and found["se"] != "1"
-        name = "separable" if plain else "separable with shortcut or squeeze-excite"
-        return OpKey(name, size, channels, out, kernel, stride)
-    return _shape(
+    shape = _shape(
         input_size=size,
         in_channels=channels,
         type="inverted_residual",
-        expand=True,
+        # Without expansion these networks leave out the first 1x1 convolution.
+        expand=hidden != channels,
         hidden=hidden,
         out_channels=out,
         kernel=kernel,
@@ -119,6 +142,10 @@ def _expanded_conv(found: Mapping[str, str]) -> Key:
         squeezed=_squeezed(hidden) if found["se"] == "1" else 0,
         activation="hswish" if found["hs"] == "1" else RELU,
     )
+    if hidden != channels:
+        return shape
+    more = " with shortcut" * (found["idskip"] == "1") + " with squeeze-excite" * (found["se"] == "1")
+    return NarrowKey(OpKey(f"separable{more}", size, channels, out, kernel, stride), shape)
 
 
 def _squeezed(hidden: int) -> tuple[int, int]:
@@ -199,6 +226,11 @@ def _columns(found: Mapping[str, str]) -> Key:
     return _shape(**given)
 
 
+def _row(found: Mapping[str, str]) -> Key:
+    number = {name: int(found[name] or 0) for name in ("row", "rows", "column", "columns")}
+    return RowKey(**number, choice=found["choice"])
+
+
 def fact_names() -> list[str]:
     """The names that ``Geometry.facts`` may have: shapes, and what the block types state."""
     own = [field for field in Geometry.__dataclass_fields__ if field not in {"block", "ops"}]
@@ -239,8 +271,12 @@ _INPUT = rf"(?P<input>{_MAP})"
 _KSG = r"_kernel(?P<kernel>\d+)_stride(?P<stride>\d+)_group(?P<group>\d+)"
 _HWC = r"_H(?P<height>\d+)_W(?P<width>\d+)_Cin(?P<cin>\d+)_Cout(?P<cout>\d+)"
 FORMS: dict[str, Callable[[Mapping[str, str]], Key]] = {
-    r"(?P<part>stem|head|overhead)": lambda found: PartKey(found["part"]),
-    r"(?P<layer>L[1-9]\d*)_(?P<choice>.+)": lambda found: BlockKey(found["layer"], found["choice"]),
+    r"(?P<part>(?i:stem|head|overhead))": lambda found: PartKey(found["part"].lower()),
+    r"(?P<layer>[Ll][1-9]\d*)_(?P<choice>.+)": lambda found: BlockKey(
+        found["layer"].upper(), found["choice"]
+    ),
+    r"row (?P<row>[1-9]\d*) of (?P<rows>\d+), "
+    r"(?:column (?P<column>[1-9]\d*) of (?P<columns>\d+)|(?P<choice>\S+))": _row,
     rf"expanded_conv-input:{_INPUT}-output:(?P<output>{_MAP})-expand:(?P<expand>\d+)"
     r"-kernel:(?P<kernel>\d+)-stride:(?P<stride>\d+)-idskip:(?P<idskip>[01])"
     r"(-se:(?P<se>[01])-hs:(?P<hs>[01]))?": _expanded_conv,

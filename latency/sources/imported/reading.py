@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import re
+import statistics
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-MS_PER_UNIT = {"us": 0.001, "ms": 1.0, "s": 1000.0}
+MS_PER_UNIT = {"ns": 1e-6, "us": 0.001, "ms": 1.0, "s": 1000.0}
+_SPELLINGS = {
+    "ns": "ns nsec nsecs nanosecond nanoseconds nanos",
+    "us": "us \u00b5s \u03bcs usec usecs microsecond microseconds micros",
+    "ms": "ms msec msecs millisecond milliseconds millis",
+    "s": "s sec secs second seconds",
+}
+UNITS = {text: unit for unit, texts in _SPELLINGS.items() for text in texts.split()}
 
 
 @dataclass(frozen=True)
@@ -20,6 +29,7 @@ class Reading:
         source, line: where it was read, lines from 1.
         n: number of runs, None when the file does not say.
         cpu: whether the run was on the CPU; None when the file does not say.
+        table: which of the tables in the file holds it, where there are several (one per device).
         kernels: (label, milliseconds) of every kernel, where the format has them; their sum is ``ms``.
     """
 
@@ -31,6 +41,7 @@ class Reading:
     std: float | None = None
     p90: float | None = None
     cpu: bool | None = None
+    table: str | None = None
     kernels: tuple[tuple[str, float], ...] = ()
 
     def __str__(self) -> str:
@@ -52,10 +63,15 @@ class Unread:
 
 @dataclass(frozen=True)
 class ImportResult:
-    """Everything that was read from one file or several."""
+    """Everything that was read from one file or several.
+
+    Attributes:
+        facts: (name, value) of what the files state of themselves, of :data:`latency.table.facts.FACTS`.
+    """
 
     readings: tuple[Reading, ...] = ()
     unread: tuple[Unread, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
 
 
 class Importer(Protocol):
@@ -81,6 +97,7 @@ def merge(results: Iterable[ImportResult]) -> ImportResult:
     return ImportResult(
         tuple(reading for result in results for reading in result.readings),
         tuple(unread for result in results for unread in result.unread),
+        tuple(dict.fromkeys(fact for result in results for fact in result.facts)),
     )
 
 
@@ -90,8 +107,20 @@ def ms_per_unit(stated: str | None, given: str | None) -> float:
         raise ValueError(f"the latencies are in {stated}, not in {given}: leave out --unit")
     unit = stated or given
     if unit is None:
-        raise ValueError("the file does not state the unit of its latencies: give --unit us, ms or s")
+        raise ValueError("the file does not state the unit of its latencies: give --unit ns, us, ms or s")
     return MS_PER_UNIT[unit]
+
+
+def runs(text: str) -> int:
+    """A number of runs, at least 1; raises ``ValueError`` otherwise."""
+    if not re.fullmatch(r"0*[1-9][0-9]*(\.0+)?", text):
+        raise ValueError(f"n {text!r} is not a number of runs")
+    return int(float(text))
+
+
+def mean_and_std(values: Sequence[float]) -> tuple[float, float | None]:
+    """Of single runs; the standard deviation is that of a sample, None for a single run."""
+    return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None
 
 
 def amount(text: str, what: str = "the latency") -> float:
@@ -99,7 +128,8 @@ def amount(text: str, what: str = "the latency") -> float:
     try:
         value = float(text.replace("_", "?"))  # Python would read 1_000 as a thousand
     except ValueError:
-        raise ValueError(f"{what} {text!r} is not a number") from None
+        hint = ": write it with a decimal point and no comma" if "," in text else ""
+        raise ValueError(f"{what} {text!r} is not a number{hint}") from None
     if not math.isfinite(value) or value < 0:
         raise ValueError(f"{what} {text} is not a finite number of at least 0")
     return value

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import starmap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from dnas.space import FixedOp, SearchSpace
-from latency.sources.imported.keys import PARTS, BlockKey, Key, OpKey, PartKey, ShapeKey, parse_key
+from latency.sources.imported.keys import PARTS, BlockKey, OpKey, PartKey
 from latency.sources.imported.reading import Reading, Unread
+from latency.sources.imported.targets import Block, Target, Targets
 from latency.table.entry import Geometry
 
-Block = tuple[str, str]
-Target = BlockKey | PartKey | OpKey | Geometry
 ByTarget = dict[Target, list[Reading]]
 
 
@@ -25,6 +23,8 @@ class Resolved:
     Attributes:
         blocks: the reading of every (layer, choice) but skips that keep the shape, where nothing runs.
         parts: the readings of stem, head and overhead; those of a stem's operations are to be summed.
+        shortcut_stem: readings of a stem's operations where its separable convolution has a shortcut that the
+            space's has not, empty unless all are there.
         unread: keys that could not be read.
         unused: readings of blocks that the space does not have, or where nothing runs.
         problems: what keeps these readings from being a table: missing, contradictory or ambiguous ones.
@@ -32,6 +32,7 @@ class Resolved:
 
     blocks: dict[Block, Reading] = field(default_factory=dict)
     parts: dict[str, tuple[Reading, ...]] = field(default_factory=dict)
+    shortcut_stem: tuple[Reading, ...] = ()
     unread: list[Unread] = field(default_factory=list)
     unused: list[Reading] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -65,7 +66,11 @@ def resolve(readings: Iterable[Reading], space: SearchSpace) -> Resolved:
         else:
             found.blocks[layer, choice] = candidates[0]
     for part in PARTS:
-        found.parts[part] = tuple(_part(part, space, by_target, conflicts))
+        ways: list[Sequence[Target]] = [[PartKey(part)]]
+        if part != "overhead":
+            ways += operations(space, part)
+        found.parts[part] = tuple(_part(part, ways, by_target, conflicts))
+    found.shortcut_stem = tuple(_part("stem", _with_shortcut(space), by_target, conflicts))
     found.problems += [f"{', '.join(names)}: {text}" for text, names in conflicts.items()]
     if missing:
         listing = "; ".join(f"{layer} {' '.join(names)}" for layer, names in missing.items())
@@ -77,31 +82,27 @@ def _by_target(
     readings: Iterable[Reading], space: SearchSpace, blocks: dict[Block, Geometry], found: Resolved
 ) -> ByTarget:
     """Readings by block, part, operation or geometry; what has no such target goes to ``found``."""
-    ops = [op for part in ("stem", "head") for way in operations(space, part) for op in way]
-    possible: dict[Target, None] = dict.fromkeys(
-        [*starmap(BlockKey, blocks), *map(PartKey, PARTS), *ops, *blocks.values()]
-    )
+    ways = [*operations(space, "stem"), *operations(space, "head"), *_with_shortcut(space)]
+    possible = Targets(space, blocks, (op for way in ways for op in way))
     by_target: ByTarget = defaultdict(list)
+    refused: dict[tuple[str, str], Unread] = {}
     for reading in readings:
         try:
-            targets = _targets(parse_key(reading.key), possible)
+            targets = possible.find(reading.key)
         except ValueError as error:
-            found.unread.append(Unread(reading.source, reading.line, str(error)))
+            reason = Unread(reading.source, reading.line, str(error))
+            refused.setdefault((reading.source, reason.reason), reason)
             continue
-        if len(targets) > 1:
+        if sum(isinstance(target, Geometry) for target in targets) > 1:
             names = ", ".join(" ".join(block) for block, shape in blocks.items() if shape in targets)
             found.problems.append(f"{reading} does not say which it is: {names}; give more of the geometry")
-        elif targets:
-            by_target[targets[0]].append(reading)
-        else:
+            continue
+        for target in targets:
+            by_target[target].append(reading)
+        if not targets:
             found.unused.append(reading)
+    found.unread += refused.values()
     return by_target
-
-
-def _targets(key: Key, possible: Mapping[Target, None]) -> list[Target]:
-    if isinstance(key, ShapeKey):
-        return [shape for shape in possible if isinstance(shape, Geometry) and key.matches(shape)]
-    return [key] if key in possible else []
 
 
 def _candidates(
@@ -133,13 +134,22 @@ def _op(op: FixedOp) -> OpKey:
     return OpKey(op.type, op.input_size, op.in_channels, op.out_channels, op.kernel, op.stride)
 
 
+def _with_shortcut(space: SearchSpace) -> list[list[OpKey]]:
+    """The stem as Once-for-All's tables have it: the separable convolution with a shortcut."""
+    ops = operations(space, "stem")[0]
+    changed = [
+        replace(op, type="separable with shortcut")
+        if op.type == "separable" and op.stride == 1 and op.in_channels == op.out_channels
+        else op
+        for op in ops
+    ]
+    return [changed] if changed != ops else []
+
+
 def _part(
-    part: str, space: SearchSpace, by_target: ByTarget, conflicts: dict[str, list[str]]
+    part: str, ways: Iterable[Sequence[Target]], by_target: ByTarget, conflicts: dict[str, list[str]]
 ) -> Iterator[Reading]:
     """The reading of a whole part, or else those of all its operations; none when one is missing."""
-    ways: Sequence[Sequence[Target]] = [[PartKey(part)]]
-    if part != "overhead":
-        ways = [*ways, *operations(space, part)]
     complete = (way for way in ways if all(by_target.get(target) for target in way))
     for target in next(complete, []):
         if text := _contradiction(by_target[target]):

@@ -21,6 +21,7 @@ from dnas.layers.layers import with_stock_convolutions
 from dnas.support.extras import require
 from latency.sources.imported import benchmark_model
 from latency.sources.imported.reading import Reading
+from latency.sources.imported.text import normal
 from latency.sources.measured.backends.base import Backend, Effort, Options, Times, refuse_if
 from latency.table.errors import TableError
 
@@ -102,7 +103,7 @@ class TFLiteADB(Backend):
 
 def read_log(text: str, path: Path) -> Reading:
     """The one reading of a log; raises :class:`TableError` when it has none or the GPU did not run it all."""
-    result = benchmark_model.read(text, str(path), None)
+    result = benchmark_model.read(normal(text), str(path), None)
     if result.unread:
         raise TableError(f"{path}: {result.unread[0].reason}.")
     reading = result.readings[0]

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from latency.sources.imported.benchmark_model import ran_on_cpu, read
+from latency.sources.imported.benchmark_model import read
+from latency.sources.imported.delegates import ran_on_cpu
+from latency.sources.imported.imported_table import standard_error_ms
 
 Log = Callable[..., str]
 PARTLY = (
@@ -52,7 +54,8 @@ def test_equal_runs_are_abbreviated_and_their_deviation_is_unknown(log: Log) -> 
 
 def test_a_deviation_of_0_whole_microseconds_is_unknown(log: Log) -> None:
     (reading,) = read(log(120, std=0), "x.log", None).readings
-    assert reading.std is None
+    assert reading.std == 0
+    assert standard_error_ms(reading) is None
 
 
 @pytest.mark.parametrize("summary", ["no stats: 2177.1", "Inference: 2177.1"])
@@ -109,8 +112,8 @@ def test_bare_statistics_do_not_say_what_ran(log: Log) -> None:
 @pytest.mark.parametrize(
     ("cut", "message"),
     [
-        ("\nINFO: Inference timings", "summary 'Inference timings in us' is missing"),
-        ("INFO: count=100", "summary 'Inference timings in us' is missing"),
+        ("\nINFO: Inference timings", "is missing: the log was cut"),
+        ("INFO: count=100", "is missing: the log was cut"),
         ("INFO: count=3", "no line of statistics"),
     ],
 )
@@ -124,9 +127,118 @@ def test_the_warm_up_is_never_taken_for_the_runs(log: Log) -> None:
 
 
 def test_two_runs_in_one_log(log: Log) -> None:
-    assert "2 runs in one log" in reason(log(100) + log(200))
+    text = reason(log(100) + log(200))
+    assert text == "2 runs in one log (100 us in line 11, 200 us in line 24): keep the one meant"
+    once = (log(100) + log(200)).replace("STARTING!", "").replace("Graph: [", "Model: [")
+    assert "2 runs in one log (100 us in line 13, 200 us in line 26)" in reason(once)
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-5", "fast"])
 def test_impossible_values(log: Log, value: str) -> None:
     assert "avg" in reason(log(100).replace("avg=100", f"avg={value}"))
+
+
+PROFILE = """
+Operator-wise Profiling Info for Regular Benchmark Runs:
+============================== Run Order ==============================
+TfLiteGpuDelegateV2 119.1 119.2 100.000% 100.000% 0.000 1 [out]:0
+Timings (microseconds): count=50 first=119100 curr=117900 min=113600 max=124600 avg={us} std=19
+Memory (bytes): count=0
+1 nodes observed
+"""
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_the_statistics_of_the_profiler_are_not_those_of_the_runs(log: Log, before: bool) -> None:
+    """Even where they are as close as the tolerance; before the summary, as in TF 1.x, or after it."""
+    profile, text = PROFILE.format(us=1234.4), log(1234.5, std=20, count=100)
+    at = text.index("INFO: Inference timings") if before else len(text)
+    (reading,) = read(text[:at] + profile + text[at:], "x.log", None).readings
+    assert (reading.ms, reading.n, reading.std) == (1.2345, 100, 0.02)
+
+
+def test_with_and_without_statistics(log: Log) -> None:
+    """TF 1.x timed the model twice when it profiled operators."""
+    text = log(2177.1).replace(
+        log(2177.1).splitlines()[-1],
+        "count=100 first=9 curr=9 min=9 max=9900 avg=2300.5 std=7\n"
+        "Average inference timings in us: Warmup: 3600, Init: 896, with stats: 2300.5, no stats: 2177.1",
+    )
+    (reading,) = read(text, "x.log", None).readings
+    assert (reading.ms, reading.std) == (pytest.approx(2.1771), pytest.approx(0.02))
+
+
+RESULTS = """INFO: [litert/accelerators.cc:120] GPU accelerator registered.
+INFO: Created TensorFlow Lite delegate for GPU.
+VERBOSE: Replacing 12 out of 12 node(s) with delegate (LITERT_CL) node, yielding 1 partitions for subgraph 0.
+INFO: count=67 first=740 curr=743 min=741 max=751 avg=744.1 std=12 p5=741 median=743 p95=746
+
+INFO: count=134 first=743 curr=743 min=740 max=749 avg=743.04 std=14 p5=741 median=743 p95=745
+
+INFO: [./litert/tools/benchmark_litert_model.h:81]
+========== BENCHMARK RESULTS ==========
+INFO: [./litert/tools/benchmark_litert_model.h:82] Model initialization: 237.73 ms
+INFO: [./litert/tools/benchmark_litert_model.h:86] Warmup (avg):         0.74 ms (67 runs)
+INFO: [./litert/tools/benchmark_litert_model.h:88] Inference (avg):      0.74 ms (134 runs)
+INFO: [./litert/tools/benchmark_litert_model.h:96] Inference (std):      0.01
+"""
+
+
+def test_litert_2() -> None:
+    """Warm-up and runs both round to the summary's two decimals; the number of runs tells them apart."""
+    for text in (RESULTS, RESULTS.replace("(134 runs)", "(67 runs)").replace("count=67", "count=9")):
+        (reading,) = read(text, "x.log", None).readings
+        assert (reading.ms, reading.n, reading.cpu) == (pytest.approx(0.74304), 134, False)
+    (reading,) = read(RESULTS.replace("(134 runs)", "(67 runs)"), "x.log", None).readings
+    assert (reading.ms, reading.n, reading.std) == (pytest.approx(0.7441), 67, pytest.approx(0.012))
+    assert "the summary 840 us: cut or edited" in reason(RESULTS.replace("0.74 ms (134", "0.84 ms (134"))
+    assert "took 11 of 12 nodes" in reason(RESULTS.replace("Replacing 12", "Replacing 11"))
+
+
+@pytest.mark.parametrize(("accelerators", "fully", "cpu"), [("GPU | CPU", True, False), ("CPU", False, True)])
+def test_litert_benchmark_in_python(accelerators: str, fully: bool, cpu: bool) -> None:
+    text = (
+        f"Accelerators:    {accelerators}\n BENCHMARK RESULTS\nInference (avg):       85.23 ms (50 runs)\n"
+        f"Inference (std):       3.21 ms\nFully accelerated:     {fully}\n"
+    )
+    (reading,) = read(text, "x.log", None).readings
+    assert (reading.ms, reading.n, reading.std, reading.cpu) == (85.23, 50, pytest.approx(3.21), cpu)
+    if not cpu:
+        assert "not fully executed by GPU" in reason(text.replace("True", "False"))
+
+
+def test_the_cpu_of_litert() -> None:
+    text = RESULTS.replace("LITERT_CL", "TfLiteXNNPackDelegate").replace(
+        "delegate for GPU", "XNNPACK delegate for CPU"
+    )
+    (reading,) = read(text, "x.log", None).readings
+    assert reading.cpu is True
+
+
+def test_the_runs_of_several_models_in_one_log(log: Log) -> None:
+    text = log(100).replace("block.tflite", "out/L1_small.tflite")
+    text += log(200).replace("block.tflite", "out/L1_large_float16.tflite")
+    found = read(text, "all.log", None).readings
+    assert [(each.key, each.ms, each.line) for each in found] == [
+        ("L1_small", 0.1, 11),
+        ("L1_large_float16", 0.2, 24),
+    ]
+    assert read(text.replace("STARTING!", ""), "all.log", None).readings[1].key == "L1_large_float16"
+    cut = read(text[: -len("Inference (avg): 200\n")], "all.log", None)
+    assert [each.key for each in cut.readings] == ["L1_small"]
+    assert "all.log:14: the summary" in str(cut.unread[0])
+
+
+def test_cpu_and_accelerator_in_one_log(log: Log) -> None:
+    cpu = log(300, delegated="", asked="Use gpu: [0]").replace(CREATED, "").replace(REPLACED, "")
+    found = read(log(100) + cpu, "L1_small.log", None).readings
+    assert [(each.key, each.ms, each.cpu) for each in found] == [
+        ("L1_small", 0.1, False),
+        ("L1_small", 0.3, True),
+    ]
+
+
+def test_the_graph_names_a_log_whose_name_says_nothing(log: Log) -> None:
+    text = log(100).replace("block.tflite", "L1_small.tflite")
+    assert read(text, "2026-11-29.log", None).readings[0].key == "L1_small"
+    assert read(text, "L2_large.log", None).readings[0].key == "L2_large"

@@ -47,3 +47,23 @@ def test_what_is_refused(line: str, message: str) -> None:
     result = read(line, "x", None)
     assert result.readings == ()
     assert message in str(result.unread[0])
+
+
+def test_further_columns() -> None:
+    """A value with a unit of its own is refused."""
+    line = "L1_small  min = 1.20  max = 1.50  median = 1.29  avg = 1.30  std = 0.05  p90 = 1.40"
+    (reading,) = read(f"loop_count = 8\n{line}", "x", None).readings
+    assert (reading.ms, reading.n, reading.std, reading.p90) == (1.3, 8, 0.05, 1.4)
+    result = read(line.replace("avg = 1.30", "avg = 75.64/s"), "x", None)
+    assert "'75.64/s' is not a number" in str(result.unread[0])
+
+
+def test_two_runs_in_one_file() -> None:
+    """The settings of a run hold until the next says otherwise."""
+    result = read(TEXT.format(device=-1) + TEXT.format(device=0), "out.txt", None)
+    assert [(each.key, each.cpu) for each in result.readings] == [
+        ("L1_small", True),
+        ("L1_large", True),
+        ("L1_small", False),
+        ("L1_large", False),
+    ]

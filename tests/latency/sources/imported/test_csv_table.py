@@ -29,6 +29,12 @@ def test_layer_and_choice_with_statistics() -> None:
         ("s", None, 2000.0),
         ("time_ms", "ms", 2.0),
         ("latency", "us", 0.002),
+        ("Latency (ms)", None, 2.0),
+        ("time [us]", None, 0.002),
+        ("Avg Inference Time (\u00b5s)", None, 0.002),
+        ("duration/ns", None, 2e-6),
+        ("avg-latency(msec)", None, 2.0),
+        ("mean_milliseconds", None, 2.0),
     ],
 )
 def test_units(column: str, unit: str | None, ms: float) -> None:
@@ -36,8 +42,35 @@ def test_units(column: str, unit: str | None, ms: float) -> None:
     assert reading.ms == pytest.approx(ms)
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_spellings_of_spreadsheets(separator: str) -> None:
+    """Every statistic in a unit of its own; the mean is taken where there is a median, too."""
+    text = "layer,op,mean_ms,median_ms,std dev (us),num_runs,p90 [ms]\nL1,small,1.5,1.4,30,9,1.6\n"
+    result = read(text.replace(",", separator), "x", None)
+    (reading,) = result.readings
+    assert (reading.key, reading.ms, reading.n) == ("L1_small", 1.5, 9)
+    assert (reading.std, reading.p90) == (pytest.approx(0.03), 1.6)
+    assert "column(s) not used: median_ms" in str(result.unread[0])
+
+
+def test_what_spreadsheets_and_pandas_add() -> None:
+    """The first line that names the separator, and an index without a name."""
+    result = read("sep=;\n;key;ms\n0;stem;2\n1;head;3\n", "x", None)
+    assert [(each.key, each.ms) for each in result.readings] == [("stem", 2), ("head", 3)]
+    assert result.unread == ()
+
+
+def test_a_variance_is_in_the_unit_squared() -> None:
+    (reading,) = read("name,latency_us,var\nstem,100,400\n", "x", None).readings
+    assert reading.std == pytest.approx(0.02)
+    (reading,) = read("name,latency_us,variance (ms^2)\nstem,100,0.0004\n", "x", None).readings
+    assert reading.std == pytest.approx(0.02)
+
+
 def test_geometry_instead_of_names() -> None:
     (reading,) = read("input_size,hidden,kernel,ms\n56,72,,1\n", "x", None).readings
+    assert reading.key == "input_size=56,hidden=72"
+    (reading,) = read("name,input_size,hidden,ms\nmine,56,72,1\n", "x", None).readings
     assert reading.key == "input_size=56,hidden=72"
 
 
@@ -56,7 +89,11 @@ def test_unused_columns_are_named() -> None:
         ("key,value\nstem,1\n", "ms", "none among key, value"),
         ("key,ms,ms\nstem,1,1\n", None, "given twice: ms"),
         ("ms\n1\n", None, "no columns 'layer' and 'choice', 'key', or of the geometry"),
-        ("key;ms\nstem;1\n", None, "none among key;ms"),
+        ("key|ms\nstem|1\n", None, "none among key|ms"),
+        ("key;ms\nstem;1,5\n", None, "ms '1,5' is not a number: write it with a decimal point and no comma"),
+        ("key,latency (cycles)\nstem,1\n", None, "cycles is no unit of time that is known (ns, us, ms, s)"),
+        ("key,latency_fps\nstem,1\n", "ms", "fps is no unit"),
+        ("key,mean_ms,avg_us\nstem,1,1\n", None, "found mean_ms, avg_us"),
         ("# only a remark\n", None, "none among no columns"),
         ("key,ms\nstem,nan\n", None, "x:2: ms nan is not a finite number"),
         ("key,ms\nstem,\n", None, "x:2: ms '' is not a number"),

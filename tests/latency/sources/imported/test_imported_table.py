@@ -62,10 +62,20 @@ def test_the_standard_error_of_a_difference(tiny: SearchSpace) -> None:
     assert built.entries[2].relative_error == 0  # nothing runs
 
 
-@pytest.mark.parametrize("extra", [{"n": 1, "std": 0.5}, {"n": 9}, {"std": 0.5}, {}])
-def test_an_unknown_error_is_asked_for(tiny: SearchSpace, extra: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("extra", "lack"),
+    [
+        ({"n": 1, "std": 0.5}, "a single run"),
+        ({"n": 9}, "no standard deviation"),
+        ({"n": 9, "std": 0.0}, "a standard deviation of 0, which is rounded"),
+        ({"std": 0.5}, "no number of runs"),
+        ({}, "no number of runs and standard deviation"),
+    ],
+)
+def test_an_unknown_error_is_asked_for(tiny: SearchSpace, extra: dict[str, Any], lack: str) -> None:
+    """Naming what is missing, and nothing that is there."""
     (problem,) = made(tiny, extra=extra, relative_error=None).problems
-    assert problem.startswith("4 reading(s) state no number of runs and standard deviation (L1_small (x:1), ")
+    assert problem.startswith(f"4 reading(s) state {lack} (L1_small (x:1), ")
     assert "--relative-error" in problem
     (problem,) = made(tiny, extra=extra, relative_error=5).problems
     assert problem == "--relative-error 5 is no fraction below 1 (0.05 are 5 %)"

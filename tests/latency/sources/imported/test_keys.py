@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dnas.space import Choice, Layer, SearchSpace
-from latency.sources.imported.keys import BlockKey, OpKey, PartKey, ShapeKey, file_key, parse_key
+from latency.sources.imported.keys import BlockKey, NarrowKey, OpKey, PartKey, ShapeKey, parse_key
+from latency.sources.imported.names import file_key
 from latency.table.entry import Geometry
 
 PROXYLESS = "expanded_conv-input:112x112x16-output:56x56x24-expand:6-kernel:5-stride:2-idskip:0"
@@ -66,10 +67,26 @@ def test_squeeze_excite_matches_the_exact_quarter_and_that_rounded_to_eight() ->
     assert dict(shape.allowed)["squeezed"] == ("18", "24")
 
 
-def test_expansion_1_has_no_first_convolution_there_so_it_is_no_block_of_ours() -> None:
-    key = "expanded_conv-input:112x112x16-output:112x112x16-expand:1-kernel:3-stride:1-idskip:0"
-    assert parse_key(key) == OpKey("separable", 112, 16, 16, 3, 1)
-    assert parse_key(key.replace("idskip:0", "idskip:1")) != parse_key(key)
+@pytest.mark.parametrize(
+    ("idskip", "more", "op"),
+    [
+        (0, "", "separable"),
+        (1, "", "separable with shortcut"),
+        (1, "-se:1-hs:0", "separable with shortcut with squeeze-excite"),
+    ],
+)
+def test_expansion_1_has_no_first_convolution_there(idskip: int, more: str, op: str) -> None:
+    """An operation of a stem, or a block of ours that leaves the convolution out, too; no other block."""
+    expand = 16 if more else 1
+    key = parse_key(
+        f"expanded_conv-input:112x112x16-output:112x112x16-expand:{expand}-kernel:3-stride:1-idskip:{idskip}{more}"
+    )
+    assert isinstance(key, NarrowKey)
+    assert key.op == OpKey(op, 112, 16, 16, 3, 1)
+    place = Layer(0, 16, 16, 1, 112, "relu", ())
+    for always in (True, False):
+        block = Choice.of("x", expansion=1, kernel=3, expand_always=always, residual=idskip == 1)
+        assert key.shape.matches(Geometry.of(place, block)) == (not always and not more)
 
 
 def test_a_block_without_expansion_is_none_of_fbnets() -> None:

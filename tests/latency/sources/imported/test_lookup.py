@@ -42,7 +42,7 @@ def test_keys_given_twice_are_both_kept() -> None:
         ("a: {mean: .nan}", "'.nan' is not a number"),
         ("a: {mean: NaN}", "NaN is not a finite number"),
         ("a: {mean: -1}", "-1 is not a finite number of at least 0"),
-        ("- 1", "x:1: expected a mapping"),
+        ("- 1", "x: expected a mapping"),
         ("a: {mean: 1", "neither YAML nor JSON"),
         ("a: {mean: 1_000}", "'1_000' is not a number"),
         ("a: {mean: 1}\n---\nb: {mean: 2}", "neither YAML nor JSON"),
@@ -58,11 +58,56 @@ def test_what_is_refused(text: str, message: str) -> None:
 
 
 def test_the_tables_of_all_devices_at_once() -> None:
-    result = FBNET.read(json.dumps({"pixel3_latency": {KEY: 1.0}}), "x", "ms")
-    assert "the look-up table of one device and one metric" in str(result.unread[0])
+    tables = {"pixel3_latency": {KEY: 1.0}, "raspi4_latency": {KEY: 9.0}, "fpga_energy": {KEY: 5.0}}
+    result = FBNET.read(json.dumps(tables), "x", "ms")
+    assert [(each.key, each.ms, each.table) for each in result.readings] == [
+        (KEY, 1.0, "pixel3_latency"),
+        (KEY, 9.0, "raspi4_latency"),
+    ]
+    assert "fpga_energy: no latencies" in str(result.unread[0])
+
+
+def test_single_runs() -> None:
+    (reading,) = FBNET.read('{"a": [10, 12, 14]}', "x", "us").readings
+    assert (reading.ms, reading.n, reading.std) == (pytest.approx(0.012), 3, pytest.approx(0.002))
+
+
+@pytest.mark.parametrize("name", ["unit", "units"])
+def test_what_a_table_states_of_itself(name: str) -> None:
+    text = f"device: Pixel 4\nruntime_version: 2.10\n{name}: usec\na: 1500\n"
+    result = FBNET.read(text, "x", None)
+    assert [(each.key, each.ms) for each in result.readings] == [("a", 1.5)]
+    assert result.facts == (("device", "Pixel 4"), ("runtime_version", "2.10"))
+    assert "the latencies are in us, not in ms" in str(FBNET.read(text, "x", "ms").unread[0])
+    unknown = FBNET.read(text.replace("usec", "ticks"), "x", "ms").unread[0]
+    assert "the unit 'ticks' is not known, expected one of ns, us, ms, s" in str(unknown)
+
+
+def test_choices_by_layer() -> None:
+    result = FBNET.read("L1:\n  k3_e1: 2.5\n  skip: {mean: 1, n: 4, var: 0.25}\nhead: 3", "x", "ms")
+    assert [(each.key, each.ms, each.table) for each in result.readings] == [
+        ("L1_k3_e1", 2.5, None),
+        ("L1_skip", 1.0, None),
+        ("head", 3.0, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "std"),
+    [
+        ("a: {count: 799, mean: 722, std: 35}", 0.035),
+        ("a: {count: 799, mean: 722, var: 1225}", 0.035),
+        ("a: {mean: 722, count: 799}", None),
+    ],
+)
+def test_what_a_table_states_of_the_runs(text: str, std: float | None) -> None:
+    """A variance is in the unit squared."""
+    (reading,) = PROXYLESSNAS.read(text, "x", "us").readings
+    assert (reading.ms, reading.n) == (pytest.approx(0.722), 799)
+    assert reading.std == (None if std is None else pytest.approx(std))
 
 
 def test_the_unit_must_be_given() -> None:
     result = FBNET.read('{"a": 1}', "x", None)
     assert result.readings == ()
-    assert "give --unit us, ms or s" in str(result.unread[0])
+    assert "give --unit ns, us, ms or s" in str(result.unread[0])
