@@ -66,7 +66,9 @@ def run(options: argparse.Namespace, console: Console) -> Evaluation:
     classes = trained.network.classifier.out_features
     images = Images(options.data, preprocessing, classes, not options.ignore_orientation)
     if left_out := images.left_out.sentence():
-        console.print(f"Left out of {images.folder}: {left_out}", highlight=False, markup=False, soft_wrap=True)
+        console.print(
+            f"Left out of {images.folder}: {left_out}", highlight=False, markup=False, soft_wrap=True
+        )
     network = trained.network.to(torch_device(options.device))
     with _progress(len(images)) as advance:
         found = accuracy(

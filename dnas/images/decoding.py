@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -137,7 +137,9 @@ def _formats() -> tuple[str, ...]:
 def _no_image(path: str | Path) -> str:
     with open(path, "rb") as stream:
         start = stream.read(24)
-    return f"no image format that is known, it begins with {ascii(start)[1:]}" if start else "the file is empty"
+    return (
+        f"no image format that is known, it begins with {ascii(start)[1:]}" if start else "the file is empty"
+    )
 
 
 def _one_line(error: Exception) -> str:
@@ -177,7 +179,9 @@ def _from_floats(values: np.ndarray) -> np.ndarray:
 def _from_integers(values: np.ndarray, top: int, mode: str) -> np.ndarray:
     low, high = int(values.min()), int(values.max())
     if low < 0 or high > top:
-        raise ValueError(f"mode {mode} with values from {low} to {high}, expected 0 to {top}: rescale the file")
+        raise ValueError(
+            f"mode {mode} with values from {low} to {high}, expected 0 to {top}: rescale the file"
+        )
     return (values.astype(np.uint32) * 255 // top).astype(np.uint8)
 
 
@@ -187,3 +191,33 @@ def status(path: str | Path) -> os.stat_result:
         return os.stat(path)
     except OSError as error:
         raise UnreadableImage(path, error.strerror) from error
+
+
+class Header(NamedTuple):
+    """What a file says of its image before any pixel is decoded."""
+
+    format: str
+    mode: str
+    width: int
+    height: int
+    orientation: int
+    several_frames: bool
+
+
+def read_header(path: str | Path) -> Header:
+    """Format, Pillow's mode, size in pixels as stored, EXIF orientation (1 where there is none), frames.
+
+    Raises:
+        UnreadableImage, ImageFault: as `decode`.
+    """
+    with _opened(path) as image:
+        return Header(
+            str(image.format), image.mode, *image.size, _orientation(image), _has_several_frames(image)
+        )
+
+
+def _has_several_frames(image: Image.Image) -> bool:
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except Exception:  # a damaged second frame leaves the first whole
+        return False

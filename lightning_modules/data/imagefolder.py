@@ -228,9 +228,7 @@ class ImageFolder(ImageDataModule):
         images_of, stand_ins = cache.images(), self._stand_in(files, labels, cache.damaged)
         return ArraySource(images_of, labels, prepare, self._augmentation(), stand_ins)
 
-    def _stand_in(
-        self, files: list[str], labels: list[int], damaged: Sequence[int] = ()
-    ) -> StandIns | None:
+    def _stand_in(self, files: list[str], labels: list[int], damaged: Sequence[int] = ()) -> StandIns | None:
         if self.on_damaged == "error":
             return None
         self._stand_ins.append(StandIns(files, labels, damaged))
