@@ -16,9 +16,9 @@ from dnas.support.command import Command
 
 DESCRIPTION = "Folders of images. See docs/data.md."
 CHECK = (
-    "Decode every image of FOLDER/train/CLASS and FOLDER/val/CLASS, or of FOLDER/CLASS: name files that do not "
-    "decode, equal files within and across splits and classes, empty and unequal classes; count formats, modes "
-    "and sizes. Exit status 1 where something would break or spoil a training."
+    "Decode every image of FOLDER/train/CLASS and FOLDER/val/CLASS, or of FOLDER/CLASS: name files that do "
+    "not decode, equal files within and across splits and classes, empty and unequal classes; count formats, "
+    "modes and sizes. Exit status 1 where something would break or spoil a training."
 )
 FINE, WRONG = 0, 1
 

@@ -21,11 +21,13 @@ class Finding:
         text: the sentence.
         names: what it is about, a line each: files, groups of equal files, classes.
         is_problem: it breaks or spoils a training.
+        name_all: also on the terminal, where others are cut short.
     """
 
     text: str
     names: tuple[str, ...] = ()
     is_problem: bool = True
+    name_all: bool = False
 
 
 def findings(survey: Survey) -> list[Finding]:
@@ -60,7 +62,7 @@ def _damaged(survey: Survey) -> Iterable[Finding]:
     damaged = [image for image in survey.images if image.fault]
     if damaged:
         named = tuple(f"{shown(image.path)} ({image.fault})" for image in damaged)
-        yield Finding(f"{len(damaged)} image file(s) cannot be decoded:", named)
+        yield Finding(f"{len(damaged)} image file(s) cannot be decoded:", named, name_all=True)
 
 
 def _duplicates(survey: Survey) -> Iterable[Finding]:

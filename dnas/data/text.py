@@ -54,7 +54,7 @@ def plain(survey: Survey, found: Sequence[Finding]) -> dict[str, Any]:
 
 def _lines_of(finding: Finding) -> Iterator[str]:
     yield f"- {finding.text}"
-    most = len(finding.names) if "cannot be decoded" in finding.text else SHOWN
+    most = len(finding.names) if finding.name_all else SHOWN
     yield from (f"    {name}" for name in finding.names[:most])
     if len(finding.names) > most:
         yield f"    ... and {len(finding.names) - most:,} more (--json has all)"

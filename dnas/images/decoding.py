@@ -1,4 +1,4 @@
-"""The one way in which image files become pixels: depth, orientation, colours, and what is refused by name."""
+"""The one way in which image files become pixels: depth, orientation, colours, what is refused by name."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def decode(path: str | Path, mode: str = "RGB", exif_orientation: bool = True) -
 
     Grey images of more bits are scaled by a fixed rule, which does not depend on the image: 16 bits and
     32-bit integers by 255 / 65535, 12 bits by 255 / 4095, both rounded down; floats by 255, rounded. Integers
-    above that range, floats outside [0, 1] and NaN are refused. Of 16-bit colours Pillow keeps the upper byte.
-    Transparency is dropped.
+    outside that range, floats outside [0, 1] and NaN are refused. Of 16-bit colours Pillow keeps the upper
+    byte. Transparency is dropped.
 
     Args:
         path: the file; its content decides the format, not its name.

@@ -142,14 +142,17 @@ class ImageFolder(ImageDataModule):
 
     def teardown(self, stage: str) -> None:
         """Says how many damaged images were skipped."""
-        self._say_skipped(sum(gather([each.damaged for each in self._stand_ins]), []))
+        self._say_skipped([file for each in gather(self._skipped()) for file in each])
 
     def on_exception(self, exception: BaseException) -> None:
         """Says what this process has skipped."""
-        self._say_skipped([each.damaged for each in self._stand_ins])
+        self._say_skipped(self._skipped())
 
-    def _say_skipped(self, files: list[list[str]]) -> None:
-        if damaged := sorted({file for each in files for file in each}):
+    def _skipped(self) -> list[str]:
+        return [file for stand_ins in self._stand_ins for file in stand_ins.damaged]
+
+    def _say_skipped(self, files: list[str]) -> None:
+        if damaged := sorted(set(files)):
             some = ", ".join(map(shown, damaged[:SHOWN])) + (", ..." if len(damaged) > SHOWN else "")
             rank_zero_info(
                 f"on_damaged is skip: {len(damaged)} image file(s) cannot be decoded, others of their class"
