@@ -14,7 +14,7 @@ from dnas.data.survey import Survey
 from dnas.images.decoding import decode, shown
 from dnas.report.style import FORMATS, INK, SMALL_PT, TEXT_PT, new_figure, save_figure
 
-MOST_CLASSES, SAMPLES, SIDE = 24, 8, 96
+MOST_CLASSES, SAMPLES, SIDE, GAP = 24, 8, 96, 8
 _LONGEST_NAME = 24
 
 T = TypeVar("T")
@@ -46,21 +46,24 @@ def draw(survey: Survey) -> Figure:
     figure = new_figure(0.6 + 0.85 * max(1, len(names)))
     title = f"{len(names)} of {len(whole)} classes" if len(names) < len(whole) else f"{len(whole)} classes"
     figure.suptitle(f"{shown(survey.folder / part)}: {title}", fontsize=TEXT_PT, color=INK, parse_math=False)
-    axes = figure.subplots(max(1, len(names)), SAMPLES, squeeze=False)
-    for each in axes.flat:
+    axes = figure.subplots(max(1, len(names)), squeeze=False)[:, 0]
+    for each in axes:
         each.set_axis_off()
-    for row, name in zip(axes, names, strict=False):
-        for cell, file in zip(row, _spread(whole[name], SAMPLES), strict=False):
-            cell.imshow(_square(survey.folder / file))
+    for each, name in zip(axes, names, strict=False):
+        each.imshow(_strip([survey.folder / file for file in _spread(whole[name], SAMPLES)]))
         label = shown(name) if len(shown(name)) <= _LONGEST_NAME else f"{shown(name)[: _LONGEST_NAME - 1]}…"
-        row[0].set_title(
+        each.set_title(
             f"{label} ({len(whole[name]):,})", loc="left", fontsize=SMALL_PT, color=INK, parse_math=False
         )
     return figure
 
 
-def _square(file: Path) -> Image.Image:
-    return ImageOps.fit(decode(file), (SIDE, SIDE))
+def _strip(files: Sequence[Path]) -> Image.Image:
+    """The centre squares of images side by side, on white."""
+    strip = Image.new("RGB", (SAMPLES * (SIDE + GAP) - GAP, SIDE), "white")
+    for number, file in enumerate(files):
+        strip.paste(ImageOps.fit(decode(file), (SIDE, SIDE)), (number * (SIDE + GAP), 0))
+    return strip
 
 
 def _spread(values: Sequence[T], most: int) -> list[T]:

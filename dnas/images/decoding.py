@@ -143,7 +143,7 @@ def _no_image(path: str | Path) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 
 def _orientation(image: Image.Image) -> int:

@@ -104,7 +104,7 @@ def check_some(files: Sequence[str], most: int) -> None:
         except ImageFault as fault:
             faults.append(fault)
     if faults:
-        raise Undecodable(refusal(faults, f"{len(chosen)} of {len(files)} image files that were looked at"))
+        raise Undecodable(refusal(faults, f"{len(chosen)} image files looked at, out of {len(files)},"))
 
 
 def refusal(faults: Sequence[ImageFault], of: str) -> str:

@@ -142,7 +142,8 @@ class ImageFolder(ImageDataModule):
 
     def teardown(self, stage: str) -> None:
         """Says how many damaged images were skipped."""
-        self._say_skipped([file for each in gather(self._skipped()) for file in each])
+        if self.on_damaged == "skip":
+            self._say_skipped([file for each in gather(self._skipped()) for file in each])
 
     def on_exception(self, exception: BaseException) -> None:
         """Says what this process has skipped."""
