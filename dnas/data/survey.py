@@ -6,9 +6,11 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from rich.console import Console
 from rich.progress import track
@@ -19,6 +21,8 @@ from dnas.images.folders import LeftOut, class_names, image_files
 PARTS = ("train", "val")
 # A grey image of many bits whose largest value of 255 is below this uses a sixteenth of its range.
 DARK = 16
+
+_Extrema = tuple[tuple[int, int], ...]  # of red, green and blue
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def survey(folder: Path, workers: int) -> Survey:
         workers: processes that decode; 0 for none but this.
 
     Raises:
-        ValueError: no folders of classes.
+        ValueError: no folders of classes; a process was killed.
         OSError: a folder cannot be listed.
     """
     if not folder.is_dir():
@@ -99,8 +103,13 @@ def _looked_at(folder: Path, files: Sequence[tuple[str, str, str]], workers: int
     if workers < 1 or len(files) < 2:
         yield from map(look, files)
         return
-    with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(look, files, chunksize=max(1, min(32, len(files) // (4 * workers))))
+    try:
+        with ProcessPoolExecutor(workers) as pool:
+            yield from pool.map(look, files, chunksize=max(1, min(32, len(files) // (4 * workers))))
+    except BrokenProcessPool as error:
+        raise ValueError(
+            "A process that decodes was killed, perhaps for lack of memory: give a smaller number of --workers."
+        ) from error
 
 
 def look_at(folder: Path, file: tuple[str, str, str]) -> Found:
@@ -110,18 +119,18 @@ def look_at(folder: Path, file: tuple[str, str, str]) -> Found:
     try:
         digest = _digest(path)
     except OSError as error:
-        return found(fault=f"cannot be read: {error.strerror}")
+        return found(fault=f"cannot be read: {error.strerror or error}")
     header = None
     try:
         header = read_header(path)
-        extrema = decode(path).getextrema()
+        extrema = cast(_Extrema, decode(path).getextrema())
     except ImageFault as fault:
         return found(digest, header, fault.reason)
     except MemoryError:
         return found(digest, header, "too large for the memory of this machine")
-    low, high = min(pair[0] for pair in extrema), max(pair[1] for pair in extrema)
-    blank = all(pair[0] == pair[1] for pair in extrema)
-    return found(digest, header, "", blank, dark=header.mode in DEEP and low <= high < DARK and not blank)
+    blank = all(low == high for low, high in extrema)
+    dark = header.mode in DEEP and max(high for _, high in extrema) < DARK and not blank
+    return found(digest, header, "", blank, dark)
 
 
 def _digest(path: str) -> str:

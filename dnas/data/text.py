@@ -81,7 +81,7 @@ def _extent(headers: Sequence[Header]) -> dict[str, list[float]]:
 
 def _table(kinds: Sequence[tuple[tuple[str, str], list[Header]]]) -> Iterator[str]:
     """Columns are as wide as what is in them."""
-    rows = [("format", "mode", "images", "width, least / median / most", "height")]
+    rows: list[tuple[str, ...]] = [("format", "mode", "images", "width, least / median / most", "height")]
     for (name, mode), headers in kinds:
         extent = _extent(headers)
         sides = (" / ".join(f"{value:g}" for value in extent[side]) for side in ("width", "height"))

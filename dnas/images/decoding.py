@@ -190,7 +190,7 @@ def status(path: str | Path) -> os.stat_result:
     try:
         return os.stat(path)
     except OSError as error:
-        raise UnreadableImage(path, error.strerror) from error
+        raise UnreadableImage(path, error.strerror or _one_line(error)) from error
 
 
 class Header(NamedTuple):
