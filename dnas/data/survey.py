@@ -108,7 +108,7 @@ def _looked_at(folder: Path, files: Sequence[tuple[str, str, str]], workers: int
             yield from pool.map(look, files, chunksize=max(1, min(32, len(files) // (4 * workers))))
     except BrokenProcessPool as error:
         raise ValueError(
-            "A process that decodes was killed, perhaps for lack of memory: give a smaller number of --workers."
+            "A process that decodes was killed, perhaps for lack of memory: give fewer --workers."
         ) from error
 
 
