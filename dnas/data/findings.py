@@ -71,9 +71,8 @@ def _duplicates(survey: Survey) -> Iterable[Finding]:
         if image.digest and not image.fault:
             groups[image.digest].append(image)
     equal = [group for group in groups.values() if len(group) > 1]
-    labels = [group for group in equal if len({image.label for image in group}) > 1]
-    splits = [group for group in equal if len({image.part for image in group}) > 1 and group not in labels]
-    within = [group for group in equal if group not in labels and group not in splits]
+    labels, in_one = _parted(equal, lambda image: image.label)
+    splits, within = _parted(in_one, lambda image: image.part)
     if labels:
         yield Finding(f"{len(labels)} image(s) have more than one class, in equal files:", _groups(labels))
     if splits:
@@ -85,6 +84,17 @@ def _duplicates(survey: Survey) -> Iterable[Finding]:
             _groups(within),
             is_problem=False,
         )
+
+
+def _parted(
+    groups: Iterable[list[Found]], key: Callable[[Found], str]
+) -> tuple[list[list[Found]], list[list[Found]]]:
+    """Groups of more than one key, and the others."""
+    several: list[list[Found]] = []
+    others: list[list[Found]] = []
+    for group in groups:
+        (several if len({key(image) for image in group}) > 1 else others).append(group)
+    return several, others
 
 
 def _empty_looking(survey: Survey) -> Iterable[Finding]:
