@@ -152,7 +152,12 @@ class FaultRaisingLoader(DataLoader[Any]):
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         for batch in super().__iter__():
             if isinstance(batch, ImageFault):
-                raise batch
+                try:
+                    raise batch
+                finally:
+                    # The fault, its traceback and this frame would be a circle; collected with it, the
+                    # loader's processes do not hear that they are to end, and are waited for in vain.
+                    del batch
             yield batch
 
 
