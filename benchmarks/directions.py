@@ -28,7 +28,7 @@ _NAME = re.compile(r"(dnas|latency)(\.\w+)*\.\w*|lightning_modules(\.\w*)*")
 _WIDTH = 30
 CORE = tuple(
     f"dnas.{name}"
-    for name in ("space", "blocks", "costs", "layers", "nn", "search", "runs", "report", "support")
+    for name in ("space", "blocks", "costs", "layers", "nn", "search", "runs", "report", "images", "support")
 )
 VERBS = tuple(
     f"dnas.{name}"
@@ -41,6 +41,7 @@ VERBS = tuple(
         "export",
         "evaluate",
         "memory",
+        "data",
         "spaces",
         "zoo",
     )
@@ -76,15 +77,15 @@ class Rule:
 
 RULES = (
     Rule(
-        "`dnas.space`, `blocks`, `costs`, `layers`, `nn`, `search`, `runs`, `report` and `support` import no "
-        "verb and no `latency`.",
+        "`dnas.space`, `blocks`, `costs`, `layers`, `nn`, `search`, `runs`, `report`, `images` and `support` "
+        "import no verb and no `latency`.",
         of=CORE,
         never=(*VERBS, "latency"),
     ),
     Rule(
         "A verb (`dnas.derive`, `refine`, `sweep`, `compare`, `fidelity`, `export`, `evaluate`, `memory`, "
-        "`spaces`, `zoo`) imports `latency` only in its `command.py`, to load a table; its other modules "
-        "take a `dnas.costs.LatencyCosts`.",
+        "`data`, `spaces`, `zoo`) imports `latency` only in its `command.py`, to load a table; its other "
+        "modules take a `dnas.costs.LatencyCosts`.",
         of=VERBS,
         never=("latency",),
         free=("command",),

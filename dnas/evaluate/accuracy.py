@@ -37,18 +37,17 @@ def accuracy(
     loader = DataLoader(images, batch, num_workers=workers)
 
     def batches() -> Iterator[tuple[Tensor, Tensor]]:
-        for pixels, labels, damaged in loader:
-            _refuse(images, damaged[damaged >= 0].tolist())
+        for pixels, labels, faults in loader:
+            _refuse([fault for fault in faults if fault])
             yield pixels.contiguous(memory_format=torch.channels_last), labels
             advance(len(labels))
 
     return evaluate(network, batches(), num_classes)
 
 
-def _refuse(images: Images, damaged: list[int]) -> None:
-    if damaged:
-        files = ", ".join(images.files[index][0] for index in damaged)
-        raise ValueError(f"Cannot be read as images: {files}. Replace them, or take them away.")
+def _refuse(faults: list[str]) -> None:
+    if faults:
+        raise ValueError(f"{'; '.join(faults)}. Replace or delete such files ('dnas data check' finds all).")
 
 
 def wilson_interval(share: float, n: int) -> tuple[float, float]:

@@ -49,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "square is cut from images whose shorter side is 256 / 224 of it, bilinear.",
     )
     preprocessing_options.add(images)
+    images.add_argument(
+        "--ignore-orientation", action="store_true", help="do not turn images as their EXIF tags say"
+    )
 
 
 def run(options: argparse.Namespace, console: Console) -> Evaluation:
@@ -61,7 +64,11 @@ def run(options: argparse.Namespace, console: Console) -> Evaluation:
     trained = read_network(options.checkpoint)
     preprocessing = _preprocessing(trained, options)
     classes = trained.network.classifier.out_features
-    images = Images(options.data, preprocessing, classes)
+    images = Images(options.data, preprocessing, classes, not options.ignore_orientation)
+    if left_out := images.left_out.sentence():
+        console.print(
+            f"Left out of {images.folder}: {left_out}", highlight=False, markup=False, soft_wrap=True
+        )
     network = trained.network.to(torch_device(options.device))
     with _progress(len(images)) as advance:
         found = accuracy(

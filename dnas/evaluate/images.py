@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from PIL import Image
+from PIL.Image import Image
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision.datasets import ImageFolder
 
+from dnas.images.decoding import ImageFault, decode
+from dnas.images.folders import LeftOut, class_names, image_files
 from dnas.runs.preprocessing import Preprocessing
 
 # Channels of a network -> what Pillow calls such an image.
@@ -20,46 +21,55 @@ EXPECTED = "Expected FOLDER/val/CLASS/*.jpg (or .png, ...), or FOLDER/CLASS/*.jp
 
 
 class Example(NamedTuple):
-    """(channels, crop, crop) image, its class, and its index if the file is damaged, else -1."""
+    """(channels, crop, crop) image, its class, and what is wrong with its file, "" for nothing."""
 
     image: Tensor
     label: int
-    damaged: int
+    fault: str
 
 
 class Images(Dataset[Example]):
     """Preprocessed images of ``folder/val/CLASS``, or of ``folder/CLASS`` where there is no ``val``.
 
     Classes are numbered in the order of their names, as torchvision's ``ImageFolder`` does; an empty folder
-    is a class too.
+    is a class too, a hidden one is not.
 
     Args:
         folder: with ``val``, or with the classes.
         preprocessing: from a file to what the network takes.
         num_classes: of the network.
+        exif_orientation: turn images as their orientation tags say.
 
     Attributes:
         folder: of the classes.
+        left_out: what is no class and no image.
 
     Raises:
         ValueError: no folders of classes, another number of them than the network's, no images.
     """
 
-    def __init__(self, folder: str | Path, preprocessing: Preprocessing, num_classes: int) -> None:
-        self.folder = _with_classes(Path(folder))
-        try:
-            found = ImageFolder(str(self.folder), allow_empty=True)
-        except FileNotFoundError as error:  # it has no sub-folders
-            raise ValueError(f"No folders of classes in {self.folder}. {EXPECTED}.") from error
-        if len(found.classes) != num_classes:
+    def __init__(
+        self,
+        folder: str | Path,
+        preprocessing: Preprocessing,
+        num_classes: int,
+        exif_orientation: bool = True,
+    ) -> None:
+        self.folder, self.left_out = _with_classes(Path(folder)), LeftOut()
+        classes = class_names(self.folder, self.left_out)
+        if not classes:
+            raise ValueError(f"No folders of classes in {self.folder}. {EXPECTED}.")
+        if len(classes) != num_classes:
             raise ValueError(
-                f"{self.folder} has {len(found.classes)} folders of classes, the network has {num_classes} "
+                f"{self.folder} has {len(classes)} folders of classes, the network has {num_classes} "
                 f"classes. {EXPECTED}, with a folder for every class, in the order of the network's."
             )
-        if not found.samples:
+        files = image_files(self.folder, classes, self.left_out)
+        self.files = [(file, label) for label, name in enumerate(classes) for file in files[name]]
+        if not self.files:
             raise ValueError(f"No images in {self.folder}. {EXPECTED}.")
-        self.files: list[tuple[str, int]] = found.samples
-        self._transform: Callable[[Image.Image], Tensor] = preprocessing.transform()
+        self._transform: Callable[[Image], Tensor] = preprocessing.transform()
+        self._orientation = exif_orientation
         channels, side = len(preprocessing.mean), preprocessing.crop
         self._mode, self._shape = MODES[channels], (channels, side, side)
 
@@ -69,11 +79,11 @@ class Images(Dataset[Example]):
     def __getitem__(self, index: int) -> Example:
         file, label = self.files[index]
         try:
-            with Image.open(file) as image:
-                return Example(self._transform(image.convert(self._mode)), label, -1)
-        except Exception:  # whatever a damaged file makes its decoder stumble over
+            image = decode(file, self._mode, self._orientation)
+        except ImageFault as fault:
             # Not raised here: from a worker it would come with that process's traceback.
-            return Example(torch.zeros(self._shape), label, index)
+            return Example(torch.zeros(self._shape), label, str(fault))
+        return Example(self._transform(image), label, "")
 
 
 def _with_classes(folder: Path) -> Path:

@@ -26,6 +26,7 @@ USAGE = """usage: dnas COMMAND [options]
   latency   latency tables: list, show, build, measure, import, check, profile, compare
   zoo       published networks: counts beside their references', latency beside what is published
   memory    memory of a training step, by plan of checkpointing, and the largest batch that fits
+  data      folders of images: check (damaged and equal files, classes, sizes, a page of samples)
   space     search spaces: new, check, show (layers, size, range of counts and latency), diff
   configs   list the shipped configs, print or copy them
 
@@ -48,6 +49,7 @@ MODULES = {
     "fidelity": "dnas.fidelity.command",
     "latency": "latency.__main__",
     "memory": "dnas.memory.command",
+    "data": "dnas.data.command",
     "space": "dnas.spaces.command",
     "zoo": "dnas.zoo.command",
     "configs": "lightning_modules.app.configs_command",

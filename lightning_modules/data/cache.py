@@ -23,9 +23,12 @@ from typing import Any
 import numpy as np
 from pytorch_lightning.utilities import rank_zero_info
 
+from dnas.images.decoding import VERSION as DECODING
+from dnas.images.decoding import ImageFault, status
+from lightning_modules.data.damaged import Undecodable, refusal
 from lightning_modules.data.decoding import Decode, MappedImages, write_decoded
 
-VERSION = 1  # of the format, and of how images are decoded
+VERSION = 2  # of the format
 _IMAGES, _IDENTITY = "images.npy", "identity.json"
 _CHECKED = 64  # images whose checksum is compared when a cache is opened
 
@@ -43,11 +46,12 @@ class ImageCache:
         name: beginning of this one's name.
         root: folder of the image files; files that move together with it keep their cache.
         files: N paths below `root`.
-        decode: a PIL image to (3, side, side) uint8; picklable.
+        decode: a path to (3, side, side) uint8; picklable.
         facts: plain data that decides what `decode` does.
         side: height and width of the decoded images, pixels.
         limit_gb: largest size of the cache, 10^9 bytes.
         num_workers: processes that decode; 0 decodes in this process.
+        skip: keep a cache of which images are missing, because their files are damaged.
     """
 
     folder: Path
@@ -59,13 +63,15 @@ class ImageCache:
     side: int
     limit_gb: float
     num_workers: int = 0
+    skip: bool = False
 
     def images(self) -> MappedImages:
         """The decoded images; made first where there are none, or where they are damaged or out of date.
 
         Raises:
             CacheError: they would exceed `limit_gb` or the disk.
-            Undecodable: image files are damaged.
+            Undecodable: image files are damaged, and `skip` is False.
+            UnreadableImage: the system does not give the bytes of a file.
         """
         if self._fault():
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -73,21 +79,40 @@ class ImageCache:
                 # Another process may have made it while this one waited.
                 if fault := self._fault():
                     self._make(fault)
+        self._refuse({int(number): self._damage[number] for number in self._damage})
         return MappedImages(self.place / _IMAGES)
+
+    @property
+    def damaged(self) -> list[int]:
+        """Numbers of the damaged files, whose images are black; of a cache that is made."""
+        return sorted(map(int, self._damage))
+
+    @property
+    def _damage(self) -> dict[str, str]:
+        """Number of a damaged file -> what is wrong with it."""
+        found = json.loads((self.place / _IDENTITY).read_text(encoding="utf-8"))
+        damage: dict[str, str] = found["damaged"]
+        return damage
+
+    def _refuse(self, reasons: Mapping[int, str]) -> None:
+        if reasons and not self.skip:
+            faults = [ImageFault(self.files[number], reason) for number, reason in reasons.items()]
+            raise Undecodable(refusal(faults, f"{len(self.files)} image files"))
 
     @cached_property
     def place(self) -> Path:
         """Folder of this cache; other lists of files have other folders."""
-        return self.folder / f"{self.name}-{zlib.crc32('/'.join(self._names).encode()):08x}"
+        return self.folder / f"{self.name}-{zlib.crc32(os.fsencode('/'.join(self._names))):08x}"
 
     @cached_property
     def identity(self) -> dict[str, Any]:
         """What must be equal for a cache to be used: version, facts, the files' names, sizes and times."""
         digest = hashlib.sha256()
         for name, file in zip(self._names, self.files, strict=True):
-            status = os.stat(file)
-            digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
-        return {"version": VERSION, "side": self.side, "files": digest.hexdigest(), **self.facts}
+            found = status(file)
+            digest.update(os.fsencode(f"{name}\0{found.st_size}\0{found.st_mtime_ns}\n"))
+        version = {"version": VERSION, "decoding": DECODING}
+        return {**version, "side": self.side, "files": digest.hexdigest(), **self.facts}
 
     @cached_property
     def _names(self) -> list[str]:
@@ -107,7 +132,7 @@ class ImageCache:
             return "there is no cache of them yet"
         try:
             found = json.loads((self.place / _IDENTITY).read_text(encoding="utf-8"))
-            checksum = found.pop("checksum")
+            checksum, _ = found.pop("checksum"), found.pop("damaged").keys()
             array = np.load(self.place / _IMAGES, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError, AttributeError, KeyError, TypeError) as error:
             return f"the cache is damaged ({type(error).__name__}: {error})"
@@ -122,9 +147,11 @@ class ImageCache:
         rank_zero_info(f"Decoding {len(self.files)} images into {self.place} ({self._size}): {reason}")
         temporary = Path(tempfile.mkdtemp(prefix=f".{self.place.name}-", dir=self.folder))
         try:
-            write_decoded(temporary / _IMAGES, self.files, self.decode, self.side, self.num_workers)
+            faults = write_decoded(temporary / _IMAGES, self.files, self.decode, self.side, self.num_workers)
+            damaged = {number: fault.reason for number, fault in faults.items()}
+            self._refuse(damaged)
             checksum = _checksum(np.load(temporary / _IMAGES, mmap_mode="r"))
-            text = json.dumps({**self.identity, "checksum": checksum}, indent=1)
+            text = json.dumps({**self.identity, "checksum": checksum, "damaged": damaged}, indent=1)
             (temporary / _IDENTITY).write_text(text, encoding="utf-8")
             _publish(temporary, self.place)
         except OSError as error:

@@ -14,13 +14,10 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from torchvision.datasets.folder import default_loader
 
-Decode = Callable[..., Tensor]
+from dnas.images.decoding import ImageFault, UnreadableImage
 
-
-class Undecodable(ValueError):
-    """Image files are damaged; the message names them."""
+Decode = Callable[[str], Tensor]
 
 
 class MappedImages:
@@ -52,7 +49,9 @@ class MappedImages:
         return MappedImages, (self.path,)
 
 
-def write_decoded(path: Path, files: Sequence[str], decode: Decode, side: int, num_workers: int) -> None:
+def write_decoded(
+    path: Path, files: Sequence[str], decode: Decode, side: int, num_workers: int
+) -> dict[int, ImageFault]:
     """Decodes N files into a .npy file (N, 3, side, side) of bytes, in their order, with a progress bar.
 
     The file is written, not mapped: a full disk is then an exception, where it would kill a process that
@@ -61,34 +60,33 @@ def write_decoded(path: Path, files: Sequence[str], decode: Decode, side: int, n
     Args:
         path: file to write.
         files: N paths.
-        decode: a PIL image to (3, side, side) uint8; picklable.
+        decode: a path to (3, side, side) uint8; picklable.
         side: height and width of the decoded images, pixels.
         num_workers: processes that decode; 0 decodes in this process.
 
+    Returns:
+        What is wrong with the files that cannot be decoded, by number; their images are black.
+
     Raises:
-        Undecodable: naming the files that cannot be decoded.
+        UnreadableImage: the first file that the system does not give.
         OSError: the file cannot be written.
     """
-    undecodable = []
+    faults = {}
     with path.open("wb") as stream:
         header = {"descr": "|u1", "fortran_order": False, "shape": (len(files), 3, side, side)}
         np.lib.format.write_array_header_1_0(stream, header)
-        for image in _decoded(files, decode, num_workers):
-            if isinstance(image, str):
-                undecodable.append(image)
-            elif not undecodable:
-                stream.write(image.numpy().tobytes())
+        for number, image in enumerate(_decoded(files, decode, num_workers)):
+            if isinstance(image, UnreadableImage):
+                raise image
+            if isinstance(image, ImageFault):
+                faults[number] = image
+            stream.write(bytes(3 * side**2) if isinstance(image, ImageFault) else image.numpy().tobytes())
         stream.flush()
         os.fsync(stream.fileno())
-    if undecodable:
-        shown = "; ".join(undecodable[:5]) + ("; ..." if len(undecodable) > 5 else "")
-        raise Undecodable(
-            f"{len(undecodable)} of {len(files)} image files cannot be decoded, replace or delete them:"
-            f" {shown}"
-        )
+    return faults
 
 
-def _decoded(files: Sequence[str], decode: Decode, num_workers: int) -> Iterator[Tensor | str]:
+def _decoded(files: Sequence[str], decode: Decode, num_workers: int) -> Iterator[Tensor | ImageFault]:
     """Every image in order, or what is wrong with it."""
     loader = DataLoader(
         _DecodedFiles(files, decode),
@@ -109,8 +107,8 @@ class _DecodedFiles(Dataset[Any]):
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, item: int) -> Tensor | str:
+    def __getitem__(self, item: int) -> Tensor | ImageFault:
         try:
-            return self.decode(default_loader(self.files[item]))
-        except Exception as error:
-            return f"{self.files[item]} ({error})"
+            return self.decode(self.files[item])
+        except ImageFault as fault:
+            return fault

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
-from PIL.Image import Image
+from pytorch_lightning.utilities import rank_zero_info
 from torch import Tensor
-from torchvision.datasets.folder import IMG_EXTENSIONS, find_classes, make_dataset
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as vision
 
+from dnas.images.decoding import decode, shown
+from dnas.images.folders import LeftOut, class_names, image_files
 from dnas.runs.normalisation import Normalisation
+from dnas.support.processes import gather
 from lightning_modules.data.augment import Chain, ColorJitter, ResizedCropFlip
 from lightning_modules.data.base import ImageDataModule, cores
 from lightning_modules.data.cache import ImageCache
+from lightning_modules.data.damaged import SHOWN, StandIns, check_some
 from lightning_modules.data.locate import DataNotFound, describe_root, resolve_root
-from lightning_modules.data.sources import ArraySource, FileSource, ImageSource, Split
+from lightning_modules.data.sources import ArraySource, FileSource, Split
 from lightning_modules.data.splits import stratified_splits
 
 _PLACE = ("imagenet", "data/imagenet")  # folder below DNAS_DATA, and default without it
+_LOOKED_AT = 256  # files of a folder whose headers are read before training
+OnDamaged = Literal["error", "skip"]
 # The customary ImageNet constants, as used by all torchvision classification weights.
 IMAGENET = Normalisation(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
@@ -48,6 +54,9 @@ class ImageFolder(ImageDataModule):
         color_jitter: strength of random brightness, contrast and saturation in training; 0 for none.
         cache: folder for decoded images, 3 bytes per pixel; None decodes files every time.
         cache_limit_gb: largest cache of the training or of the validation folder, 10^9 bytes.
+        exif_orientation: turn and mirror images as their orientation tags say, as viewers show them.
+        on_damaged: what a file that cannot be decoded does: "error" ends the run in one sentence that names
+            it; "skip" takes the next image of the same class and split for it, and counts (docs/data.md).
         common: see `ImageDataModule`.
     """
 
@@ -64,16 +73,24 @@ class ImageFolder(ImageDataModule):
         color_jitter: float = 0.2,
         cache: str | None = None,
         cache_limit_gb: float = 32.0,
+        exif_orientation: bool = True,
+        on_damaged: OnDamaged = "error",
         **common: Any,
     ) -> None:
         fractions = {"val": val_fraction, "alpha": alpha_fraction}
         super().__init__(resolution=resolution, in_channels=3, fractions=fractions, **common)
-        if problems := _argument_problems(class_subset, min_crop_area, color_jitter, cache_limit_gb):
+        problems = _argument_problems(class_subset, min_crop_area, color_jitter, cache_limit_gb)
+        if on_damaged not in get_args(OnDamaged):
+            problems.append(f"on_damaged must be one of {get_args(OnDamaged)}, got {on_damaged!r}")
+        if problems:
             raise ValueError(f"ImageFolder: {'; '.join(problems)}")
         self.root, self.class_subset = root, class_subset
         self.min_crop_area, self.color_jitter = min_crop_area, color_jitter
         self.cache, self.cache_limit_gb = cache, cache_limit_gb
+        self.exif_orientation, self.on_damaged = exif_orientation, on_damaged
         self._classes: list[str] | None = None
+        self._files: dict[str, dict[str, list[str]]] | None = None
+        self._stand_ins: list[StandIns] = []
         self.save_hyperparameters(logger=False)  # see Digits
 
     @property
@@ -101,17 +118,47 @@ class ImageFolder(ImageDataModule):
         return self._classes
 
     def prepare_data(self) -> None:
-        """Decodes the images into the cache, if there is to be one; on one process per machine."""
+        """Decodes the images into the cache, or looks at the headers of some; on one process per machine.
+
+        Raises:
+            Undecodable: image files are damaged, and `on_damaged` is "error".
+            UnreadableImage: the system does not give the bytes of a file.
+        """
         if self.cache is not None:
             self._scan()
+        elif self.on_damaged == "error":
+            for part in ("train", "val"):
+                check_some([file for files in self._found()[part].values() for file in files], _LOOKED_AT)
 
     def load_splits(self) -> dict[str, Split]:
         """See `ImageDataModule.load_splits`."""
         train, official = self._scan()
         indices = stratified_splits(train.labels.numpy(), self.fractions, self.seed)
         splits = {name: Split(train, chosen) for name, chosen in indices.items()}
+        if train.stand_ins is not None:
+            train.stand_ins.keep_apart([*indices.values()])
         test = Split(official, np.arange(len(official)))
         return {**splits, "test": test, "val": splits["val"] if self.fractions["val"] else test}
+
+    def teardown(self, stage: str) -> None:
+        """Says how many damaged images were skipped."""
+        if self.on_damaged == "skip":
+            self._say_skipped([file for each in gather(self._skipped()) for file in each])
+
+    def on_exception(self, exception: BaseException) -> None:
+        """Says what this process has skipped."""
+        self._say_skipped(self._skipped())
+
+    def _skipped(self) -> list[str]:
+        return [file for stand_ins in self._stand_ins for file in stand_ins.damaged]
+
+    def _say_skipped(self, files: list[str]) -> None:
+        if damaged := sorted(set(files)):
+            some = ", ".join(map(shown, damaged[:SHOWN])) + (", ..." if len(damaged) > SHOWN else "")
+            rank_zero_info(
+                f"on_damaged is skip: {len(damaged)} image file(s) cannot be decoded, others of their class"
+                f" stood in for them: {some}"
+            )
 
     def _folder(self, part: str) -> Path:
         return resolve_root(self.root, *_PLACE) / part
@@ -137,27 +184,37 @@ class ImageFolder(ImageDataModule):
 
     def _available_classes(self) -> list[str]:
         """Sorted names of the class folders in `train`."""
-        names = {part: _class_names(self._folder(part)) for part in ("train", "val")}
+        left_out = LeftOut()  # counted by `_found`
+        names = {part: class_names(self._folder(part), left_out) for part in ("train", "val")}
         if absent := [part for part, found in names.items() if not found]:
             raise self._not_found([f"no folder {part} with one folder per class" for part in absent])
         return names["train"]
 
-    def _scan(self) -> tuple[ImageSource, ImageSource]:
+    def _scan(self) -> tuple[ArraySource | FileSource, ArraySource | FileSource]:
         """The training and the official validation images of the chosen classes."""
-        labels = {name: label for label, name in enumerate(self.classes)}
-        found, problems = [], []
+        found = self._found()
+        return self._source("train", found["train"]), self._source("val", found["val"])
+
+    def _found(self) -> dict[str, dict[str, list[str]]]:
+        """Image files by part and class; looked up once, and what is left out said."""
+        if self._files is not None:
+            return self._files
+        classes, left_out, found, problems = self.classes, LeftOut(), {}, []
         for part in ("train", "val"):
-            images = make_dataset(self._folder(part), labels, extensions=IMG_EXTENSIONS, allow_empty=True)
-            empty = sorted(set(labels) - {self.classes[label] for _, label in images})
-            if empty:
+            class_names(self._folder(part), left_out)
+            found[part] = image_files(self._folder(part), classes, left_out)
+            if empty := [name for name, files in found[part].items() if not files]:
                 problems.append(f"no images in {part} for {len(empty)} class(es): {', '.join(empty)}")
-            found.append(images)
         if problems:
             raise self._not_found(problems)
-        return self._source("train", found[0]), self._source("val", found[1])
+        if sentence := left_out.sentence():
+            rank_zero_info(f"Left out of {self._folder('')}: {sentence}")
+        self._files = found
+        return found
 
-    def _source(self, part: str, images: list[tuple[str, int]]) -> ImageSource:
-        files, labels = [file for file, _ in images], [label for _, label in images]
+    def _source(self, part: str, images: dict[str, list[str]]) -> ArraySource | FileSource:
+        files = [file for each in images.values() for file in each]
+        labels = [label for label, each in enumerate(images.values()) for _ in each]
         # The crop leaves images alone that are of this size already.
         prepare = v2.Compose(
             [
@@ -167,8 +224,19 @@ class ImageFolder(ImageDataModule):
             ]
         )
         if self.cache is None:
-            return FileSource(files, labels, *self._transforms(), prepare)
-        return ArraySource(self._cache(part, files).images(), labels, prepare, self._augmentation())
+            decoded = partial(decode, exif_orientation=self.exif_orientation)
+            return FileSource(
+                files, labels, *self._transforms(), prepare, decoded, self._stand_in(files, labels)
+            )
+        cache = self._cache(part, files)
+        images_of, stand_ins = cache.images(), self._stand_in(files, labels, cache.damaged)
+        return ArraySource(images_of, labels, prepare, self._augmentation(), stand_ins)
+
+    def _stand_in(self, files: list[str], labels: list[int], damaged: Sequence[int] = ()) -> StandIns | None:
+        if self.on_damaged == "error":
+            return None
+        self._stand_ins.append(StandIns(files, labels, damaged))
+        return self._stand_ins[-1]
 
     def _transforms(self) -> tuple[v2.Transform, v2.Transform]:
         """(training, evaluation) transforms of a PIL image to (3, R, R) bytes."""
@@ -196,11 +264,17 @@ class ImageFolder(ImageDataModule):
             name=f"{part}-{self.resolution}px",
             root=self._folder(part),
             files=files,
-            decode=partial(_centre_square, side=self._side, resolution=self.resolution),
-            facts={"resolution": self.resolution},
+            decode=partial(
+                _centre_square,
+                side=self._side,
+                resolution=self.resolution,
+                exif_orientation=self.exif_orientation,
+            ),
+            facts={"resolution": self.resolution, "exif_orientation": self.exif_orientation},
             side=self._side,
             limit_gb=self.cache_limit_gb,
             num_workers=min(8, cores()) if self.num_workers is None else self.num_workers,
+            skip=self.on_damaged == "skip",
         )
 
     @property
@@ -217,22 +291,14 @@ class ImageFolder(ImageDataModule):
         )
 
 
-def _centre_square(image: Image, side: int, resolution: int) -> Tensor:
-    """A PIL image with its shorter side resized to `side`, cut to a square: (3, side, side) bytes.
+def _centre_square(file: str, side: int, resolution: int, exif_orientation: bool) -> Tensor:
+    """An image file with its shorter side resized to `side`, cut to a square: (3, side, side) bytes.
 
     The cut is made such that the centre of the square is, to the pixel, the centre of the whole image.
     """
-    resized = vision.resize(image, [side])
+    resized = vision.resize(decode(file, exif_orientation=exif_orientation), [side])
     left, top = (round((length - resolution) / 2) - round((side - resolution) / 2) for length in resized.size)
     return vision.pil_to_tensor(vision.crop(resized, top, left, side, side))
-
-
-def _class_names(folder: Path) -> list[str]:
-    """Sorted names of the sub-folders; [] where there are none."""
-    try:
-        return find_classes(folder)[0]
-    except FileNotFoundError:
-        return []
 
 
 def _argument_problems(

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
+from dnas.images.decoding import ImageFault
 from lightning_modules.data.sources import EvaluationSet, Split, as_is
 from lightning_modules.data.streams import Steps
 
@@ -119,10 +120,51 @@ def recalibration_loader(split: Split, batch_size: int, seed: int, **options: An
     return _loader(EvaluationSet(shuffled), batch_size=batch_size, drop_last=True, **options)
 
 
+class FaultsAsData(Dataset[Any]):
+    """A data set that gives an image fault instead of raising it.
+
+    Torch raises an exception of a loader's process again with that process's traceback as its message.
+    """
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, item: Any) -> Any:
+        try:
+            return self.dataset[item]
+        except ImageFault as fault:
+            return fault
+
+    def __getitems__(self, items: list[int]) -> Any:
+        """See `EvaluationSet.__getitems__`."""
+        try:
+            return self.dataset.__getitems__(items)
+        except ImageFault as fault:
+            return fault
+
+
+class FaultRaisingLoader(DataLoader[Any]):
+    """Raises the image faults among what its data set gives, in the process that iterates."""
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        for batch in super().__iter__():
+            if isinstance(batch, ImageFault):
+                try:
+                    raise batch
+                finally:
+                    # The fault, its traceback and this frame would be a circle; collected with it, the
+                    # loader's processes do not hear that they are to end, and are waited for in vain.
+                    del batch
+            yield batch
+
+
 def _loader(dataset: Any, **options: Any) -> DataLoader[Any]:
     # Without a generator of its own, a DataLoader draws from torch's global one each time it is iterated.
-    return DataLoader(
-        dataset,
+    return FaultRaisingLoader(
+        FaultsAsData(dataset),
         collate_fn=as_is,
         generator=torch.Generator(),
         **options,

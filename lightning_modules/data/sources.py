@@ -8,11 +8,13 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
+from PIL.Image import Image
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision.datasets.folder import default_loader
 
+from dnas.images.decoding import decode
 from lightning_modules.data.augment import Augmentation
+from lightning_modules.data.damaged import StandIns
 from lightning_modules.data.raw import Batch, Prepare, RawBatch
 
 Indices = Sequence[int] | np.ndarray
@@ -54,6 +56,7 @@ class ArraySource(ImageSource):
         labels: (N,) classes.
         prepare: deterministic transform of a batch (scaling, normalisation), used always.
         augment: random transform of a batch, applied before `prepare` in training only.
+        stand_ins: knows which images are damaged, and takes others for them; None: none is.
     """
 
     def __init__(
@@ -62,13 +65,16 @@ class ArraySource(ImageSource):
         labels: Sequence[int] | np.ndarray,
         prepare: Prepare,
         augment: Augmentation | None = None,
+        stand_ins: StandIns | None = None,
     ) -> None:
         self.images, self.labels = images, torch.as_tensor(np.asarray(labels), dtype=torch.int64)
-        self.prepare, self.augment = prepare, augment
+        self.prepare, self.augment, self.stand_ins = prepare, augment, stand_ins
 
     def raw(self, indices: Indices, generator: torch.Generator | None = None) -> RawBatch:
         """See `ImageSource.raw`."""
         rows = torch.as_tensor(np.asarray(indices))
+        if self.stand_ins is not None:
+            rows = self.stand_ins.replace(rows)
         draws = None
         if generator is not None and self.augment is not None:
             draws = self.augment.draw(len(rows), generator)
@@ -84,6 +90,8 @@ class FileSource(ImageSource):
         train: torchvision transform of a PIL image to a (C, H, W) tensor for training; it may be random.
         evaluate: the same for evaluation; deterministic.
         prepare: deterministic transform of a batch of such tensors (scaling, normalisation), used always.
+        decode: a path to a PIL image.
+        stand_ins: takes other images for those that cannot be decoded; None: they are an error.
     """
 
     def __init__(
@@ -93,21 +101,29 @@ class FileSource(ImageSource):
         train: Callable[..., Tensor],
         evaluate: Callable[..., Tensor],
         prepare: Prepare | None = None,
+        decode: Callable[[str], Image] = decode,
+        stand_ins: StandIns | None = None,
     ) -> None:
         self.files, self.labels = files, torch.as_tensor(np.asarray(labels), dtype=torch.int64)
         self.train, self.evaluate = train, evaluate
         self.prepare: Prepare = torch.nn.Identity() if prepare is None else prepare
+        self.decode, self.stand_ins = decode, stand_ins
 
     def raw(self, indices: Indices, generator: torch.Generator | None = None) -> RawBatch:
-        """See `ImageSource.raw`."""
+        """See `ImageSource.raw`; raises ImageFault, naming a file that cannot be decoded."""
         transform = self.evaluate if generator is None else self.train
         # torchvision draws from torch's global CPU generator: lend it our seed, and put its own state back
         # after.
         with torch.random.fork_rng(devices=[], enabled=generator is not None):
             if generator is not None:
                 torch.default_generator.manual_seed(int(torch.randint(2**62, (), generator=generator)))
-            images = torch.stack([transform(default_loader(self.files[index])) for index in indices])
+            images = torch.stack([transform(self._image(int(index))) for index in indices])
         return RawBatch(images, self.labels[torch.as_tensor(np.asarray(indices))], self.prepare)
+
+    def _image(self, number: int) -> Image:
+        if self.stand_ins is None:
+            return self.decode(self.files[number])
+        return self.stand_ins.first(number, self.decode)
 
 
 class Split(NamedTuple):

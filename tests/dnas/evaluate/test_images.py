@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -66,3 +67,17 @@ def test_what_is_no_such_folder(
     make(tmp_path)
     with pytest.raises(ValueError, match=message):
         Images(tmp_path, COLOUR, classes)
+
+
+def test_hidden_folders_are_left_out_and_deep_images_turned(tmp_path: Path) -> None:
+    fill(tmp_path)
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    ramp = np.repeat(np.linspace(0, 65535, 8).astype(np.uint16)[None], 8, 0)
+    Image.fromarray(ramp).save(tmp_path / "aa" / "0.png", exif=exif)
+    images, as_stored = (Images(tmp_path, GREY, 3, exif_orientation=turned) for turned in (True, False))
+    assert images.left_out.counts == {"hidden folder(s)": 1}
+    assert [label for _, label in images.files] == [0, 1, 2, 2]
+    assert images[1].fault == "" and (images[1].image[0].diff(dim=0) > 0).all()
+    assert torch.equal(images[1].image, as_stored[1].image.mT)

@@ -17,9 +17,10 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional as F
 
+from dnas.images.decoding import decode
 from lightning_modules.data import cache as module
 from lightning_modules.data.cache import CacheError, ImageCache
-from lightning_modules.data.decoding import Undecodable
+from lightning_modules.data.damaged import Undecodable
 
 COUNT, SIDE = 9, 6
 
@@ -34,10 +35,14 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+def pixels(file: str) -> torch.Tensor:
+    return F.pil_to_tensor(decode(file))
+
+
 def cache(root: Path, **options: Any) -> ImageCache:
     files = sorted((str(path) for path in root.rglob("*.png")), key=lambda path: Path(path).name)
     defaults = {"folder": root.parent / "cache", "files": files, "facts": {"resolution": 5}, "limit_gb": 1.0}
-    return ImageCache(name="train", root=root, decode=F.pil_to_tensor, side=SIDE, **{**defaults, **options})
+    return ImageCache(name="train", root=root, decode=pixels, side=SIDE, **{**defaults, **options})
 
 
 def colours(made: ImageCache) -> list[int]:
@@ -97,7 +102,7 @@ def test_another_version_or_other_facts_are_made_anew(
     messages(heard)
     colours(cache(root, facts={"resolution": 4}))
     assert len(messages(heard)) == 1
-    monkeypatch.setattr(module, "VERSION", 2)
+    monkeypatch.setattr(module, "VERSION", 0)
     colours(cache(root, facts={"resolution": 4}))
     assert len(messages(heard)) == 1
 

@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional as F
 
-from lightning_modules.data.decoding import MappedImages, Undecodable, write_decoded
+from dnas.images.decoding import decode
+from lightning_modules.data.decoding import MappedImages, write_decoded
 
 
 @pytest.fixture
@@ -23,10 +24,14 @@ def files(tmp_path: Path) -> list[str]:
     return [str(path) for path in paths]
 
 
+def pixels(file: str) -> torch.Tensor:
+    return F.pil_to_tensor(decode(file))
+
+
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_images_are_in_order_and_read_by_number(files: list[str], tmp_path: Path, num_workers: int) -> None:
     path, state = tmp_path / "images.npy", torch.get_rng_state()
-    write_decoded(path, files, F.pil_to_tensor, 4, num_workers)
+    write_decoded(path, files, pixels, 4, num_workers)
     assert torch.equal(torch.get_rng_state(), state)
     assert np.load(path).shape == (7, 3, 4, 4)
     images = MappedImages(path)
@@ -39,7 +44,7 @@ def test_images_are_in_order_and_read_by_number(files: list[str], tmp_path: Path
 
 def test_what_is_read_is_a_copy_and_other_processes_get_the_path(files: list[str], tmp_path: Path) -> None:
     path = tmp_path / "images.npy"
-    write_decoded(path, files, F.pil_to_tensor, 4, 0)
+    write_decoded(path, files, pixels, 4, 0)
     images = MappedImages(path)
     images[torch.tensor([1])].fill_(9)
     assert int(images[torch.tensor([1])].max()) == 30
@@ -48,11 +53,11 @@ def test_what_is_read_is_a_copy_and_other_processes_get_the_path(files: list[str
     assert int(pickle.loads(sent)[torch.tensor([1])].max()) == 30
 
 
-def test_every_damaged_file_is_named(files: list[str], tmp_path: Path) -> None:
+def test_every_damaged_file_is_said_and_black(files: list[str], tmp_path: Path) -> None:
     Path(files[1]).write_bytes(Path(files[1]).read_bytes()[:40])
     Path(files[4]).write_text("no image")
-    with pytest.raises(Undecodable) as error:
-        write_decoded(tmp_path / "images.npy", files, F.pil_to_tensor, 4, 0)
-    message = str(error.value)
-    assert message.startswith("2 of 7 image files cannot be decoded, replace or delete them: ")
-    assert files[1] in message and files[4] in message and files[2] not in message
+    path = tmp_path / "images.npy"
+    faults = write_decoded(path, files, pixels, 4, 0)
+    assert {number: fault.path for number, fault in faults.items()} == {1: files[1], 4: files[4]}
+    assert "begins with 'no image'" in faults[4].reason
+    assert np.load(path)[:, 0, 0, 0].tolist() == [0, 0, 60, 90, 0, 150, 180]

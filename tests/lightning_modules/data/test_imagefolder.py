@@ -10,7 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
+from dnas.images.decoding import ImageFault, UnreadableImage
 from lightning_modules.data import DataNotFound, ImageFolder
+from lightning_modules.data.damaged import Undecodable
 from lightning_modules.data.imagefolder import IMAGENET
 
 CLASSES = ["ant", "bee", "cat", "dog", "elk"]
@@ -225,3 +227,138 @@ def test_bad_arguments_are_named(options: dict[str, Any], messages: list[str]) -
     with pytest.raises(ValueError) as error:
         ImageFolder(root="nowhere", **options)
     assert all(message in str(error.value) for message in messages)
+
+
+@pytest.fixture
+def torn(tmp_path: Path) -> Path:
+    """Two classes of eight training images and three for validation; three of "a" are truncated."""
+    random = np.random.default_rng(0)
+    for part, count in (("train", 8), ("val", 3)):
+        for name in ("a", "b"):
+            (tmp_path / part / name).mkdir(parents=True)
+            for number in range(count):
+                path = tmp_path / part / name / f"{number}.jpg"
+                Image.fromarray(random.integers(0, 256, (24, 24, 3), dtype=np.uint8)).save(path)
+    for name in ("train/a/2.jpg", "train/a/5.jpg", "val/a/0.jpg"):
+        (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:-150])
+    return tmp_path
+
+
+def fault_of(data: ImageFolder, name: str) -> tuple[type, str]:
+    # pytest.raises would hold the traceback in a circle, in which the loader's processes end late.
+    try:
+        batches(data, name)
+    except ImageFault as error:
+        return type(error), str(error)
+    pytest.fail("no fault")
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+@pytest.mark.parametrize("name", ["train", "val", "recalibration"])
+def test_a_damaged_file_is_named_in_one_sentence(torn: Path, name: str, num_workers: int) -> None:
+    kind, text = fault_of(ready(torn, num_workers=num_workers), name)
+    assert kind is ImageFault
+    assert text.startswith(str(torn)) and ".jpg cannot be decoded (image file is truncated" in text
+    assert "\n" not in text
+
+
+def skipping(root: Path, **options: Any) -> ImageFolder:
+    return ready(root, on_damaged="skip", alpha_fraction=0.25, batches="plain", **options)
+
+
+def test_skipping_does_not_depend_on_workers_or_on_a_resume(torn: Path) -> None:
+    whole = [images for images, _ in skipping(torn).train_dataloader()]
+    working = [images for images, _ in skipping(torn, num_workers=2).train_dataloader()]
+    loader = skipping(torn).train_dataloader()
+    loader.load_state_dict({**loader.state_dict(), "batch": 1})
+    assert len(whole) == 3
+    assert all(map(torch.equal, whole, working))
+    assert all(map(torch.equal, whole[1:], (images for images, _ in loader)))
+
+
+@pytest.mark.parametrize("options", [{}, {"num_workers": 2}, {"cache": "cache"}], ids=str)
+def test_skipped_images_have_stand_ins_of_their_split_and_are_counted(
+    torn: Path, options: dict[str, Any], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(torn)
+    data = skipping(torn, augment=False, **options)
+    source, sound = data.splits["weights"].source, ready(torn, alpha_fraction=0.25).splits["weights"].source
+    for split in (data.splits["weights"], data.splits["alpha"]):
+        own = [number for number in split.indices if number < 8 and number not in (2, 5)]
+        for number in {2, 5} & set(split.indices.tolist()):
+            expected = min((each for each in own if each > number), default=min(own))
+            assert torch.equal(source.batch([number])[0], sound.batch([expected])[0])
+    assert len(batches(data, "val")) == 6
+    with caplog.at_level("INFO"):
+        batches(data, "train"), batches(data, "recalibration"), data.teardown("fit")
+    assert (
+        "on_damaged is skip: 3 image file(s) cannot be decoded, others of their class stood in" in caplog.text
+    )
+
+
+def test_a_class_without_a_whole_image_ends_it_also_when_skipping(torn: Path) -> None:
+    for path in (torn / "val" / "a").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(
+        ImageFault, match=r"a/0\.jpg cannot be decoded \(nor can any other image of its class"
+    ):
+        batches(skipping(torn), "val")
+
+
+def test_some_files_are_looked_at_before_training(torn: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ImageFolder(root=str(torn)).prepare_data()  # headers are whole
+    (torn / "val" / "b" / "1.jpg").write_text("<html>")
+    with pytest.raises(Undecodable, match=r"1 of 6 image files looked at.*b/1\.jpg \(no image format"):
+        ImageFolder(root=str(torn)).prepare_data()
+    ImageFolder(root=str(torn), on_damaged="skip").prepare_data()
+    (torn / "val" / "b" / "x.jpg").symlink_to("nowhere")
+    with pytest.raises(UnreadableImage, match=r"x\.jpg cannot be read"):
+        ImageFolder(root=str(torn), cache=str(torn / "cache"), on_damaged="skip").prepare_data()
+
+
+def test_a_cache_that_skipped_is_refused_where_damage_is_an_error(torn: Path, tmp_path: Path) -> None:
+    skipping(torn, cache=str(tmp_path / "cache"))
+    made = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").glob("*/images.npy")}
+    with pytest.raises(Undecodable, match=r"2 of 16 image files cannot be decoded, .*train/a/2\.jpg"):
+        ready(torn, cache=str(tmp_path / "cache"))
+    assert {path: path.stat().st_mtime_ns for path in made} == made
+
+
+def test_hidden_folders_are_no_classes_and_are_said_once(
+    root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    junk = [root / part / name for part in ("train", "val") for name in (".ipynb_checkpoints", "__MACOSX")]
+    junk.append(root / "train" / "ant" / ".ipynb_checkpoints")
+    try:
+        for folder in junk:
+            folder.mkdir()
+            Image.new("RGB", (4, 4)).save(folder / "0.png")
+        with caplog.at_level("INFO"):
+            data = ready(root)
+        assert data.classes == CLASSES and len(data.splits["weights"].source) == 50
+        (said,) = [record.getMessage() for record in caplog.records if "Left out" in record.getMessage()]
+        assert "5 hidden folder(s) (.ipynb_checkpoints, __MACOSX)" in said
+    finally:
+        for folder in junk:
+            (folder / "0.png").unlink()
+            folder.rmdir()
+
+
+def test_depth_and_orientation_with_and_without_a_cache(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    ramp = np.repeat(np.linspace(0, 65535, 32).astype(np.uint16)[None], 32, 0)
+    for part in ("train", "val"):
+        for name in ("a", "b"):
+            (tmp_path / part / name).mkdir(parents=True)
+            for number in range(2):
+                Image.fromarray(ramp).save(tmp_path / part / name / f"{number}.png", exif=exif)
+    for turned in (True, False):
+        options = {"resolution": 28, "exif_orientation": turned, "alpha_fraction": 0.5}
+        direct, cached = (ready(tmp_path, **options, **more) for more in ({}, {"cache": str(tmp_path / "c")}))
+        images = batches(direct, "val")
+        assert torch.equal(images, batches(cached, "val"))
+        mean = colours(images)[0]
+        assert np.abs(mean - 127).max() <= 1
+        rises = images[0, 0].diff(dim=0 if turned else 1)
+        assert (rises > 0).all()
