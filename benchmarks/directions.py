@@ -44,6 +44,7 @@ VERBS = tuple(
         "data",
         "spaces",
         "zoo",
+        "doctor",
     )
 )
 
@@ -84,8 +85,8 @@ RULES = (
     ),
     Rule(
         "A verb (`dnas.derive`, `refine`, `sweep`, `compare`, `fidelity`, `export`, `evaluate`, `memory`, "
-        "`data`, `spaces`, `zoo`) imports `latency` only in its `command.py`, to load a table; its other "
-        "modules take a `dnas.costs.LatencyCosts`.",
+        "`data`, `spaces`, `zoo`, `doctor`) imports `latency` only in its `command.py`, to load a table; its "
+        "other modules take a `dnas.costs.LatencyCosts`.",
         of=VERBS,
         never=("latency",),
         free=("command",),

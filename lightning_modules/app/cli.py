@@ -29,6 +29,7 @@ USAGE = """usage: dnas COMMAND [options]
   data      folders of images: check (damaged and equal files, classes, sizes, a page of samples)
   space     search spaces: new, check, show (layers, size, range of counts and latency), diff
   configs   list the shipped configs, print or copy them
+  doctor    versions, devices, data, extras, folders, and what is missing for what
 
   --version  the version of dnas
 
@@ -37,6 +38,7 @@ Every command that reads a search space takes --blocks FILE.py, which defines bl
 'dnas COMMAND --help' explains each. Every option of a config can be overridden: --trainer.max_epochs 5"""
 
 # Imported when called for, so that no command waits for what it does not use.
+OPTIONS = ("--version", "--help", "-h")
 LIGHTNING = ("fit", "validate", "test")
 MODULES = {
     "demo": "lightning_modules.app.demo",
@@ -53,16 +55,17 @@ MODULES = {
     "space": "dnas.spaces.command",
     "zoo": "dnas.zoo.command",
     "configs": "lightning_modules.app.configs_command",
+    "doctor": "dnas.doctor.command",
 }
 
 
 def main(argv: list[str] | None = None) -> None:
     """Entry point of ``dnas`` and of ``python -m lightning_modules.app.cli``."""
     argv = sys.argv[1:] if argv is None else argv
-    if not argv or argv[0] in ("-h", "--help"):
+    if not argv or argv[0] in OPTIONS[1:]:
         print(USAGE)
         return
-    if argv[0] == "--version":
+    if argv[0] == OPTIONS[0]:
         print(f"dnas {__version__}")
         return
     command, rest = argv[0], argv[1:]
@@ -77,10 +80,12 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _unknown(command: str) -> str:
-    known = (*LIGHTNING, *MODULES)
+    what, known = ("command", (*LIGHTNING, *MODULES))
+    if command.startswith("-"):
+        what, known = ("option", OPTIONS)
     close = get_close_matches(command, known, n=1)
     hint = f": did you mean {close[0]}?" if close else "."
-    return f"dnas: unknown command {command!r}, expected one of {', '.join(known)}{hint}"
+    return f"dnas: unknown {what} {command!r}, expected one of {', '.join(known)}{hint}"
 
 
 def _status(result: object) -> int:
