@@ -1,0 +1,30 @@
+"""Errors of the frameworks that a user causes: what they say, without their traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from torch.distributed import DistNetworkError
+
+
+@contextmanager
+def in_our_words() -> Iterator[None]:
+    """Turn a setting that cannot be used, or a port that is taken, into an error of the user's.
+
+    Raises:
+        ValueError: instead of the framework's own kind.
+    """
+    try:
+        yield
+    except MisconfigurationException as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    except DistNetworkError as error:
+        reason = " ".join(str(error).split()).partition(" Exception raised from")[0]
+        raise ValueError(
+            f"The processes cannot meet ({reason}). If the port is taken, set MASTER_PORT to a free one; "
+            "another run may use it."
+        ) from error
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{error}, which an option asks for: pip install {error.name}") from error

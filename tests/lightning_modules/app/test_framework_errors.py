@@ -1,0 +1,44 @@
+"""What a user may ask of the frameworks and cannot have ends in one sentence."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+import torch
+from torch import distributed
+
+from lightning_modules.app.cli import main
+from lightning_modules.app.framework_errors import in_our_words
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU to have")
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--trainer.accelerator=cuda", "CUDAAccelerator` can not run on your system"),
+        ("--trainer.accelerator=gpu", "No supported gpu backend found"),
+        ("--trainer.strategy=dpp", "dpp"),
+        ("--trainer.precision=8-true", "8-true"),
+        ("--trainer.logger=WandbLogger", "wandb"),
+    ],
+)
+def test_what_is_not_there(
+    option: str, message: str, tiny_flags: list[str], tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(str(tmp_path))
+    with pytest.raises(SystemExit) as caught:
+        main([*tiny_flags, option])
+    said = str(caught.value)
+    assert said.startswith("dnas fit: ") and message in said
+
+
+def test_a_port_that_is_taken() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ValueError, match="set MASTER_PORT to a free one"), in_our_words():
+            distributed.init_process_group(
+                "gloo", init_method=f"tcp://127.0.0.1:{port}", rank=0, world_size=1
+            )
