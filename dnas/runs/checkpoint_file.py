@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dnas.runs import sealed_file
 from dnas.runs.checkpoint import KINDS, SEARCH, SECTION, CheckpointError, SearchCheckpoint, SupernetCheckpoint
 from dnas.space import SearchSpace
 from dnas.space.space_file import SpaceError
@@ -65,6 +66,8 @@ def load_content(path: Path, hint: str) -> dict[str, Any]:
     """
     if not path.is_file():
         raise CheckpointError(f"No checkpoint {path}. {hint}")
+    if problem := sealed_file.problem(path):
+        raise CheckpointError(f"{path} is damaged: {problem}. Use an earlier one.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a damaged zip archive or pickle makes its reader stumble over

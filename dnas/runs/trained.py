@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
-
 from dnas.nn.network import Network
+from dnas.runs import sealed_file
 from dnas.runs.checkpoint import CheckpointError, SupernetCheckpoint
 from dnas.runs.checkpoint_file import load_content, read_supernet
 from dnas.runs.normalisation import Normalisation
@@ -106,11 +103,7 @@ def write_network(
         "weights_from": dict(origin),
         "state_dict": {_PREFIX + name: value for name, value in network.state_dict().items()},
     }
-    # Beside the output, so that an interrupted one leaves no half of a file.
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        torch.save(content, Path(folder) / path.name)
-        os.replace(Path(folder) / path.name, path)
+    sealed_file.save(content, path)
     return path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,3 +73,12 @@ def only_one(folder: Path, process: int = 0) -> Iterator[None]:
         except OSError as error:
             raise FileExistsError(f"Another run is at work in {folder}.") from error
         yield
+
+
+@contextmanager
+def going_on(what: str) -> Iterator[None]:
+    """Turn a full disk, a lost folder and the like into a warning: ``what`` is not worth a training."""
+    try:
+        yield
+    except OSError as error:
+        warnings.warn(f"{what} cannot be written ({error}); this goes on without.", stacklevel=3)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from dnas.blocks.registry import BLOCKS_FLAG
+from dnas.runs import sealed_file
 from dnas.support import resuming
 from lightning_modules.app.resources import CONFIG_FLAGS
 
@@ -46,6 +47,8 @@ def newest_checkpoint(folder: Path) -> Path | None:
     done: dict[Path, int] = {}
     for path in sorted((folder / CHECKPOINTS).glob("*.ckpt")):
         try:
+            if fault := sealed_file.problem(path):
+                raise ValueError(fault)
             done[path] = batches_done(path)
         except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError) as error:
             print(f"Not used, damaged or no checkpoint of a training: {path} ({error})", file=sys.stderr)

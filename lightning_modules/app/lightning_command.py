@@ -18,19 +18,22 @@ from pytorch_lightning.cli import (
     LightningCLI,
     SaveConfigCallback,
 )
-from pytorch_lightning.loggers import Logger, TensorBoardLogger
+from pytorch_lightning.loggers import Logger
+from pytorch_lightning.plugins import CheckpointIO
 
 from dnas.blocks.registry import BLOCKS_FLAG, OPTION_HELP, register_files_of
 from dnas.support.files import only_one
 from dnas.support.resuming import HELP as RESUME_HELP
 from dnas.support.resuming import remember, resumed_folder
 from lightning_modules.app.continuing import continued, logged, refuse_keywords
-from lightning_modules.app.metrics_file import MetricsFile
+from lightning_modules.app.framework_errors import in_our_words
 from lightning_modules.app.moved_keys import refuse_moved
 from lightning_modules.app.quiet import without_noise
 from lightning_modules.app.resources import resolve_config_arguments
 from lightning_modules.app.run_folder import make_run_folder, process_number
+from lightning_modules.app.run_logs import Events, MetricsFile
 from lightning_modules.callbacks.interrupt import CheckpointEvery
+from lightning_modules.checkpoint_io import SealedCheckpointIO
 
 # jsonargparse wraps every message, level by level, in the types it tried and in the whole configuration.
 _WRAPPING = re.compile(
@@ -102,6 +105,10 @@ class DnasCLI(LightningCLI):
             self._alone.enter_context(only_one(folder))
             remember(folder, "dnas fit")
         kwargs["default_root_dir"] = str(folder)
+        plugins = self._get(self.config_init, "trainer.plugins") or []
+        plugins = [*plugins] if isinstance(plugins, list) else [plugins]
+        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+            kwargs["plugins"] = [*plugins, SealedCheckpointIO()]
         if self._get(self.config_init, "trainer.logger") in (None, True):
             kwargs["logger"] = self._loggers(folder)
         callbacks = list(self._get(self.config_init, "trainer.callbacks") or [])
@@ -118,7 +125,7 @@ class DnasCLI(LightningCLI):
         done = None
         if self._resumes and process_number() == 0:
             done = logged(Path(self._get(self.config_init, "ckpt_path")))
-        return [MetricsFile(folder, done), TensorBoardLogger(folder, name="", version="")]
+        return [MetricsFile(folder, done), Events(folder)]
 
     def _run_name(self) -> str:
         configs = self._get(self.config, "config") or []
@@ -156,7 +163,7 @@ def run_lightning(argv: Sequence[str], resumes: bool = False, **options: Any) ->
     argv = resolve_config_arguments(register_files_of(argv))
     refuse_moved(argv)
     refuse_keywords(argv)
-    with without_noise():
+    with without_noise(), in_our_words():
         return DnasCLI(
             subclass_mode_model=True,
             subclass_mode_data=True,

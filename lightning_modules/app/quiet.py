@@ -19,7 +19,7 @@ _WARNINGS = (
     r"The dirpath has changed from ",
     # Averaged weights are what a checkpoint holds, and what is to be tested.
     r"You're using the WeightAveraging callback, but loading a checkpoint outside",
-    # It is kept (metrics_file.py).
+    # It is kept (run_logs.py).
     r"Experiment logs directory .* exists and is not empty",
     # Lightning sees only the loaders for evaluation, not the one for training.
     r"The '\w+' does not have many workers",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 
 from dnas.report.search_figures import write_search_figures
+from dnas.support.files import going_on
 from lightning_modules.callbacks.monitor import SearchMonitor
 
 
@@ -41,11 +42,13 @@ class SearchFigures(pl.Callback):
         if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         relaxation = self.monitor.relaxation
-        write_search_figures(
-            Path(trainer.default_root_dir) / "figures",
-            self.monitor.history,
-            relaxation.probabilities().detach().cpu().numpy(),
-            relaxation.best(),
-            self.latency_kind,
-            self.target_ms,
-        )
+        folder = Path(trainer.default_root_dir) / "figures"
+        with going_on(f"Figures in {folder}"):
+            write_search_figures(
+                folder,
+                self.monitor.history,
+                relaxation.probabilities().detach().cpu().numpy(),
+                relaxation.best(),
+                self.latency_kind,
+                self.target_ms,
+            )

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from lightning_modules.app.continuing import newest_checkpoint, refuse_keywords
-from lightning_modules.app.metrics_file import MetricsFile
+from lightning_modules.app.run_logs import MetricsFile
 
 RunCLI = Callable[..., subprocess.CompletedProcess[str]]
 # Signals of our choice, behind a batch of our choice: the process sends itself what a batch system would.
@@ -164,3 +164,43 @@ def test_two_runs_never_share_a_folder(run: RunCLI, tmp_path: Path) -> None:
         second = run("--resume", "run")
     assert second.returncode == 1 and "Another run is at work in" in second.stderr
     assert json.loads((tmp_path / "run" / "command.json").read_text()) == before
+
+
+LOSE = """\
+import shutil
+from pathlib import Path
+import pytorch_lightning as pl
+
+class Lose(pl.Callback):
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+        if (trainer.current_epoch, batch_idx) == (0, 1):
+            folder = Path(trainer.default_root_dir)
+            shutil.rmtree(folder)
+            folder.mkdir()
+            (folder / "figures").write_text("in the way")
+            (folder / "metrics.csv").mkdir()
+"""
+
+
+@pytest.mark.slow
+def test_figures_and_logs_that_cannot_be_written_end_nothing(
+    tiny_flags: list[str], environment: dict[str, str], run_cli: RunCLI, tmp_path: Path
+) -> None:
+    (tmp_path / "lose.py").write_text(LOSE, encoding="utf-8")
+    paths = os.pathsep.join((environment["PYTHONPATH"], str(tmp_path)))
+    flags = [*tiny_flags, "--trainer.callbacks+=lose.Lose", "--run_folder=run"]
+    done = run_cli(*flags, cwd=tmp_path, PYTHONPATH=paths)
+    assert done.returncode == 0, done.stderr
+    assert "metrics.csv cannot be written" in done.stderr and "this goes on without" in done.stderr
+    assert "Figures in " in done.stderr
+    assert (tmp_path / "run" / "checkpoints" / "last.ckpt").is_file()
+
+
+@pytest.mark.slow
+def test_a_checkpoint_that_cannot_be_written_ends_in_one_message(
+    tiny_flags: list[str], run_cli: RunCLI, tmp_path: Path
+) -> None:
+    (tmp_path / "lose.py").write_text(LOSE.replace("figures", "checkpoints"), encoding="utf-8")
+    done = run_cli(*tiny_flags, "--trainer.callbacks+=lose.Lose", "--run_folder=run", cwd=tmp_path)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "last.ckpt cannot be written" in done.stderr

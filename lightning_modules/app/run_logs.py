@@ -1,13 +1,16 @@
-"""``metrics.csv`` of a run that may go on in its folder: one file, with the rows of one run."""
+"""The logs of a run: ``metrics.csv``, which goes on with it, and events of TensorBoard; neither ends it."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.loggers.csv_logs import ExperimentWriter
+
+from dnas.support.files import going_on
 
 
 class MetricsFile(CSVLogger):
@@ -25,6 +28,26 @@ class MetricsFile(CSVLogger):
             # Before the writer is made, which removes the file.
             rows = _rows(folder / ExperimentWriter.NAME_METRICS_FILE, *done)
             self.experiment.metrics.extend(rows)
+
+    def save(self) -> None:
+        # What was not written stays in memory, for the next time.
+        with going_on(str(Path(self.log_dir) / ExperimentWriter.NAME_METRICS_FILE)):
+            super().save()
+
+
+class Events(TensorBoardLogger):
+    """Lightning's TensorBoardLogger in the folder of a run, which does not end a training."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, name="", version="")
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        with going_on(f"Events of TensorBoard in {self.log_dir}"):
+            super().log_metrics(metrics, step)
+
+    def save(self) -> None:
+        with going_on(f"Events of TensorBoard in {self.log_dir}"):
+            super().save()
 
 
 def _rows(path: Path, epochs: int, steps: int) -> list[dict[str, Any]]:

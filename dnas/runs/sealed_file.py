@@ -1,0 +1,105 @@
+"""Files of torch with a checksum: written whole or not at all, and refused when one bit is not as it was.
+
+torch writes zip archives, and reads them without looking at their checksums. The SHA-256 of everything before
+it stands in the archive's comment, where torch and other readers pass over it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+
+_MARK = b"dnas-sha256:"
+_HEX = 64
+_COMMENT = len(_MARK) + _HEX
+# The last record of an archive without a comment: signature, counts and places, length of the comment.
+_END, _END_BYTES = b"PK\x05\x06", 22
+
+
+def save(content: Mapping[str, Any], path: str | Path) -> None:
+    """Write what torch.save takes, with a checksum; an interrupted one leaves the old file.
+
+    Raises:
+        OSError: the folder cannot be written to, or is full.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w+b") as stream:
+            torch.save(content, stream)
+            _seal(stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except BaseException as error:
+        Path(temporary).unlink(missing_ok=True)
+        # A full disk, as torch's writer says it.
+        if isinstance(error, RuntimeError) and (cause := _full(path.parent)):
+            raise OSError(cause) from error
+        raise
+
+
+def problem(path: str | Path) -> str | None:
+    """What is wrong with the bytes of a file of torch, "" where nothing is; None if it is no archive.
+
+    Files without our checksum are held against those of the archive.
+    """
+    with Path(path).open("rb") as stream:
+        if not zipfile.is_zipfile(stream):
+            return None
+        length = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, length - _COMMENT))
+        comment = stream.read()
+        if comment.startswith(_MARK):
+            as_written = _digest(stream, length - _HEX) == comment[len(_MARK) :]
+            return "" if as_written else "its checksum is not that of its content"
+        return _of_archive(stream)
+
+
+def _of_archive(stream: BinaryIO) -> str:
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            if archive.comment:
+                return "its checksum is damaged"
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, ValueError) as error:
+        return f"{error}"
+    return f"the checksum of {damaged} in it is not that of its content" if damaged else ""
+
+
+def _seal(stream: BinaryIO) -> None:
+    length = stream.seek(0, os.SEEK_END)
+    stream.seek(length - _END_BYTES)
+    end = stream.read(_END_BYTES)
+    assert end.startswith(_END) and end.endswith(b"\0\0"), "torch writes archives without a comment"
+    stream.seek(length - 2)
+    stream.write(_COMMENT.to_bytes(2, "little") + _MARK)
+    digest = _digest(stream, length + len(_MARK))
+    stream.seek(0, os.SEEK_END)
+    stream.write(digest)
+
+
+def _digest(stream: BinaryIO, length: int) -> bytes:
+    """SHA-256 of the first bytes, as hexadecimal digits."""
+    found = hashlib.sha256()
+    stream.seek(0)
+    while length > 0 and (block := stream.read(min(length, 1 << 20))):
+        found.update(block)
+        length -= len(block)
+    return found.hexdigest().encode()
+
+
+def _full(folder: Path) -> str:
+    free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize if hasattr(os, "statvfs") else 1 << 40
+    return f"no space left in {folder}: {free / 1e6:.0f} MB" if free < 1 << 28 else ""
