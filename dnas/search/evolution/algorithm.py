@@ -33,6 +33,8 @@ class Algorithm(Protocol):
     def tell(self, genomes: IntArray, values: FloatArray, violations: FloatArray | None = None) -> None:
         """Take the values of exactly the genomes that the last `ask` returned, in that order.
 
+        Tensors of torch are taken, too.
+
         Args:
             genomes: (n, L), as asked.
             values: (n, M) objective values. Infeasible rows may hold NaN: they need no evaluation.
@@ -53,14 +55,19 @@ class Algorithm(Protocol):
         """
 
 
+def as_array(values: Any) -> np.ndarray:
+    """Return an array; of a tensor of torch, on whatever device, its values without their gradients."""
+    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+
+
 def check_told(
     asked: IntArray | None,
     genomes: IntArray,
     values: FloatArray,
     violations: FloatArray | None,
     objectives: int | None = None,
-) -> tuple[FloatArray, FloatArray]:
-    """Return copies of values, (n, M), and violations, (n,), after checking the arguments of `tell`.
+) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Return genomes, (n, L), and copies of values, (n, M), and violations, (n,), after checking a `tell`.
 
     Args:
         asked: The genomes that wait for their values, None if none do.
@@ -72,10 +79,11 @@ def check_told(
     """
     if asked is None:
         raise ValueError("tell came without ask: ask for genomes, evaluate them, then tell their values")
-    values = np.array(values, dtype=np.float64)
-    violations = np.zeros(len(asked)) if violations is None else np.array(violations, dtype=np.float64)
+    values = np.array(as_array(values), dtype=np.float64)
+    given = np.zeros(len(asked)) if violations is None else as_array(violations)
+    violations = np.array(given, dtype=np.float64)
     problems = []
-    if not np.array_equal(genomes, asked):
+    if not np.array_equal(as_array(genomes), asked):
         problems.append("genomes must be exactly those that ask returned, in the same order")
     expected = (len(asked), values.shape[-1] if objectives is None and values.ndim else objectives)
     if values.shape != expected:
@@ -87,4 +95,4 @@ def check_told(
         problems.append(f"violations must be 0 (feasible) or above, they are negative or NaN in rows {wrong}")
     if problems:
         raise ValueError("; ".join(problems))
-    return values, violations
+    return asked, values, violations

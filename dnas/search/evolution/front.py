@@ -13,6 +13,8 @@ from dnas.search.evolution.resume import floats_from_plain, floats_to_plain
 
 # So many rows are compared at a time: a few at a time cost almost as much.
 _BATCH = 256
+# At most so many, in memory that grows with their pairs.
+_MOST = 2048
 
 
 class Front:
@@ -44,7 +46,12 @@ class Front:
         if not self._waiting:
             return
         genomes, costs = map(np.concatenate, zip(*self._waiting, strict=True))
-        old, self._waiting = self._costs, []
+        self._waiting = []
+        for start in range(0, len(costs), _MOST):
+            self._compare_some(genomes[start : start + _MOST], costs[start : start + _MOST])
+
+    def _compare_some(self, genomes: IntArray, costs: FloatArray) -> None:
+        old = self._costs
         among = no_worse(costs, costs)
         # A new one that another dominates need not be compared: so does the other what it dominates.
         first = on_front(costs, among > among.T)

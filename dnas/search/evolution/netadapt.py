@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from dnas.search.evolution.algorithm import FloatArray, IntArray, check_told
 from dnas.search.evolution.networks import Canonical, networks_of
-from dnas.search.evolution.resume import check_settings, floats_from_plain, floats_to_plain
+from dnas.search.evolution.resume import all_or_nothing, check_settings, floats_from_plain, floats_to_plain
 from dnas.search.evolution.seen import checked_choices, genome_array
 from dnas.search.knapsack import TOLERANCE
 
@@ -100,7 +100,7 @@ class NetAdapt:
 
     def tell(self, genomes: IntArray, values: FloatArray, violations: FloatArray | None = None) -> None:
         """Take the values, (n, M), of which only the first column is read, and step; see `Algorithm.tell`."""
-        values, violations = check_told(self.ask(), genomes, values, violations)
+        genomes, values, violations = check_told(self.ask(), genomes, values, violations)
         qualities = (self._sign * values[:, 0]).tolist()
         told = zip(qualities, violations.tolist(), strict=True)
         self._known.update(zip(_genomes(genomes), told, strict=True))
@@ -116,6 +116,7 @@ class NetAdapt:
             "known": floats_to_plain(np.array(list(self._known.values()))),
         }
 
+    @all_or_nothing
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue where the state was taken; see `Algorithm.load_state_dict`."""
         check_settings(self._settings(), state)

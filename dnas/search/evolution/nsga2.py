@@ -15,6 +15,7 @@ from dnas.search.evolution.mutation import Mutation, Mutator
 from dnas.search.evolution.networks import Canonical, networks_of
 from dnas.search.evolution.pareto import costs_of, crowding, ranks, weight_ratios
 from dnas.search.evolution.resume import (
+    all_or_nothing,
     check_settings,
     floats_from_plain,
     floats_to_plain,
@@ -110,8 +111,8 @@ class NSGA2:
 
     @property
     def population(self) -> Population:
-        """The survivors of the last generation, best first; empty before the first `tell`."""
-        return self._population
+        """The survivors of the last generation, best first; empty before the first `tell`. Read only."""
+        return self._population.read_only()
 
     def front(self) -> tuple[IntArray, FloatArray]:
         """Return genomes, (n, L), and values, (n, M), of the feasible ones that nothing ever told dominates.
@@ -135,11 +136,10 @@ class NSGA2:
         Raises:
             ValueError: as `algorithm.check_told`.
         """
-        values, violations = check_told(self._asked, genomes, values, violations, len(self.maximize))
+        genomes, values, violations = check_told(self._asked, genomes, values, violations, len(self.maximize))
         if not len(values):
             return
         old = self._population
-        genomes = np.asarray(genomes, dtype=np.int64)
         everyone = Population.assess(
             np.concatenate([old.genomes, genomes]),
             np.concatenate([old.values, values]),
@@ -168,6 +168,7 @@ class NSGA2:
             "distribution": self._mutator.distribution.tolist(),
         }
 
+    @all_or_nothing
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue where the state was taken; the generator's state is set too.
 
@@ -283,6 +284,13 @@ class Population(NamedTuple):
             self.genomes[rows], self.values[rows], self.violations[rows], self.rank[rows], self.crowding[rows]
         )
 
+    def read_only(self) -> Population:
+        """Return the same, as arrays that cannot be written to."""
+        views = [array.view() for array in self]
+        for view in views:
+            view.flags.writeable = False
+        return Population._make(views)
+
     def state_dict(self) -> dict[str, Any]:
         """Return plain JSON data."""
         plain = {name: floats_to_plain(getattr(self, name)) for name in ("values", "violations", "crowding")}
@@ -290,14 +298,21 @@ class Population(NamedTuple):
 
     @classmethod
     def from_state_dict(cls, state: Mapping[str, Any], layers: int, objectives: int) -> Population:
-        """Return the population that `state_dict` was taken of."""
-        return cls(
+        """Return the population that `state_dict` was taken of.
+
+        Raises:
+            ValueError: its parts are not of one length.
+        """
+        found = cls(
             np.array(state["genomes"], dtype=np.int64).reshape(-1, layers),
             floats_from_plain(state["values"]).reshape(-1, objectives),
             floats_from_plain(state["violations"]),
             np.array(state["rank"], dtype=np.int64),
             floats_from_plain(state["crowding"]),
         )
+        if len({len(array) for array in found}) > 1:
+            raise ValueError(f"the state's population has parts of {[len(array) for array in found]} rows")
+        return found
 
     @classmethod
     def empty(cls, layers: int, objectives: int) -> Population:

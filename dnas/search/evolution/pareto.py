@@ -13,11 +13,15 @@ Costs, (n, M), are objective values turned so that lower is better (`costs_of`).
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
 
 from dnas.search.evolution.algorithm import BoolArray, FloatArray, IntArray
+
+# Up to so many rows all pairs are compared at once, which is faster and takes this number squared in bytes.
+_ALL_PAIRS = 4096
 
 
 def costs_of(values: FloatArray, maximize: Sequence[bool]) -> FloatArray:
@@ -129,6 +133,8 @@ def _fronts(costs: FloatArray, enough: int) -> IntArray:
 
     A front is all rows that only earlier fronts dominate.
     """
+    if len(costs) > _ALL_PAIRS:
+        return _fronts_one_by_one(costs, enough)
     pairs = no_worse(costs, costs)
     dominates = pairs > pairs.T
     dominators = dominates.sum(axis=0, dtype=np.int32)
@@ -139,6 +145,42 @@ def _fronts(costs: FloatArray, enough: int) -> IntArray:
         front, later = later & (dominators == 0), dominators > 0
         found += later
     return found
+
+
+def _fronts_one_by_one(costs: FloatArray, enough: int) -> IntArray:
+    """The same, row after row (Zhang et al. 2015, ENS-BS): memory grows with the rows, not with their pairs.
+
+    No row is dominated by a later one in lexicographic order, and a row that a front dominates all earlier
+    fronts dominate, too: so its own is found by bisection.
+    """
+    rows, place = np.unique(costs, axis=0, return_inverse=True)
+    fronts: list[_Members] = []
+    found = np.empty(len(rows), dtype=np.int64)
+    for number, row in enumerate(rows):
+        found[number] = bisect_left(fronts, True, key=lambda front: not front.dominate(row))
+        if found[number] == len(fronts):
+            fronts.append(_Members(len(row)))
+        fronts[found[number]].add(row)
+    found = found[place.reshape(-1)]
+    within = np.bincount(found).cumsum()
+    return np.minimum(found, 1 + np.searchsorted(within, min(enough, len(costs))))
+
+
+class _Members:
+    """Rows of one front, in an array that doubles when it is full."""
+
+    def __init__(self, objectives: int) -> None:
+        self._rows, self._number = np.empty((64, objectives)), 0
+
+    def add(self, row: FloatArray) -> None:
+        if self._number == len(self._rows):
+            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
+        self._rows[self._number] = row
+        self._number += 1
+
+    def dominate(self, row: FloatArray) -> bool:
+        """Whether one of them is no worse than a row that equals none of them."""
+        return bool((self._rows[: self._number] <= row).all(axis=1).any())
 
 
 def _all_different(cost: FloatArray) -> bool:

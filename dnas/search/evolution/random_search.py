@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from dnas.search.evolution.algorithm import FloatArray, IntArray, check_told
 from dnas.search.evolution.networks import Canonical
-from dnas.search.evolution.resume import check_settings, generator_state, restore_generator
+from dnas.search.evolution.resume import all_or_nothing, check_settings, generator_state, restore_generator
 from dnas.search.evolution.seen import Seen, distinct
 from dnas.space import Over
 
@@ -82,6 +82,7 @@ class RandomSearch:
             "asked": None if self._asked is None else self._asked.tolist(),
         }
 
+    @all_or_nothing
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue where the state was taken; see `Algorithm.load_state_dict`."""
         check_settings(self._settings(), state)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from dnas.search.evolution.algorithm import FloatArray, IntArray, check_told
 from dnas.search.evolution.networks import Canonical
 from dnas.search.evolution.resume import (
+    all_or_nothing,
     check_settings,
     floats_from_plain,
     floats_to_plain,
@@ -102,7 +103,7 @@ class RegularisedEvolution:
         Raises:
             ValueError: also when ``score`` returns another shape than (n,).
         """
-        values, violations = check_told(self._asked, genomes, values, violations)
+        genomes, values, violations = check_told(self._asked, genomes, values, violations)
         scores = self._scored(values, violations)
         self._genomes = np.concatenate([self._genomes, genomes])[-self._size :]
         self._scores = np.concatenate([self._scores, scores])[-self._size :]
@@ -121,6 +122,7 @@ class RegularisedEvolution:
             "asked": None if self._asked is None else self._asked.tolist(),
         }
 
+    @all_or_nothing
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue where the state was taken; see `Algorithm.load_state_dict`."""
         check_settings(self._settings(), state)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,24 @@ def check_settings(settings: Mapping[str, Any], state: Mapping[str, Any]) -> Non
             f"the state is of a search with other settings: {'; '.join(differing)}. "
             "Resume with the settings it was started with, or start anew"
         )
+
+
+Load = Callable[[Any, Mapping[str, Any]], None]
+
+
+def all_or_nothing(load: Load) -> Load:
+    """A `load_state_dict` that leaves a search as it was when the state cannot be loaded."""
+
+    @wraps(load)
+    def load_state_dict(search: Any, state: Mapping[str, Any]) -> None:
+        before = search.state_dict()
+        try:
+            load(search, state)
+        except Exception:
+            load(search, before)
+            raise
+
+    return load_state_dict
 
 
 def generator_state(generator: np.random.Generator) -> dict[str, Any]:

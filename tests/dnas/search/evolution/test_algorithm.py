@@ -12,11 +12,12 @@ VALUES = np.ones((3, 2))
 
 
 def test_copies_of_what_is_told() -> None:
-    values, violations = check_told(ASKED, ASKED.tolist(), VALUES.astype(int), None, 2)
+    genomes, values, violations = check_told(ASKED, ASKED.tolist(), VALUES.astype(int), None, 2)
+    assert genomes is ASKED
     assert values.dtype == np.float64 and values.tolist() == VALUES.tolist()
     assert violations.tolist() == [0.0, 0.0, 0.0]
     given = np.array([0.0, 2.0, np.inf])
-    values, violations = check_told(ASKED, ASKED, VALUES, given)
+    _, values, violations = check_told(ASKED, ASKED, VALUES, given)
     values[0, 0] = given[0] = 5
     assert VALUES[0, 0] == 1 and violations.tolist() == [0.0, 2.0, np.inf]
 
@@ -46,7 +47,7 @@ def test_all_that_is_wrong_in_one_message(genomes, values, violations, message: 
 
 
 def test_any_number_of_objectives_where_none_is_expected() -> None:
-    assert check_told(ASKED, ASKED, np.ones((3, 5)), None)[0].shape == (3, 5)
+    assert check_told(ASKED, ASKED, np.ones((3, 5)), None)[1].shape == (3, 5)
     for values in (np.ones(3), 1.0, np.ones((2, 2))):
         with pytest.raises(ValueError, match="values must have shape"):
             check_told(ASKED, ASKED, values, None)

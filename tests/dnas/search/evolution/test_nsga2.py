@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from pymoo.core.individual import Individual
 from pymoo.core.population import Population as PymooPopulation
 from pymoo.core.problem import Problem
@@ -485,3 +486,38 @@ def test_a_population_goes_through_json() -> None:
         )
         for one, other in zip(population, again, strict=True):
             assert one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
+
+
+def test_a_state_that_cannot_be_loaded_leaves_the_search_as_it_was() -> None:
+    one, undisturbed = search(), search()
+    run(one, 2), run(undisturbed, 2)
+    state = through_json(search())
+    for damaged in (
+        {**state, "generator": {"bit_generator": "MT19937"}},
+        {**state, "front": {"genomes": [[0]]}},
+        {**state, "population": {**state["population"], "rank": [0]}},
+        {key: value for key, value in state.items() if key != "distribution"},
+    ):
+        with pytest.raises((ValueError, KeyError)):
+            one.load_state_dict(damaged)
+        assert through_json(one) == through_json(undisturbed)
+    assert same(run(one, 2), run(undisturbed, 2))
+
+
+def test_the_population_can_be_looked_at_and_not_changed() -> None:
+    one = search()
+    run(one, 1)
+    for array in one.population:
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+    assert same(run(one, 1), run(search(), 2)[1:])
+
+
+def test_tensors_of_torch_are_taken() -> None:
+    one, other = search(), search()
+    for _ in range(2):
+        genomes = one.ask()
+        values = torch.tensor(conflicting(genomes), requires_grad=True)
+        one.tell(torch.tensor(genomes), values, torch.zeros(len(genomes)))  # type: ignore[arg-type]
+    run(other, 2)
+    assert through_json(one) == through_json(other)

@@ -11,7 +11,15 @@ from hypothesis.extra.numpy import arrays
 from pymoo.operators.survival.rank_and_crowding.metrics import FunctionalDiversity, calc_crowding_distance
 from pymoo.util.nds.non_dominated_sorting import NonDominatedSorting
 
-from dnas.search.evolution.pareto import costs_of, crowding, no_worse, non_dominated, ranks, weight_ratios
+from dnas.search.evolution.pareto import (
+    _fronts_one_by_one,
+    costs_of,
+    crowding,
+    no_worse,
+    non_dominated,
+    ranks,
+    weight_ratios,
+)
 
 NAN, INF = np.nan, np.inf
 # Few distinct numbers: ties and repeated rows are common.
@@ -215,3 +223,14 @@ def test_weight_ratios() -> None:
 def test_other_weights_are_refused(weights: object) -> None:
     with pytest.raises(ValueError, match=r"weights must be 3 finite numbers.*not all 0; got"):
         weight_ratios(weights, 3)
+
+
+@given(
+    costs=arrays(
+        float, st.tuples(st.integers(1, 40), st.integers(1, 4)), elements=st.integers(0, 4).map(float)
+    )
+)
+def test_fronts_row_after_row_are_those_of_all_pairs(costs: np.ndarray) -> None:
+    for enough in (0, 1, len(costs) // 2, len(costs)):
+        one_by_one = _fronts_one_by_one(costs, enough)
+        np.testing.assert_array_equal(one_by_one, ranks(costs, enough=enough))
