@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from argparse import ArgumentError
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins import CheckpointIO
 
 from dnas.blocks.registry import BLOCKS_FLAG, OPTION_HELP, register_files_of
-from dnas.support.files import only_one
 from dnas.support.resuming import HELP as RESUME_HELP
 from dnas.support.resuming import remember, resumed_folder
 from lightning_modules.app.continuing import continued, logged, refuse_keywords
@@ -30,7 +28,7 @@ from lightning_modules.app.framework_errors import in_our_words
 from lightning_modules.app.moved_keys import refuse_moved
 from lightning_modules.app.quiet import without_noise
 from lightning_modules.app.resources import resolve_config_arguments
-from lightning_modules.app.run_folder import make_run_folder, process_number
+from lightning_modules.app.run_folder import hold, let_go, make_run_folder, process_number
 from lightning_modules.app.run_logs import Events, MetricsFile
 from lightning_modules.callbacks.interrupt import CheckpointEvery
 from lightning_modules.checkpoint_io import SealedCheckpointIO
@@ -62,8 +60,10 @@ class DnasCLI(LightningCLI):
 
     def __init__(self, *arguments: Any, resumes: bool = False, **options: Any) -> None:
         self._resumes = resumes
-        with ExitStack() as self._alone:
+        try:
             super().__init__(*arguments, **options)
+        finally:
+            let_go()
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.epilog = f"{BLOCKS_FLAG} FILE.py: {OPTION_HELP}. {RESUME_HELP}"
@@ -102,7 +102,7 @@ class DnasCLI(LightningCLI):
         requested = self._get(self.config_init, "run_folder") or asked
         folder = make_run_folder(requested, self._run_name(), resumes=self._resumes)
         if process_number() == 0:
-            self._alone.enter_context(only_one(folder))
+            hold(folder)
             remember(folder, "dnas fit")
         kwargs["default_root_dir"] = str(folder)
         plugins = self._get(self.config_init, "trainer.plugins") or []

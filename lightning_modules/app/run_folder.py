@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
-from dnas.support.files import LOCK
+from dnas.support.files import LOCK, only_one
 
+# Of the run of this process; no attribute of anything, as processes that are spawned get copies of those.
+_held = ExitStack()
 _SHARED = "DNAS_RUN_FOLDER"
 
 
@@ -31,6 +34,16 @@ def make_run_folder(requested: str | None, name: str, resumes: bool = False) -> 
         folder = fresh_folder(Path("runs") / name)
     os.environ[_SHARED] = str(folder.resolve())
     return folder
+
+
+def hold(folder: Path) -> None:
+    """Have a folder alone until :func:`let_go`; raises FileExistsError where another run is at work in it."""
+    _held.enter_context(only_one(folder))
+
+
+def let_go() -> None:
+    """Let others have the folder that is held, if one is."""
+    _held.close()
 
 
 def process_number() -> int:
