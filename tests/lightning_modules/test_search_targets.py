@@ -29,8 +29,11 @@ def final(trainer: pl.Trainer) -> dict[str, float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("bilevel", [True, False])
-@pytest.mark.parametrize("masks", [SoftGumbel(), HardGumbel(), TwoPath()], ids=lambda m: type(m).__name__)
+@pytest.mark.parametrize(
+    ("masks", "bilevel"),
+    [(SoftGumbel(), True), (HardGumbel(), True), (TwoPath(), True), (TwoPath(), False)],
+    ids=lambda value: str(value) if isinstance(value, bool) else type(value).__name__,
+)
 def test_without_cross_entropy_the_cheapest_architecture_wins(
     make_search: MakeSearch, fit: Fit, tmp_path: Path, bilevel: bool, masks: Any
 ) -> None:
@@ -73,12 +76,9 @@ def test_expected_latency_ends_at_the_target(
 # With costs alone alpha decides early, and the search says so; whether it does depends on rounding.
 @pytest.mark.filterwarnings("ignore:alpha has all but decided:UserWarning")
 @pytest.mark.slow
-@pytest.mark.parametrize("target_ms", [None, 8.0])
-def test_on_the_moga_space(fit: Fit, tmp_path: Path, target_ms: float | None) -> None:
+def test_a_target_on_the_moga_space(fit: Fit, tmp_path: Path) -> None:
     """All 14 x 12 choices, through the real supernet, on images that are as cheap as they can be."""
-    objective = CHEAPEST
-    if target_ms:
-        objective = Objective(AbsoluteLatency(target_ms=target_ms, weight=10.0), cross_entropy=False)
+    objective = Objective(AbsoluteLatency(target_ms=8.0, weight=10.0), cross_entropy=False)
     search = DifferentiableSearch(
         sharing="entangled",
         num_classes=10,
@@ -90,7 +90,4 @@ def test_on_the_moga_space(fit: Fit, tmp_path: Path, target_ms: float | None) ->
         recalibration_batches=1,
     )
     trainer = fit(search, tmp_path, max_epochs=3, limit_train_batches=200, data={"batch_size": 4})
-    if target_ms:
-        assert final(trainer)["expected_latency_ms"] == pytest.approx(target_ms, rel=0.02)
-    else:
-        assert search.relaxation.best() == search.table.cheapest()
+    assert final(trainer)["expected_latency_ms"] == pytest.approx(8.0, rel=0.02)

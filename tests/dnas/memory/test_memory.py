@@ -73,7 +73,8 @@ def test_estimates_are_what_a_fresh_process_takes(sharing: str) -> None:
     rehearsal = Rehearsal(memory_plans.make_setting(sharing, options))
     pairs = {
         plan: (rehearsal.measure(64, plan).peak, memory_plans.measure(sharing, plan, options))
-        for plan in PLANS
+        # Each is a process of its own: with blocks of their own the two ends of the scale.
+        for plan in (PLANS if sharing == "entangled" else (PLANS[0], PLANS[-1]))
     }
     assert all(estimated == pytest.approx(real, rel=0.2) for estimated, real in pairs.values()), pairs
 

@@ -16,7 +16,9 @@ from lightning_modules.callbacks import GracefulInterrupt
 
 def trainer(world_size: int = 1, others: bool = False) -> Any:
     strategy = SimpleNamespace(reduce_boolean_decision=lambda own, all: own or others)
-    return SimpleNamespace(world_size=world_size, strategy=strategy, default_root_dir=".")
+    return SimpleNamespace(
+        world_size=world_size, strategy=strategy, default_root_dir=".", accumulate_grad_batches=1
+    )
 
 
 def start(callback: GracefulInterrupt, trainer: Any, pending: list[int]) -> None:

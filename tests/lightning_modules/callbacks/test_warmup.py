@@ -16,7 +16,7 @@ def test_frozen_epochs(epochs: int, frozen: list[bool]) -> None:
     seen = []
     for epoch in range(4):
         trainer: Any = SimpleNamespace(current_epoch=epoch)
-        warmup.on_train_epoch_start(trainer, module)  # type: ignore[arg-type]
+        warmup.on_train_batch_start(trainer, module, None, 7)  # type: ignore[arg-type]
         seen.append(module.alpha_frozen)
     assert seen == frozen
 

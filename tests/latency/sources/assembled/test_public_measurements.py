@@ -23,6 +23,13 @@ DATASET = Dataset.load()
 DEVICES = tuple(DATASET.facts["devices"])
 TABLES = {facts["table"]: device for device, facts in DATASET.facts["devices"].items()}
 SHIPPED = [(name, space) for name, space in shipped_files() if name in TABLES]
+# All tables of spaces; of the networks of the zoo one phone each, all phones in turn.
+ZOO = sorted({space for _, space in SHIPPED} - {*shipped_spaces()})
+REBUILT = [
+    (name, space)
+    for name, space in SHIPPED
+    if space not in ZOO or [*TABLES][ZOO.index(space) % len(TABLES)] == name
+]
 KERNELS = Path(os.environ.get("DNAS_DATA", "")) / "mobile-gpu" / DATASET.facts["kernels_file"]
 needs_data = pytest.mark.skipif(
     not os.environ.get("DNAS_DATA") or not KERNELS.is_file(),
@@ -67,7 +74,7 @@ def test_a_shipped_table_says_what_it_is(name: str, space: str) -> None:
 
 @needs_data
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "space"), SHIPPED)
+@pytest.mark.parametrize(("name", "space"), REBUILT)
 def test_a_shipped_table_is_rebuilt_byte_for_byte(name: str, space: str, tmp_path: Path) -> None:
     builder = TableBuilder(assembled(TABLES[name]))
     path = builder.build(SearchSpace.load(space), tmp_path / "t.csv")
