@@ -22,7 +22,7 @@ from dnas.runs.trained import inherit_weights
 from dnas.search.gradient.schedules import Schedule
 from dnas.space import zoo
 from lightning_modules.accuracy import Accuracy
-from lightning_modules.callbacks import AnnealLearningRates, FiniteLoss, GracefulInterrupt, RandomState
+from lightning_modules.callbacks import AnnealLearningRates, FiniteTraining, GracefulInterrupt, RandomState
 from lightning_modules.data_protocols import Batch, Normalises, datamodule_of, serve
 from lightning_modules.provenance import save_plain_hyperparameters
 from lightning_modules.saved_order import renumber_states
@@ -81,7 +81,7 @@ class Classifier(pl.LightningModule):
         self.optimizer, self.lr, self.decay_norms = optimizer, lr, decay_norms
         self.inherit, self.label_smoothing = inherit, label_smoothing
         self.mix = Mixing(mixup, cutmix, network.classifier.out_features)
-        self.finite = FiniteLoss()
+        self.finite = FiniteTraining()
         self.metrics = Accuracy(network.classifier.out_features)
 
     def configure_callbacks(self) -> list[pl.Callback]:

@@ -16,7 +16,7 @@ from dnas.nn.supernet import Supernet
 from dnas.runs.evaluator import recalibrate
 from dnas.space.architecture import Architecture
 from lightning_modules.accuracy import Accuracy
-from lightning_modules.callbacks import FiniteLoss, TrainingCost
+from lightning_modules.callbacks import FiniteTraining, TrainingCost
 from lightning_modules.checks import check_trainer
 from lightning_modules.data_protocols import Batch, ServesRecalibration, datamodule_of
 
@@ -52,7 +52,7 @@ class SupernetTraining(pl.LightningModule, ABC):
         self.supernet = supernet.to(memory_format=torch.channels_last)
         self.space, self.weight_optimizer = supernet.space, weight_optimizer
         self.recalibration_batches, self.seed, self.draws = recalibration_batches, seed, 0
-        self.finite, self.cost = FiniteLoss(), TrainingCost()
+        self.finite, self.cost = FiniteTraining(), TrainingCost()
         self.metrics = Accuracy(self.num_classes)
 
     @property

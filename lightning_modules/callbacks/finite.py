@@ -14,7 +14,7 @@ class Diverged(ArithmeticError):
     """The loss is not a number any more."""
 
 
-class FiniteLoss(pl.Callback):
+class FiniteTraining(pl.Callback):
     """Refuses a loss that is not finite; the module shows it every loss.
 
     A CPU's loss is looked at before it is learnt from. To ask a GPU for it would make the host wait in every

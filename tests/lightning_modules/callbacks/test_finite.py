@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.callbacks import Diverged, FiniteLoss
+from lightning_modules.callbacks import Diverged, FiniteTraining
 
 NOT_FINITE = (math.nan, math.inf, -math.inf)
 
@@ -21,7 +21,7 @@ def loss(value: float) -> Tensor:
 
 @pytest.mark.parametrize("value", NOT_FINITE)
 def test_at_once_on_a_cpu(value: float) -> None:
-    finite = FiniteLoss()
+    finite = FiniteTraining()
     finite.watch(loss(1.0), epoch=2)
     with pytest.raises(Diverged, match=f"became {value} in epoch 3.*not updated with it"):
         finite.watch(loss(value), epoch=3)
@@ -29,7 +29,7 @@ def test_at_once_on_a_cpu(value: float) -> None:
 
 @pytest.mark.parametrize("value", NOT_FINITE)
 def test_one_step_later_where_looking_would_take_time(value: float) -> None:
-    finite = FiniteLoss(later=("cpu",))
+    finite = FiniteTraining(later=("cpu",))
     finite.watch(loss(value), epoch=3)
     with pytest.raises(Diverged, match=f"became {value} in epoch 3") as caught:
         finite.watch(loss(1.0), epoch=4)
@@ -38,7 +38,7 @@ def test_one_step_later_where_looking_would_take_time(value: float) -> None:
 
 
 def test_what_is_watched_is_the_value_of_its_step() -> None:
-    finite, reused = FiniteLoss(later=("cpu",)), loss(math.nan)
+    finite, reused = FiniteTraining(later=("cpu",)), loss(math.nan)
     finite.watch(reused, epoch=0)
     reused.fill_(1.0)
     with pytest.raises(Diverged, match="became nan"):
@@ -51,7 +51,7 @@ class Diverging(pl.LightningModule):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layer, self.finite = nn.Linear(1, 1), FiniteLoss(later=("cpu",))
+        self.layer, self.finite = nn.Linear(1, 1), FiniteTraining(later=("cpu",))
 
     def configure_callbacks(self) -> list[pl.Callback]:
         return [self.finite]
@@ -77,7 +77,7 @@ def test_no_checkpoint_of_a_diverged_last_step(tmp_path: Path) -> None:
 
 @pytest.mark.gpu
 def test_a_gpu_is_not_waited_for() -> None:
-    finite, device = FiniteLoss(), torch.device("cuda")
+    finite, device = FiniteTraining(), torch.device("cuda")
     good, bad = torch.tensor(1.0, device=device), torch.tensor(math.nan, device=device)
     torch.cuda.set_sync_debug_mode("error")
     try:
