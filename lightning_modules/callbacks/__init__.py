@@ -5,7 +5,7 @@ from lightning_modules.callbacks.clip import ClipGradients
 from lightning_modules.callbacks.compile import CompileLayers
 from lightning_modules.callbacks.cost import TrainingCost
 from lightning_modules.callbacks.figures import SearchFigures
-from lightning_modules.callbacks.finite import Diverged, FiniteTraining
+from lightning_modules.callbacks.finite import Diverged, FiniteTraining, OnNaN
 from lightning_modules.callbacks.graphs import CudaGraphs
 from lightning_modules.callbacks.interrupt import GracefulInterrupt
 from lightning_modules.callbacks.memory import PlanMemory
@@ -25,6 +25,7 @@ __all__ = [
     "EpochHistory",
     "FiniteTraining",
     "GracefulInterrupt",
+    "OnNaN",
     "PlanMemory",
     "RandomState",
     "RefineAfterFit",

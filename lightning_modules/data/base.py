@@ -179,6 +179,11 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         size = self.eval_batch_size if batch_size is None else batch_size
         return recalibration_loader(self._weights_split(), size, self.seed, **self._loading())
 
+    def image_name(self, epoch: int, step: int, part: str, row: int) -> str:
+        """See `lightning_modules.data_protocols.NamesImages`."""
+        stream, number = self._steps().locate(step, part)
+        return stream.split.source.name(int(stream.indices(epoch, number)[row]))
+
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Augments and normalises what was moved to the device raw; ready batches pass."""
         made = ready(batch)

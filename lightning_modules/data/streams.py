@@ -100,6 +100,10 @@ class Steps(Dataset[Any]):
     def __getitem__(self, key: tuple[int, int]) -> Any:
         return self.weights.batch(*key)
 
+    def locate(self, step: int, part: str) -> tuple[Stream, int]:
+        """Where a step has its batch of a part ("weights", "alpha") from: stream, and number in its epoch."""
+        return self.weights, step
+
     def identity(self) -> dict[str, Any]:
         """Plain data that must be equal for two instances to give the same steps."""
         return {"order": type(self).__name__, "weights": self.weights.identity()}
@@ -126,6 +130,10 @@ class PairedSteps(Steps):
     def __getitem__(self, key: tuple[int, int]) -> dict[str, Batch | RawBatch]:
         return {"weights": self.weights.batch(*key), "alpha": self.alpha.batch(*key)}
 
+    def locate(self, step: int, part: str) -> tuple[Stream, int]:
+        """See `Steps.locate`."""
+        return (self.alpha if part == "alpha" else self.weights), step
+
     def identity(self) -> dict[str, Any]:
         """See `Steps.identity`."""
         return {**super().identity(), "alpha": self.alpha.identity()}
@@ -143,3 +151,7 @@ class SuccessiveSteps(PairedSteps):
         if step < len(self.weights):
             return {"weights": self.weights.batch(epoch, step)}
         return {"alpha": self.alpha.batch(epoch, step - len(self.weights))}
+
+    def locate(self, step: int, part: str) -> tuple[Stream, int]:
+        """See `Steps.locate`."""
+        return (self.alpha, step - len(self.weights)) if part == "alpha" else (self.weights, step)
