@@ -63,10 +63,10 @@ def with_last_good(error: Diverged) -> Diverged:
     good = f"The last good state is {checkpoint}."
     if checkpoint is None:
         good = "There is no checkpoint to go back to."
-    elif not error.again:
+    elif error.curable:
         call = f"dnas fit {resuming.FLAG} {shlex.quote(str(error.folder))} --model.on_nan rollback"
         good += f" '{call}' goes on from there, and lowers its learning rates when this happens again."
-    return Diverged(f"{error} {good}", error.folder, again=error.again)
+    return Diverged(f"{error} {good}", error.folder, curable=error.curable)
 
 
 def newest_checkpoint(folder: Path) -> Path | None:

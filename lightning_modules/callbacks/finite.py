@@ -26,12 +26,12 @@ class Diverged(ArithmeticError):
     Attributes:
         folder: of the run; its newest checkpoint is the last good state.
         rolls_back: training shall go on from there, with lower learning rates.
-        again: they had been lowered before.
+        curable: these may help: no image is the cause, and they have not been lowered before.
     """
 
-    def __init__(self, message: str, folder: Path, rolls_back: bool = False, again: bool = False) -> None:
+    def __init__(self, message: str, folder: Path, rolls_back: bool = False, curable: bool = False) -> None:
         super().__init__(message)
-        self.folder, self.rolls_back, self.again = folder, rolls_back, again
+        self.folder, self.rolls_back, self.curable = folder, rolls_back, curable
 
 
 class _Step(NamedTuple):
@@ -146,20 +146,19 @@ class FiniteTraining(pl.Callback):
         if module is None:
             self._raise(step, happened + _LOWER)
         elif images := bad_images(self._trainer, *step):
-            self._raise(step, f"{happened}The images are the cause: {images}.")
+            self._raise(step, f"{happened}Images are the cause: {images}.", curable=False)
         elif (bad := bad_state(module)) is not None:
             self._raise(step, f"{happened}First of what is not finite: {bad}. {_LOWER}")
         self._raise(step, f"{happened}Images, weights and statistics are finite. {_LOWER}")
 
-    def _raise(self, step: _Step, text: str) -> None:
-        again = (
-            " Learning rates had been lowered already, after an earlier time." if self._rolled_back else ""
-        )
+    def _raise(self, step: _Step, text: str, curable: bool = True) -> None:
+        again = " Learning rates had been lowered already, after an earlier time."
+        curable = curable and not self._rolled_back
         raise Diverged(
-            f"Epoch {step.epoch}, batch {step.batch_idx}: {text}{again}",
+            f"Epoch {step.epoch}, batch {step.batch_idx}: {text}{again if self._rolled_back else ''}",
             Path("." if self._trainer is None else self._trainer.default_root_dir),
-            rolls_back=self.on_nan == "rollback" and not self._rolled_back,
-            again=self._rolled_back,
+            rolls_back=curable and self.on_nan == "rollback",
+            curable=curable,
         )
 
 
