@@ -29,6 +29,7 @@ from lightning_modules.callbacks import (
     OnNaN,
     RandomState,
 )
+from lightning_modules.checks import check_whole_epochs
 from lightning_modules.data_protocols import Batch, Normalises, datamodule_of, serve
 from lightning_modules.provenance import save_plain_hyperparameters
 from lightning_modules.saved_order import renumber_states
@@ -95,6 +96,7 @@ class Classifier(pl.LightningModule):
         self.metrics = Accuracy(network.classifier.out_features)
 
     def configure_callbacks(self) -> list[pl.Callback]:
+        check_whole_epochs(self.trainer)
         return [AnnealLearningRates([self.lr]), self.finite, RandomState(), GracefulInterrupt()]
 
     def setup(self, stage: str) -> None:
