@@ -53,18 +53,6 @@ class Normalises(Protocol):
         """Mean and deviation of every channel, for pixels in [0, 1]."""
 
 
-@runtime_checkable
-class NamesImages(Protocol):
-    """Knows which image is where in a training batch; without it messages give its row."""
-
-    def image_name(self, epoch: int, step: int, part: str, row: int) -> str:
-        """What to call an image of this process's batch: its file, or its number.
-
-        Args:
-            part: "weights" or "alpha".
-        """
-
-
 def datamodule_of(trainer: pl.Trainer) -> pl.LightningDataModule | None:
     """The data module of a trainer; None where it was given loaders."""
     return trainer.datamodule  # type: ignore[attr-defined]

@@ -153,7 +153,9 @@ class DnasCLI(LightningCLI):
     def after_fit(self) -> None:
         checkpoint = self.trainer.checkpoint_callback
         if self.trainer.is_global_zero and checkpoint is not None:
-            print(f"Run folder: {self.trainer.default_root_dir}\nCheckpoint: {checkpoint.best_model_path}")  # type: ignore[attr-defined]
+            path = checkpoint.best_model_path  # type: ignore[attr-defined]
+            none = "none, no epoch was trained: see to trainer.max_epochs and trainer.limit_train_batches"
+            print(f"Run folder: {self.trainer.default_root_dir}\nCheckpoint: {path or none}")
 
 
 def run_lightning(argv: Sequence[str], resumes: bool = False, **options: Any) -> DnasCLI:

@@ -12,8 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from lightning_modules.data_protocols import NamesImages, datamodule_of
-
 _BLOCK = re.compile(r"\bblocks\.(\d+)\.")
 _STATISTICS = ("running_mean", "running_var")
 
@@ -42,17 +40,13 @@ def bad_images(trainer: pl.Trainer | None, epoch: int, step: int, batch: Any) ->
     Args:
         batch: (images, labels), or a dictionary of such by part.
     """
+    name_of = getattr(getattr(trainer, "datamodule", None), "image_name", None)
     found = list[str]()
     for part, (images, _) in _parts(batch):
         rows = (~images.flatten(1).isfinite().all(1)).nonzero().flatten().tolist()
         if rows:
-            data = None if trainer is None else datamodule_of(trainer)
-            named = (
-                [data.image_name(epoch, step, part, row) for row in rows[:3]]
-                if isinstance(data, NamesImages)
-                else [f"number {row} of the batch" for row in rows[:3]]
-            )
-            more = "" if len(rows) <= 3 else ", ..."
+            named = [name_of(epoch, step, part, row) if name_of else f"row {row}" for row in rows[:3]]
+            more = ", ..." if len(rows) > 3 else ""
             found.append(f"{len(rows)} of {len(images)} are not finite ({', '.join(named)}{more})")
     return "; ".join(found) or None
 
