@@ -84,7 +84,7 @@ def check_whole_epochs(trainer: pl.Trainer) -> None:
         problems.append("trainer.max_steps (which counts those of every optimiser): use trainer.max_epochs")
     if any(isinstance(callback, Timer) for callback in trainer.callbacks):  # type: ignore[attr-defined]
         problems.append(
-            "trainer.max_time: send SIGUSR1 when the time is over, as 'timeout --signal=USR1 2h dnas fit ...' "
+            "trainer.max_time: send SIGUSR1 when the time is over, as 'timeout --signal=USR1 2h dnas fit' "
             "does, and go on with --resume"
         )
     if problems:
