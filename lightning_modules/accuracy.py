@@ -11,9 +11,18 @@ from dnas.runs.evaluator import accuracies
 
 
 class Accuracy(nn.ModuleDict):
-    """Logs ``<split>_top1``, ``<split>_top5`` (fractions) and ``<split>_ce`` (nats) of whole epochs."""
+    """Logs ``<split>_top1``, ``<split>_top5`` (fractions) and ``<split>_ce`` (nats) of whole epochs.
+
+    Raises:
+        ValueError: less than two classes.
+    """
 
     def __init__(self, num_classes: int) -> None:
+        if num_classes < 2:
+            raise ValueError(
+                f"num_classes is {num_classes}: a classifier needs at least 2 classes (in data of folders, a "
+                "folder for each)."
+            )
         super().__init__(dict(zip(("top1", "top5", "ce"), accuracies(num_classes), strict=True)))
 
     def log_batch(self, module: pl.LightningModule, logits: Tensor, labels: Tensor, split: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Timer
 from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy, Strategy
 
 from dnas.runs.checkpoint import ONE_SHOT, SEARCH
@@ -40,6 +41,7 @@ def check_trainer(trainer: pl.Trainer) -> None:
     Raises:
         ValueError: naming every such flag.
     """
+    check_whole_epochs(trainer)
     problems = _strategy_problems(trainer.strategy)
     if trainer.gradient_clip_val is not None:
         problems.append("trainer.gradient_clip_val: use model.weights.clip and model.alpha.clip")
@@ -66,6 +68,30 @@ def _strategy_problems(strategy: Strategy) -> list[str]:
     if not strategy._ddp_kwargs.get("find_unused_parameters"):
         return [f"trainer.strategy ddp: use {_DDP}"]
     return []
+
+
+def check_whole_epochs(trainer: pl.Trainer) -> None:
+    """Refuse limits that end a training within an epoch.
+
+    Lightning counts the epoch in which it stops as a whole one, and saves it so: a training that is resumed
+    from there leaves out the rest of it.
+
+    Raises:
+        ValueError: naming every such flag, and what to use instead.
+    """
+    problems = []
+    if trainer.max_steps != -1 and not trainer.fast_dev_run:  # type: ignore[attr-defined]
+        problems.append("trainer.max_steps (which counts those of every optimiser): use trainer.max_epochs")
+    if any(isinstance(callback, Timer) for callback in trainer.callbacks):  # type: ignore[attr-defined]
+        problems.append(
+            "trainer.max_time: send SIGUSR1 when the time is over, as 'timeout --signal=USR1 2h dnas fit' "
+            "does, and go on with --resume"
+        )
+    if problems:
+        raise ValueError(
+            "A training that stops within an epoch and is resumed would leave out the rest of that epoch, so "
+            f"it cannot take {'; '.join(problems)}."
+        )
 
 
 def check_one_shot(

@@ -22,7 +22,14 @@ from dnas.runs.trained import inherit_weights
 from dnas.search.gradient.schedules import Schedule
 from dnas.space import zoo
 from lightning_modules.accuracy import Accuracy
-from lightning_modules.callbacks import AnnealLearningRates, FiniteLoss, GracefulInterrupt, RandomState
+from lightning_modules.callbacks import (
+    AnnealLearningRates,
+    FiniteTraining,
+    GracefulInterrupt,
+    OnNaN,
+    RandomState,
+)
+from lightning_modules.checks import check_whole_epochs
 from lightning_modules.data_protocols import Batch, Normalises, datamodule_of, serve
 from lightning_modules.provenance import save_plain_hyperparameters
 from lightning_modules.saved_order import renumber_states
@@ -45,6 +52,8 @@ class Classifier(pl.LightningModule):
             both, a coin decides in every step.
         drop_path: how often the last block's branch is left out, earlier ones' less (stochastic depth).
         decay_norms: False keeps the optimiser's weight decay off norms and biases.
+        on_nan: stop, or rollback: dnas fit goes back once to the newest checkpoint, with lower rates.
+        rollback_lr: factor of all learning rates after a rollback.
 
     Raises:
         ValueError: naming every argument that cannot be used.
@@ -65,6 +74,8 @@ class Classifier(pl.LightningModule):
         cutmix: float = 0.0,
         drop_path: float = 0.0,
         decay_norms: bool = True,
+        on_nan: OnNaN = "stop",
+        rollback_lr: float = 0.1,
     ) -> None:
         super().__init__()
         shares = {"label_smoothing": label_smoothing, "drop_path": drop_path}
@@ -81,10 +92,11 @@ class Classifier(pl.LightningModule):
         self.optimizer, self.lr, self.decay_norms = optimizer, lr, decay_norms
         self.inherit, self.label_smoothing = inherit, label_smoothing
         self.mix = Mixing(mixup, cutmix, network.classifier.out_features)
-        self.finite = FiniteLoss()
+        self.finite = FiniteTraining(on_nan, rollback_lr)
         self.metrics = Accuracy(network.classifier.out_features)
 
     def configure_callbacks(self) -> list[pl.Callback]:
+        check_whole_epochs(self.trainer)
         return [AnnealLearningRates([self.lr]), self.finite, RandomState(), GracefulInterrupt()]
 
     def setup(self, stage: str) -> None:
@@ -106,7 +118,7 @@ class Classifier(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         images, targets = self.mix(*batch)
         loss = F.cross_entropy(self(images).float(), targets, label_smoothing=self.label_smoothing)
-        self.finite.watch(loss, self.current_epoch)
+        self.finite.watch(loss)
         self.log(
             "train_ce",
             loss,

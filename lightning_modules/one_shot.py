@@ -27,7 +27,9 @@ from lightning_modules.callbacks import (
     AnnealLearningRates,
     ClipGradients,
     EpochHistory,
+    FiniteTraining,
     GracefulInterrupt,
+    OnNaN,
     PlanMemory,
     RandomState,
 )
@@ -62,6 +64,8 @@ class OneShotSupernet(SupernetTraining):
         recalibration_batches: batches for batch-norm statistics before architectures are validated.
         validation_architectures: random architectures whose mean accuracy validation reports.
         seed: decides the paths, and the architectures of the validation.
+        on_nan: stop, or rollback: dnas fit goes back once to the newest checkpoint, with lower rates.
+        rollback_lr: factor of all learning rates after a rollback.
     """
 
     def __init__(
@@ -84,6 +88,8 @@ class OneShotSupernet(SupernetTraining):
         recalibration_batches: int = 8,
         validation_architectures: int = 4,
         seed: int = 0,
+        on_nan: OnNaN = "stop",
+        rollback_lr: float = 0.1,
     ) -> None:
         check_one_shot(masks, label_smoothing, recalibration_batches, validation_architectures)
         supernet = Supernet(
@@ -94,7 +100,8 @@ class OneShotSupernet(SupernetTraining):
             stem_stride=stem_stride,
             checkpointing=checkpointing,
         )
-        super().__init__(supernet, optimizer, recalibration_batches, seed)
+        finite = FiniteTraining(on_nan, rollback_lr)
+        super().__init__(supernet, optimizer, recalibration_batches, seed, finite)
         save_plain_hyperparameters(self)
         self.masks, self.label_smoothing = masks, label_smoothing
         # How often every choice was trained, (D, C); of a strictly fair training equal within a row.
@@ -147,7 +154,7 @@ class OneShotSupernet(SupernetTraining):
         logits = self.supernet(images, torch.tensor([choice for (choice,) in sample.active]))
         loss = F.cross_entropy(full_precision(logits), labels, label_smoothing=self.label_smoothing)
         self.log("train_ce", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(labels))
-        self.finite.watch(loss, self.current_epoch)
+        self.finite.watch(loss)
         self.cost.count(len(labels))
         return loss
 

@@ -29,7 +29,9 @@ from lightning_modules.callbacks import (
     Anneal,
     AnnealLearningRates,
     ClipGradients,
+    FiniteTraining,
     GracefulInterrupt,
+    OnNaN,
     PlanMemory,
     RandomState,
     SearchFigures,
@@ -70,6 +72,8 @@ class DifferentiableSearch(SupernetTraining):
             data.batch_size auto, the plan to begin with.
         recalibration_batches: batches for batch-norm statistics before one-shot accuracy is measured.
         seed: decides the noise of the masks.
+        on_nan: stop, or rollback: dnas fit goes back once to the newest checkpoint, with lower rates.
+        rollback_lr: factor of all learning rates after a rollback.
     """
 
     def __init__(
@@ -90,6 +94,8 @@ class DifferentiableSearch(SupernetTraining):
         checkpointing: Checkpointing = "none",
         recalibration_batches: int = 8,
         seed: int = 0,
+        on_nan: OnNaN = "stop",
+        rollback_lr: float = 0.1,
     ) -> None:
         check_arguments(alpha.masks, steps, recalibration_batches)
         supernet = Supernet(
@@ -100,7 +106,8 @@ class DifferentiableSearch(SupernetTraining):
             stem_stride=stem_stride,
             checkpointing=checkpointing,
         )
-        super().__init__(supernet, weights.optimizer, recalibration_batches, seed)
+        finite = FiniteTraining(on_nan, rollback_lr)
+        super().__init__(supernet, weights.optimizer, recalibration_batches, seed, finite)
         save_plain_hyperparameters(self)
         self.table = load_table(table, self.space)
         self.relaxation = Relaxation(self.space, count(self.space), self.table, seed)
@@ -180,7 +187,7 @@ class DifferentiableSearch(SupernetTraining):
         if costs:
             loss = self.objective(loss, *self._costs(sample.mask), scale=self.latency_scale).total
             log("alpha_loss", loss)
-        self.finite.watch(loss, self.current_epoch)
+        self.finite.watch(loss)
         self.cost.count(len(labels))
         return loss
 

@@ -16,7 +16,7 @@ from dnas.nn.supernet import Supernet
 from dnas.runs.evaluator import recalibrate
 from dnas.space.architecture import Architecture
 from lightning_modules.accuracy import Accuracy
-from lightning_modules.callbacks import FiniteLoss, TrainingCost
+from lightning_modules.callbacks import FiniteTraining, TrainingCost
 from lightning_modules.checks import check_trainer
 from lightning_modules.data_protocols import Batch, ServesRecalibration, datamodule_of
 
@@ -31,6 +31,7 @@ class SupernetTraining(pl.LightningModule, ABC):
         weight_optimizer: optimiser of its weights.
         recalibration_batches: batches for batch-norm statistics before candidates are validated.
         seed: decides what is drawn.
+        finite: watches its losses.
     """
 
     own_callbacks: list[pl.Callback]
@@ -41,6 +42,7 @@ class SupernetTraining(pl.LightningModule, ABC):
         weight_optimizer: OptimizerCallable,
         recalibration_batches: int,
         seed: int,
+        finite: FiniteTraining,
     ) -> None:
         super().__init__()
         if supernet.unshared:
@@ -52,7 +54,7 @@ class SupernetTraining(pl.LightningModule, ABC):
         self.supernet = supernet.to(memory_format=torch.channels_last)
         self.space, self.weight_optimizer = supernet.space, weight_optimizer
         self.recalibration_batches, self.seed, self.draws = recalibration_batches, seed, 0
-        self.finite, self.cost = FiniteLoss(), TrainingCost()
+        self.finite, self.cost = finite, TrainingCost()
         self.metrics = Accuracy(self.num_classes)
 
     @property

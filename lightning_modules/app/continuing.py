@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from dnas.blocks.registry import BLOCKS_FLAG
 from dnas.runs import sealed_file
 from dnas.support import resuming
 from lightning_modules.app.resources import CONFIG_FLAGS
+from lightning_modules.callbacks.finite import Diverged
 
 CONFIG = "config.yaml"
 CHECKPOINTS = "checkpoints"
@@ -40,6 +42,31 @@ def continued(folder: Path, others: Sequence[str]) -> list[str]:
     print(f"Going on from {checkpoint}", flush=True)
     own = [f"--config={config}", f"--run_folder={folder}", f"{_CKPT}={checkpoint}"]
     return ["fit", *_blocks(call.arguments), *own, *others[1:]]
+
+
+def rolled_back(error: Diverged) -> list[str]:
+    """The arguments that go on from the last good state of a run that diverged.
+
+    Raises:
+        Diverged: it shall stop, or there is no checkpoint yet; names the last good state.
+    """
+    checkpoint = newest_checkpoint(error.folder) if error.rolls_back else None
+    if checkpoint is None:
+        raise with_last_good(error) from error
+    print(f"{error}\nGoing back to {checkpoint}, with lower learning rates.", flush=True)
+    return [f"--run_folder={error.folder}", f"{_CKPT}={checkpoint}"]
+
+
+def with_last_good(error: Diverged) -> Diverged:
+    """The same, naming the checkpoint of the last good state, and how to go on from there."""
+    checkpoint = newest_checkpoint(error.folder)
+    good = f"The last good state is {checkpoint}."
+    if checkpoint is None:
+        good = "There is no checkpoint to go back to."
+    elif error.curable:
+        call = f"dnas fit {resuming.FLAG} {shlex.quote(str(error.folder))} --model.on_nan rollback"
+        good += f" '{call}' goes on from there, and lowers its learning rates when this happens again."
+    return Diverged(f"{error} {good}", error.folder, curable=error.curable)
 
 
 def newest_checkpoint(folder: Path) -> Path | None:

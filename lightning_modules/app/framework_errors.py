@@ -18,6 +18,14 @@ def in_our_words() -> Iterator[None]:
     """
     try:
         yield
+    except ValueError as error:
+        if not str(error).startswith("Expected more than 1 value per channel"):
+            raise
+        raise ValueError(
+            "A batch norm has a single value per channel, no deviation: one image, whose map is down to 1 x "
+            "1 pixels. Give at least two images a batch (data.batch_size; data.eval_batch_size, with which "
+            "statistics are recalibrated), larger images (data.resolution), or model.stem_stride 1."
+        ) from error
     except MisconfigurationException as error:
         raise ValueError(" ".join(str(error).split())) from error
     except DistNetworkError as error:

@@ -23,13 +23,14 @@ from pytorch_lightning.plugins import CheckpointIO
 from dnas.blocks.registry import BLOCKS_FLAG, OPTION_HELP, register_files_of
 from dnas.support.resuming import HELP as RESUME_HELP
 from dnas.support.resuming import remember, resumed_folder
-from lightning_modules.app.continuing import continued, logged, refuse_keywords
+from lightning_modules.app.continuing import continued, logged, refuse_keywords, rolled_back, with_last_good
 from lightning_modules.app.framework_errors import in_our_words
 from lightning_modules.app.moved_keys import refuse_moved
 from lightning_modules.app.quiet import without_noise
 from lightning_modules.app.resources import resolve_config_arguments
 from lightning_modules.app.run_folder import hold, let_go, make_run_folder, process_number
 from lightning_modules.app.run_logs import Events, MetricsFile
+from lightning_modules.callbacks.finite import Diverged
 from lightning_modules.callbacks.interrupt import CheckpointEvery
 from lightning_modules.checkpoint_io import SealedCheckpointIO
 
@@ -56,10 +57,13 @@ class DnasCLI(LightningCLI):
 
     Args:
         resumes: the run goes on in its folder, which is not empty.
+        rolls_back: it does so after it diverged, with lower learning rates.
     """
 
-    def __init__(self, *arguments: Any, resumes: bool = False, **options: Any) -> None:
-        self._resumes = resumes
+    def __init__(
+        self, *arguments: Any, resumes: bool = False, rolls_back: bool = False, **options: Any
+    ) -> None:
+        self._resumes, self._rolls_back = resumes, rolls_back
         try:
             super().__init__(*arguments, **options)
         finally:
@@ -133,6 +137,8 @@ class DnasCLI(LightningCLI):
         return "-".join(part for part in (path.parent.name, path.stem) if part not in ("", "configs"))
 
     def before_fit(self) -> None:
+        if self._rolls_back:
+            self.model.finite.lower_rates()
         table = getattr(self.model, "table", None)
         if table is None or not self.trainer.is_global_zero:
             return
@@ -147,7 +153,9 @@ class DnasCLI(LightningCLI):
     def after_fit(self) -> None:
         checkpoint = self.trainer.checkpoint_callback
         if self.trainer.is_global_zero and checkpoint is not None:
-            print(f"Run folder: {self.trainer.default_root_dir}\nCheckpoint: {checkpoint.best_model_path}")  # type: ignore[attr-defined]
+            path = checkpoint.best_model_path  # type: ignore[attr-defined]
+            none = "none, no epoch was trained: see to trainer.max_epochs and trainer.limit_train_batches"
+            print(f"Run folder: {self.trainer.default_root_dir}\nCheckpoint: {path or none}")
 
 
 def run_lightning(argv: Sequence[str], resumes: bool = False, **options: Any) -> DnasCLI:
@@ -164,20 +172,31 @@ def run_lightning(argv: Sequence[str], resumes: bool = False, **options: Any) ->
     refuse_moved(argv)
     refuse_keywords(argv)
     with without_noise(), in_our_words():
-        return DnasCLI(
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            model_class=pl.LightningModule,
-            datamodule_class=pl.LightningDataModule,
-            auto_configure_optimizers=False,
-            save_config_callback=SaveConfig,
-            save_config_kwargs={"overwrite": True},
-            seed_everything_default=0,
-            parser_kwargs={"prog": "dnas", "exit_on_error": False},
-            args=argv,
-            resumes=folder is not None or resumes,
-            **options,
-        )
+        try:
+            return _cli(argv, resumes=folder is not None or resumes, **options)
+        except Diverged as error:
+            back = rolled_back(error)
+        # Outside of the handler, whose exception holds on to all of the first fit.
+        try:
+            return _cli([*argv, *back], resumes=True, rolls_back=True, **options)
+        except Diverged as error:
+            raise with_last_good(error) from error
+
+
+def _cli(argv: Sequence[str], **options: Any) -> DnasCLI:
+    return DnasCLI(
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        model_class=pl.LightningModule,
+        datamodule_class=pl.LightningDataModule,
+        auto_configure_optimizers=False,
+        save_config_callback=SaveConfig,
+        save_config_kwargs={"overwrite": True},
+        seed_everything_default=0,
+        parser_kwargs={"prog": "dnas", "exit_on_error": False},
+        args=argv,
+        **options,
+    )
 
 
 def said_by_constructor(error: Exception) -> Exception:

@@ -21,6 +21,8 @@ _WARNINGS = (
     r"You're using the WeightAveraging callback, but loading a checkpoint outside",
     # It is kept (run_logs.py).
     r"Experiment logs directory .* exists and is not empty",
+    # The data module says which split is empty.
+    r"Total length of `\w+` across ranks is zero",
     # Lightning sees only the loaders for evaluation, not the one for training.
     r"The '\w+' does not have many workers",
 )

@@ -5,7 +5,7 @@ from lightning_modules.callbacks.clip import ClipGradients
 from lightning_modules.callbacks.compile import CompileLayers
 from lightning_modules.callbacks.cost import TrainingCost
 from lightning_modules.callbacks.figures import SearchFigures
-from lightning_modules.callbacks.finite_loss import Diverged, FiniteLoss
+from lightning_modules.callbacks.finite import Diverged, FiniteTraining, OnNaN
 from lightning_modules.callbacks.graphs import CudaGraphs
 from lightning_modules.callbacks.interrupt import GracefulInterrupt
 from lightning_modules.callbacks.memory import PlanMemory
@@ -23,8 +23,9 @@ __all__ = [
     "CudaGraphs",
     "Diverged",
     "EpochHistory",
-    "FiniteLoss",
+    "FiniteTraining",
     "GracefulInterrupt",
+    "OnNaN",
     "PlanMemory",
     "RandomState",
     "RefineAfterFit",

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities import rank_zero_warn
 from torch.utils.data import DataLoader
 
 from dnas.runs.normalisation import Normalisation
@@ -179,6 +180,15 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         size = self.eval_batch_size if batch_size is None else batch_size
         return recalibration_loader(self._weights_split(), size, self.seed, **self._loading())
 
+    def image_name(self, epoch: int, step: int, part: str, row: int) -> str:
+        """What messages call an image of this process's training batch: its file, or its number.
+
+        Args:
+            part: "weights" or "alpha".
+        """
+        stream, number = self._steps().locate(step, part)
+        return stream.split.source.name(int(stream.indices(epoch, number)[row]))
+
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Augments and normalises what was moved to the device raw; ready batches pass."""
         made = ready(batch)
@@ -187,6 +197,8 @@ class ImageDataModule(pl.LightningDataModule, ABC):
 
     def _evaluation(self, name: str) -> DataLoader[Any]:
         split, loading = self.splits[name], self._loading()
+        if not len(split.indices):
+            rank_zero_warn(f"The {name} split is empty ({name}_fraction 0): no accuracy is measured on it.")
         loading["persistent_workers"] = loading["num_workers"] > 0
         return evaluation_loader(split._replace(raw=self._on_device()), self.eval_batch_size, **loading)
 

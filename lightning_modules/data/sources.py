@@ -43,6 +43,10 @@ class ImageSource(ABC):
             generator: decides the random augmentation, wholly; None gives the evaluation transform.
         """
 
+    def name(self, number: int) -> str:
+        """What messages call an image."""
+        return f"image {number}"
+
     def batch(self, indices: Indices, generator: torch.Generator | None = None) -> Batch:
         """The same batch, ready: images (B, C, H, W) float32, normalised, and labels (B,) int64."""
         return self.raw(indices, generator).ready()
@@ -119,6 +123,10 @@ class FileSource(ImageSource):
                 torch.default_generator.manual_seed(int(torch.randint(2**62, (), generator=generator)))
             images = torch.stack([transform(self._image(int(index))) for index in indices])
         return RawBatch(images, self.labels[torch.as_tensor(np.asarray(indices))], self.prepare)
+
+    def name(self, number: int) -> str:
+        """Its file."""
+        return self.files[number]
 
     def _image(self, number: int) -> Image:
         if self.stand_ins is None:

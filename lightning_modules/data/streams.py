@@ -42,6 +42,11 @@ class Stream:
     def __init__(
         self, split: Split, batch_size: int, seed: int, part: int = 0, rank: int = 0, world_size: int = 1
     ) -> None:
+        if not len(split.indices):
+            raise ValueError(
+                f"the {'alpha' if part else 'training'} split is empty: enlarge its fraction, or add images "
+                "(with model.steps.bilevel false a search needs no alpha split)"
+            )
         if len(split.indices) < batch_size * world_size:
             raise ValueError(
                 f"a training split of {len(split.indices)} images cannot fill a batch of {batch_size} on"
@@ -100,6 +105,10 @@ class Steps(Dataset[Any]):
     def __getitem__(self, key: tuple[int, int]) -> Any:
         return self.weights.batch(*key)
 
+    def locate(self, step: int, part: str) -> tuple[Stream, int]:
+        """Where a step has its batch of a part ("weights", "alpha") from: stream, and number in its epoch."""
+        return self.weights, step
+
     def identity(self) -> dict[str, Any]:
         """Plain data that must be equal for two instances to give the same steps."""
         return {"order": type(self).__name__, "weights": self.weights.identity()}
@@ -126,6 +135,10 @@ class PairedSteps(Steps):
     def __getitem__(self, key: tuple[int, int]) -> dict[str, Batch | RawBatch]:
         return {"weights": self.weights.batch(*key), "alpha": self.alpha.batch(*key)}
 
+    def locate(self, step: int, part: str) -> tuple[Stream, int]:
+        """See `Steps.locate`."""
+        return (self.alpha if part == "alpha" else self.weights), step
+
     def identity(self) -> dict[str, Any]:
         """See `Steps.identity`."""
         return {**super().identity(), "alpha": self.alpha.identity()}
@@ -143,3 +156,7 @@ class SuccessiveSteps(PairedSteps):
         if step < len(self.weights):
             return {"weights": self.weights.batch(epoch, step)}
         return {"alpha": self.alpha.batch(epoch, step - len(self.weights))}
+
+    def locate(self, step: int, part: str) -> tuple[Stream, int]:
+        """See `Steps.locate`."""
+        return (self.alpha, step - len(self.weights)) if part == "alpha" else (self.weights, step)

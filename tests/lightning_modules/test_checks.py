@@ -54,6 +54,20 @@ def test_an_explicit_false_is_refused_too() -> None:
         check_trainer(trainer)
 
 
+@pytest.mark.parametrize(
+    ("limits", "flag", "instead"),
+    [({"max_steps": 3}, "max_steps", "max_epochs"), ({"max_time": "00:01:00:00"}, "max_time", "SIGUSR1")],
+)
+def test_limits_within_an_epoch_are_refused(limits: dict[str, Any], flag: str, instead: str) -> None:
+    trainer = pl.Trainer(accelerator="cpu", max_epochs=2, logger=False, **limits)
+    with pytest.raises(ValueError, match=rf"leave out the rest .* trainer\.{flag}.*{instead}"):
+        check_trainer(trainer)
+
+
+def test_a_dry_run_is_let_through() -> None:
+    check_trainer(pl.Trainer(accelerator="cpu", fast_dev_run=2, logger=False))
+
+
 def section(space: SearchSpace, **changes: Any) -> dict[str, Any]:
     return {"format": SEARCH, "space": space.to_dict(), "table": TABLE, **changes}
 

@@ -97,6 +97,11 @@ def test_augmentation_out_of_range(options, told):
         Classifier("moga_a", 10, optimizer=SGD, **options)
 
 
+def test_one_class_is_nothing_to_learn():
+    with pytest.raises(ValueError, match="num_classes is 1: a classifier needs at least 2"):
+        Classifier("moga_a", 1, optimizer=SGD)
+
+
 class Images(pl.Callback):
     """Whether the network sees the images of the batch in training, and in validation."""
 

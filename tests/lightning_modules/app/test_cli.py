@@ -264,3 +264,20 @@ def test_a_first_look_is_clean_and_runs_started_together_do_not_meet(
             "Warning",
         ):
             assert noise not in text
+
+
+@pytest.mark.parametrize("flag", ["--data.batch_size=1", "--data.eval_batch_size=1"])
+def test_a_single_value_per_channel_is_explained(fit: Any, flag: str) -> None:
+    with pytest.raises(ValueError, match=r"single value per channel.*data\.batch_size.*data\.resolution"):
+        fit("--data.resolution=1", flag, "--trainer.max_epochs=1")
+
+
+def test_an_empty_validation_split_is_named_once(fit: Any) -> None:
+    with pytest.warns(UserWarning, match="The val split is empty") as caught:
+        fit("--data.val_fraction=0", "--trainer.max_epochs=1", "--trainer.limit_train_batches=1")
+    assert not [each for each in caught if "Total length" in str(each.message)]
+
+
+def test_no_epochs_make_no_checkpoint_and_say_so(fit: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    fit("--trainer.max_epochs=0")
+    assert "Checkpoint: none, no epoch was trained" in capsys.readouterr().out

@@ -153,3 +153,18 @@ def test_identity_tells_apart_what_gives_other_batches() -> None:
     assert all(one != other for i, one in enumerate(identities) for other in identities[:i])
     assert Steps(stream()).identity() == identities[0]
     assert Steps(stream(rank=1, world_size=2)).identity() == identities[-1]
+
+
+@pytest.mark.parametrize(("part", "name"), [(0, "training"), (1, "alpha")])
+def test_an_empty_split_is_named(part: int, name: str) -> None:
+    with pytest.raises(ValueError, match=f"the {name} split is empty: enlarge its fraction"):
+        stream(last=0, part=part, batch_size=1)
+
+
+@pytest.mark.parametrize("order", [PairedSteps, SuccessiveSteps])
+def test_a_batch_is_located_in_its_stream(order: type[PairedSteps]) -> None:
+    steps = order(stream(), stream(30, 50, part=1))
+    for step in range(len(steps)):
+        for part, (_, labels) in steps[3, step].items():
+            source, number = steps.locate(step, part)
+            assert source.indices(3, number).tolist() == labels.tolist()
