@@ -11,10 +11,13 @@ from urllib.parse import quote
 
 from dnas.blocks.ops import ops_digest
 from dnas.space import Choice, Layer
+from dnas.support.documents import unfit
 
 KINDS = ("measured", "assembled", "calibrated", "predicted")
 # Milliseconds per kernel kind are rounded one by one, so their sum misses the whole by a little.
 SUM_TOLERANCE_MS, SUM_TOLERANCE = 1e-3, 1e-3
+# Eleven days in milliseconds, and far above any count: sums and products of them are finite.
+MAX_AMOUNT, MAX_DIGITS = 1e9, 9
 IDENTITY = ops_digest(())
 
 
@@ -144,8 +147,8 @@ def integer(minimum: int) -> Callable[[str], int]:
     """A converter that raises ValueError for anything but an integer of at least ``minimum``."""
 
     def convert(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or int(text) < minimum:
-            raise ValueError(f"{text!r} is not an integer of at least {minimum}")
+        if not text.isascii() or not text.isdigit() or len(text) > MAX_DIGITS or int(text) < minimum:
+            raise ValueError(f"{text[:40]!r} is not an integer of at least {minimum} and {MAX_DIGITS} digits")
         return int(text)
 
     return convert
@@ -156,8 +159,8 @@ def _amount(text: str) -> float:
         value = float(text)
     except ValueError:
         raise ValueError(f"{text!r} is not a number") from None
-    if not math.isfinite(value) or value < 0:
-        raise ValueError(f"{text!r} is not a finite number of at least 0")
+    if not 0 <= value <= MAX_AMOUNT:
+        raise ValueError(f"{text!r} is not a number of at least 0 and at most {MAX_AMOUNT:g}")
     return value
 
 
@@ -182,6 +185,8 @@ def _block(text: str) -> tuple[tuple[str, str], ...]:
     names = [name_of(name) for name, _, _ in pairs]
     if len(set(names)) < len(names):
         raise ValueError(f"{text!r} gives a name twice")
+    if unfit(text):
+        raise ValueError(f"{text!r} holds characters that cannot be printed")
     return tuple((name, value) for name, _, value in pairs)
 
 

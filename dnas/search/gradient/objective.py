@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 _US_PER_MS = 1000.0
+# Of every number of an objective: products of it and of costs stay far below what float32 holds.
+LARGEST = 1e9
 
 
 class LatencyForm(ABC):
@@ -185,7 +187,7 @@ class Objective:
         cross_entropy: False replaces the cross-entropy by the constant 1, so that only the costs act.
 
     Raises:
-        ValueError: naming every reward that is not finite.
+        ValueError: naming every reward that is not finite, or beyond :data:`LARGEST`.
     """
 
     form: LatencyForm = field(default_factory=FBNetLatency)
@@ -195,7 +197,11 @@ class Objective:
 
     def __post_init__(self) -> None:
         rewards = {"params_reward": self.params_reward, "madds_reward": self.madds_reward}
-        wrong = [f"{name} must be finite, got {x}" for name, x in rewards.items() if not math.isfinite(x)]
+        wrong = [
+            f"{name} must be at most {LARGEST:g} in size, got {x}"
+            for name, x in rewards.items()
+            if not abs(x) <= LARGEST
+        ]
         if wrong:
             raise ValueError(f"objective: {'; '.join(wrong)}")
 
@@ -243,16 +249,16 @@ def centred(sampled: Tensor, expected: Tensor) -> Tensor:
 
 
 def _check(above_zero: dict[str, float] | None = None, not_negative: dict[str, float] | None = None) -> None:
-    """Raise one ValueError naming every value that is out of range or not finite."""
+    """Raise one ValueError naming every value that is out of range."""
     wrong = [
-        f"{name} must be finite and above 0, got {value}"
+        f"{name} must be above 0 and at most {LARGEST:g}, got {value}"
         for name, value in (above_zero or {}).items()
-        if not (math.isfinite(value) and value > 0.0)
+        if not 0.0 < value <= LARGEST
     ]
     wrong += [
-        f"{name} must be finite and not negative (the loss is minimised), got {value}"
+        f"{name} must not be negative (the loss is minimised), and at most {LARGEST:g}, got {value}"
         for name, value in (not_negative or {}).items()
-        if not (math.isfinite(value) and value >= 0.0)
+        if not 0.0 <= value <= LARGEST
     ]
     if wrong:
         raise ValueError("; ".join(wrong))
