@@ -53,8 +53,11 @@ def read_bytes(path: Path, most_bytes: int) -> bytes:
     return content
 
 
-def load_json(text: str) -> Any:
+def load_json(text: str, *, finite: bool = False) -> Any:
     """The data of a JSON text.
+
+    Args:
+        finite: refuse numbers that are not, as JSON itself does; Python writes and reads them.
 
     Raises:
         DocumentError: no JSON, a key given twice, or anything beyond the limits of this module.
@@ -65,7 +68,7 @@ def load_json(text: str) -> Any:
         raise DocumentError(_too_deep()) from None
     except ValueError as error:  # DocumentError too, and int() of thousands of digits
         raise DocumentError(str(error)) from error
-    check_values(data, math.inf)
+    check_values(data, math.inf, finite=finite)
     return data
 
 
@@ -92,9 +95,9 @@ def load_yaml(text: str, *, unique: bool = True) -> Any:
     return data
 
 
-def check_values(data: Any, most: float = MAX_NODES) -> None:
-    """Refuse what no document holds: depth, more than ``most`` values, texts that cannot be printed, and
-    integers that no float and no 64 bits hold.
+def check_values(data: Any, most: float = MAX_NODES, *, finite: bool = False) -> None:
+    """Refuse what no document holds: depth, more than ``most`` values, texts that cannot be printed, integers
+    beyond 64 bits, and, if asked, numbers that are not ``finite``.
 
     Raises:
         DocumentError: the first of these.
@@ -112,6 +115,8 @@ def check_values(data: Any, most: float = MAX_NODES) -> None:
                 deeper += value
             elif isinstance(value, str) and (character := unfit(value)):
                 raise DocumentError(f"the character {character} in the text {ascii(value)[:80]}")
+            elif isinstance(value, float) and finite and not math.isfinite(value):
+                raise DocumentError(f"{value} is no finite number")
             elif isinstance(value, int) and abs(value) > MAX_INTEGER:
                 raise DocumentError(f"an integer beyond 2^64 ({len(hex(value)) - 2} hexadecimal digits)")
         level, depth = deeper, depth + 1
