@@ -308,4 +308,4 @@ def _use_log(name: str, space: Path, header: Path, path: Path) -> None:
     line = [name, str(path), *(f"--{key}={value}" for key, value in options.items()), *unit]
     parser = argparse.ArgumentParser()
     import_table.add_arguments(parser)
-    import_table.run(parser.parse_args(line), Console(file=io.StringIO()))
+    import_table.run(parser.parse_args(line), Console(file=io.StringIO(), highlight=False, markup=False))

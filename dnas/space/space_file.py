@@ -136,7 +136,14 @@ def _option_problems(name: str, given: Mapping[str, Any]) -> list[tuple[Place, s
         place: Place = ("choices", name, "type")
         return [(place, f"{_dotted(place)}: {what} (types of your own: --blocks FILE.py, or register)")]
     options = {key: value for key, value in given.items() if key != "type"}
-    return _schema_problems(options_schema(blocks.get(type_name).Options), options, ("choices", name))
+    make = blocks.get(type_name).Options
+    problems = _schema_problems(options_schema(make), options, ("choices", name))
+    try:
+        if not problems:
+            make(**options)
+    except ValueError as error:  # what a type's options say among themselves
+        return [(("choices", name), f"{_dotted(('choices', name))}: {error}")]
+    return problems
 
 
 def _is_integer(checker: TypeChecker, value: object) -> bool:

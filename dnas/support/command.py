@@ -91,12 +91,12 @@ class Command(Generic[Result]):
 
     def _run(self, argv: Sequence[str]) -> Result:
         if not self.resumes:
-            return self.run(self.parser().parse_args(argv), Console())
+            return self.run(self.parser().parse_args(argv), Console(markup=False))
         argv = resuming.resume(self.name, argv) or argv
         settings = self.parser().parse_args(argv)
         resuming.called(self.name, argv)
         try:
-            return self.run(settings, Console())
+            return self.run(settings, Console(markup=False))
         except Stopped as stopped:
             stopped.note = f"{stopped.note} {resuming.note(self.name, argv)}".lstrip()
             raise

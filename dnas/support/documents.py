@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,13 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 class DocumentError(ValueError):
     """A text that cannot be used as a document; the message has no name of a file."""
+
+
+class GivenTwice(DocumentError):
+    """Keys that are given twice; the message names them."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        super().__init__(f"given twice: {', '.join(sorted(set(keys)))}")
 
 
 def read_text(path: Path, most_bytes: int = MAX_DOCUMENT_BYTES) -> str:
@@ -66,8 +73,10 @@ def load_json(text: str, *, finite: bool = False) -> Any:
         data = json.loads(text, object_pairs_hook=_unique)
     except RecursionError:
         raise DocumentError(_too_deep()) from None
-    except ValueError as error:  # DocumentError too, and int() of thousands of digits
-        raise DocumentError(str(error)) from error
+    except GivenTwice:
+        raise
+    except ValueError as error:  # int() of thousands of digits, too
+        raise DocumentError(_reason(error)) from error
     check_values(data, math.inf, finite=finite)
     return data
 
@@ -82,15 +91,15 @@ def load_yaml(text: str, *, unique: bool = True) -> Any:
         DocumentError: no YAML, or anything beyond the limits of this module.
     """
     try:
-        twice = sorted(set(_twice(text)))
+        twice = [*_twice(text)]
         # In C, where PyYAML has it, this is five times as fast.
         data = yaml.load(text, Loader=_LOADER)
     # Besides its own errors PyYAML lets through those of int() and datetime() for scalars such as 2020-13-45,
     # and of keys and tags that do not fit their value.
     except (yaml.YAMLError, ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise DocumentError(str(error)) from error
+        raise DocumentError(_reason(error)) from error
     if unique and twice:
-        raise DocumentError(f"given twice: {', '.join(twice)}")
+        raise GivenTwice(twice)
     check_values(data)
     return data
 
@@ -137,7 +146,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
-        raise DocumentError(f"given twice: {', '.join(sorted({key for key in keys if keys.count(key) > 1}))}")
+        raise GivenTwice(key for key in keys if keys.count(key) > 1)
     return found
 
 
@@ -188,6 +197,10 @@ def _nodes(event: yaml.NodeEvent, sizes: dict[str, int]) -> int:
     if event.anchor not in sizes:
         raise DocumentError(f"the alias *{event.anchor} names nothing, or what it stands in")
     return sizes[event.anchor]
+
+
+def _reason(error: Exception) -> str:
+    return str(error).partition("; use sys.set_int_max")[0]
 
 
 def _too_deep() -> str:

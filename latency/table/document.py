@@ -12,7 +12,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from dnas.support.documents import load_yaml
+from dnas.support.documents import GivenTwice, load_yaml
 from latency.table.errors import TableError
 
 
@@ -26,6 +26,8 @@ def parse_document(text: str, source: str, what: str) -> dict[str, Any]:
         document = load_yaml(text)
         # Through JSON, because YAML turns an unquoted date into a date object.
         plain = json.loads(json.dumps(document, default=str))
+    except GivenTwice as error:
+        raise TableError(f"{source}: {error}.") from error
     except (ValueError, TypeError) as error:
         raise TableError(f"{source}: not valid YAML: {error}") from error
     if not isinstance(plain, dict):
@@ -41,9 +43,8 @@ def schema_problems(
     Args:
         hints: place in the document -> what to do, added to the message about a wrong constant.
     """
-    errors = sorted(
-        _validator(schema).iter_errors(document), key=lambda error: [*map(str, error.absolute_path)]
-    )
+    finite = (error for error in _validator(schema).iter_errors(document) if error.instance != math.inf)
+    errors = sorted(finite, key=lambda error: [*map(str, error.absolute_path)])
     return [*(_say(error, hints or {}) for error in errors), *_not_finite(document, "")]
 
 

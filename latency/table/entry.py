@@ -160,7 +160,7 @@ def _amount(text: str) -> float:
     except ValueError:
         raise ValueError(f"{text!r} is not a number") from None
     if not 0 <= value <= MAX_AMOUNT:
-        raise ValueError(f"{text!r} is not a number of at least 0 and at most {MAX_AMOUNT:g}")
+        raise ValueError(f"{text!r} is not a finite number of at least 0, at most {MAX_AMOUNT:g}")
     return value
 
 

@@ -69,7 +69,7 @@ def _read(path: str) -> tuple[dict[str, str], list[str]]:
         text = read_text(Path(path))
         load_yaml(text)
         data = yaml.load(text, Loader=yaml.BaseLoader)
-    except (OSError, DocumentError) as error:
+    except (OSError, DocumentError, yaml.YAMLError) as error:
         return {}, [f"--header {path}: {error}"]
     if not isinstance(data, dict) or not all(isinstance(value, str) for value in data.values()):
         return {}, [f"--header {path}: expected a mapping from {', '.join(FACTS)} to texts"]

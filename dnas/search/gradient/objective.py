@@ -197,11 +197,8 @@ class Objective:
 
     def __post_init__(self) -> None:
         rewards = {"params_reward": self.params_reward, "madds_reward": self.madds_reward}
-        wrong = [
-            f"{name} must be at most {LARGEST:g} in size, got {x}"
-            for name, x in rewards.items()
-            if not abs(x) <= LARGEST
-        ]
+        wrong = [f"{name} must be finite, got {x}" for name, x in rewards.items() if not math.isfinite(x)]
+        wrong += _too_large(rewards)
         if wrong:
             raise ValueError(f"objective: {'; '.join(wrong)}")
 
@@ -249,16 +246,25 @@ def centred(sampled: Tensor, expected: Tensor) -> Tensor:
 
 
 def _check(above_zero: dict[str, float] | None = None, not_negative: dict[str, float] | None = None) -> None:
-    """Raise one ValueError naming every value that is out of range."""
+    """Raise one ValueError naming every value that is out of range or not finite."""
     wrong = [
-        f"{name} must be above 0 and at most {LARGEST:g}, got {value}"
+        f"{name} must be finite and above 0, got {value}"
         for name, value in (above_zero or {}).items()
-        if not 0.0 < value <= LARGEST
+        if not (math.isfinite(value) and value > 0.0)
     ]
     wrong += [
-        f"{name} must not be negative (the loss is minimised), and at most {LARGEST:g}, got {value}"
+        f"{name} must be finite and not negative (the loss is minimised), got {value}"
         for name, value in (not_negative or {}).items()
-        if not 0.0 <= value <= LARGEST
+        if not (math.isfinite(value) and value >= 0.0)
     ]
+    wrong += _too_large({**(above_zero or {}), **(not_negative or {})})
     if wrong:
         raise ValueError("; ".join(wrong))
+
+
+def _too_large(values: dict[str, float]) -> list[str]:
+    return [
+        f"{name} must be at most {LARGEST:g} in size, got {value}"
+        for name, value in values.items()
+        if LARGEST < abs(value) < math.inf
+    ]

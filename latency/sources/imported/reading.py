@@ -141,5 +141,5 @@ def amount(text: str, what: str = "the latency") -> float:
         hint = ": write it with a decimal point and no comma" if "," in text else ""
         raise ValueError(f"{what} {text!r} is not a number{hint}") from None
     if not 0 <= value <= MAX_AMOUNT:
-        raise ValueError(f"{what} {text} is not a number of at least 0 and at most {MAX_AMOUNT:g}")
+        raise ValueError(f"{what} {text} is not a finite number of at least 0, at most {MAX_AMOUNT:g}")
     return value

@@ -149,6 +149,7 @@ def test_schema_and_listing_of_options() -> None:
         "type": "integer",
         "description": "a",
         "minimum": 1,
+        "maximum": 255,
         "not": {"multipleOf": 2, "minimum": 1},
     }
     assert schema["properties"]["d"]["enum"] == ["x", "y"]
