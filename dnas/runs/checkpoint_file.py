@@ -98,9 +98,9 @@ def _problems(content: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
         if key in data and not isinstance(data[key], kind)
     ]
     if isinstance(data.get("table"), dict):
-        problems += [
-            f"table.{key} is not a text" for key in _TABLE if not isinstance(data["table"].get(key), str)
-        ]
+        table = data["table"]
+        problems += [f"table.{key} is missing" for key in _TABLE if key not in table]
+        problems += [f"table.{k} is no text" for k in _TABLE if k in table and not isinstance(table[k], str)]
     weights, epoch = content.get("state_dict"), content.get("epoch", 0)
     if not isinstance(weights, dict):
         problems.append("the checkpoint has no weights (state_dict)")

@@ -200,6 +200,8 @@ def _nodes(event: yaml.NodeEvent, sizes: dict[str, int]) -> int:
 
 
 def _reason(error: Exception) -> str:
+    if "nesting depth" in str(error):  # the C parser's own limit
+        return _too_deep()
     return str(error).partition("; use sys.set_int_max")[0]
 
 

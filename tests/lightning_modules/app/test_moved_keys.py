@@ -136,12 +136,12 @@ def test_files_that_are_no_configs_are_left_to_the_parser(text: str, tmp_path: P
     ("content", "said"),
     [
         (b"{broken", "while parsing"),
-        (b"[" * 5000, "nest"),
+        (b"[" * 5000, "nested more than 64 levels"),
         (b"model: {a: 1, a: 2}", "given twice: a"),
         (b"model: &a [*a]", "alias"),
         (b"\xff", "not a text in UTF-8"),
     ],
-    ids=str,
+    ids=["damaged", "deep", "twice", "alias", "binary"],
 )
 def test_configs_that_cannot_be_read(content: bytes, said: str, tmp_path: Path) -> None:
     path = tmp_path / "my.yaml"
