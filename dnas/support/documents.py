@@ -114,8 +114,10 @@ def check_values(data: Any, most: float = MAX_NODES, *, finite: bool = False) ->
     level, depth, nodes = [data], 0, 0
     while level:
         nodes += len(level)
-        if depth > MAX_DEPTH or nodes > most:
-            raise DocumentError(_too_deep() if depth > MAX_DEPTH else _too_many())
+        if nodes > most:
+            raise DocumentError(_too_many())
+        if depth >= MAX_DEPTH and any(isinstance(value, dict | list | tuple | set) for value in level):
+            raise DocumentError(_too_deep())
         deeper: list[Any] = []
         for value in level:
             if isinstance(value, dict):
