@@ -26,10 +26,9 @@ def test_what_is_read_of_plain_documents() -> None:
     text = "base: &base {a: 1, b: 2}\nmember: {<<: *base, b: 3}\nsame: *base\ndate: 2024-01-02\n"
     data = load_yaml(text)
     assert (data["member"], data["same"]) == ({"a": 1, "b": 3}, {"a": 1, "b": 2})
-    assert load_json('{"a": [1, 2.5, null], "\\u00e9": "line\\nline"}') == {
-        "a": [1, 2.5, None],
-        "é": "line\nline",
-    }
+    read = load_json('{"a": [1, 2.5, null], "\\u00e9": "x\\ny"}')
+    assert read == {"a": [1, 2.5, None], "é": "x\ny"}
+    assert load_json("[" * 64 + "]" * 64) == load_yaml("[" * 64 + "]" * 64)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +48,7 @@ def test_what_is_read_of_plain_documents() -> None:
         ("a: !!python/object/apply:os.system [ls]", "could not determine a constructor"),
         ("? [a]\n: 1", "unhashable key"),
         ("!!timestamp x", "NoneType"),
-        ("{", "expected the node content"),
+        ("{", "while parsing a flow node"),
     ],
     ids=lambda each: each[:20],
 )
@@ -107,7 +106,7 @@ def test_data_that_hold_themselves() -> None:
 def test_long_and_binary_files(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"x" * 1025)
-    with pytest.raises(DocumentError, match="longer than 0.0009"):
+    with pytest.raises(DocumentError, match=r"longer than 0\.0009"):
         read_text(path, most_bytes=1024)
     path.write_bytes(b"\xef\xbb\xbfa: 1")
     assert read_text(path) == "a: 1"
