@@ -154,7 +154,8 @@ def integer(minimum: int) -> Callable[[str], int]:
     return convert
 
 
-def _amount(text: str) -> float:
+def amount(text: str) -> float:
+    """A finite number of at least 0 and at most :data:`MAX_AMOUNT`; raises ValueError."""
     try:
         value = float(text)
     except ValueError:
@@ -176,7 +177,7 @@ def _parts(text: str) -> dict[str, float]:
         kind, _, ms = item.partition("=")
         if name_of(kind) in parts:
             raise ValueError(f"{kind!r} is given twice")
-        parts[kind] = _amount(ms)
+        parts[kind] = amount(ms)
     return parts
 
 
@@ -211,12 +212,12 @@ CONVERTERS: dict[str, Callable[[str], Any]] = {
     "type": name_of,
     "block": _block,
     "ops": _digest,
-    "ms": _amount,
+    "ms": amount,
     "n": _optional(integer(1)),
-    "std": _optional(_amount),
-    "p90": _optional(_amount),
+    "std": _optional(amount),
+    "p90": _optional(amount),
     "source": _kind,
-    "relative_error": _amount,
+    "relative_error": amount,
     "parts": _parts,
 }
 COLUMNS = tuple(CONVERTERS)
