@@ -173,7 +173,7 @@ class _Collection:
 def _twice(text: str) -> Iterator[str]:
     """Keys given twice; refuses depth and aliases before anything is built, by recursion or in memory."""
     nodes, inside = 0, list[_Collection]()
-    sizes: dict[str, int] = {}
+    sizes: dict[str | None, int] = {}
     for event in yaml.parse(text, Loader=_LOADER):
         if isinstance(event, yaml.CollectionEndEvent):
             ended = inside.pop()
@@ -190,7 +190,7 @@ def _twice(text: str) -> Iterator[str]:
             raise DocumentError(_too_many())
 
 
-def _nodes(event: yaml.NodeEvent, sizes: dict[str, int]) -> int:
+def _nodes(event: yaml.NodeEvent, sizes: dict[str | None, int]) -> int:
     """How many an event stands for; ``sizes`` are those of the anchors so far."""
     if isinstance(event, yaml.ScalarEvent):
         sizes[event.anchor] = 1
