@@ -10,13 +10,14 @@ INSTALL := $(LOCK) $(MAKE) -s
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check browser lint clean
+.PHONY: help demo test check fuzz browser lint clean
 
 help:
 	@echo "make demo     search, derive and retrain on handwritten digits; results in $(OUTPUT)"
 	@echo "make test     ruff, mypy and all tests, the installed wheel included"
 	@echo "make check    the fast lane while you work: ruff, mypy and the tests that are neither slow nor wheel"
 	@echo "make lint     ruff and mypy only"
+	@echo "make fuzz     mutated files for every parser, FUZZ_MINUTES (10) for each of FUZZ_PARSERS (all)"
 	@echo "make clean    remove .venv, builds and caches (results in runs/ stay)"
 	@echo
 	@echo "PYTHON=python3.12  interpreter for a new .venv, 3.10 or newer (default: $(PYTHON))"
@@ -35,6 +36,12 @@ test: lint browser
 # Under four minutes on two cores. A test that takes longer than a few seconds is marked slow.
 check: lint
 	$(PYTEST) -m "not slow and not wheel"
+
+# The same mutations as in tests/fuzz, for longer; files that crash a parser stay in runs/fuzz.
+FUZZ_MINUTES ?= 10
+fuzz:
+	@$(INSTALL) $(VENV)/installed-test
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fuzz.py --minutes $(FUZZ_MINUTES) $(FUZZ_PARSERS)
 
 # The report of a comparison is looked at in Chromium. Where it cannot be installed those tests skip, and say so.
 browser:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from dnas.support import resuming
 from dnas.support.command import USER_ERRORS
+from dnas.support.documents import printable
 from dnas.support.stopping import Stopped, listening
 
 PROG = "dnas latency"
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (*USER_ERRORS, OSError) as error:
         if os.environ.get("DNAS_TRACEBACK"):
             raise
-        print(f"error: {error}", file=sys.stderr)
+        print(printable(f"error: {error}"), file=sys.stderr)
         return 1
     return 0
 

@@ -149,6 +149,8 @@ class BlockType(ABC):
 
 
 _REQUIRED = dataclasses.MISSING
+# Bounds of options that state none of their own: far from use, and from what overflows.
+MAX_KERNEL, MAX_NUMBER = 255, 1_000_000
 
 
 def option(
@@ -172,11 +174,12 @@ def option(
             when no choice of its space sets it.
         instead_of: another option, which must not be given beside this one. Without a default of its own
             exactly one of both is required.
-        schema: further keywords of JSON Schema (minimum, maximum, ``odd=True``).
+        schema: further keywords of JSON Schema (minimum, maximum, ``odd=True``); numbers without a maximum
+            are bounded by :data:`MAX_NUMBER`, odd ones by :data:`MAX_KERNEL`.
     """
     if schema.pop("odd", False):
         # Zero, where the minimum allows it, stands for none.
-        schema["not"] = {"multipleOf": 2, "minimum": 1}
+        schema = {"maximum": MAX_KERNEL, **schema, "not": {"multipleOf": 2, "minimum": 1}}
     metadata = {
         "description": description,
         "short": short,
@@ -197,8 +200,8 @@ def residual_option() -> Any:
 
 _JSON_TYPES: Mapping[Any, dict[str, Any]] = {
     bool: {"type": "boolean"},
-    int: {"type": "integer"},
-    float: {"type": "number"},
+    int: {"type": "integer", "minimum": -MAX_NUMBER, "maximum": MAX_NUMBER},
+    float: {"type": "number", "minimum": -MAX_NUMBER, "maximum": MAX_NUMBER},
     str: {"type": "string"},
 }
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from dnas.support import documents
+
 
 class RunError(ValueError):
     """A run that cannot be compared; the message names the file and everything that is wrong with it."""
@@ -20,11 +22,11 @@ class RunError(ValueError):
 def read_text(path: Path) -> str:
     """The text of a file of a run; raises :class:`RunError`."""
     try:
-        return path.read_text(encoding="utf-8")
+        return documents.read_text(path, documents.MAX_LOG_BYTES)
     except FileNotFoundError:
         raise RunError(f"{path} is missing: the run is incomplete.") from None
-    except UnicodeDecodeError as error:
-        raise RunError(f"{path} is damaged, it is not UTF-8 text: {error}") from error
+    except documents.DocumentError as error:
+        raise RunError(f"{path} is damaged: {error}") from error
 
 
 def read_json(path: Path, schema: str) -> dict[str, Any]:
@@ -35,8 +37,8 @@ def read_json(path: Path, schema: str) -> dict[str, Any]:
     """
     text = read_text(path)
     try:
-        content = json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
+        content = documents.load_json(text, finite=True)
+    except documents.DocumentError as error:
         raise RunError(f"{path} is damaged, it is not valid JSON: {error}") from error
     errors = sorted(_validator(schema).iter_errors(content), key=lambda error: error.json_path)
     if errors:
@@ -61,10 +63,6 @@ def read_columns(path: Path, names: tuple[str, ...]) -> list[tuple[float, ...]]:
 def sha256_of(path: Path) -> str:
     """The sha256 of a file's bytes."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is no number")
 
 
 def _shortened(message: str) -> str:

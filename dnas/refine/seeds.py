@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +15,7 @@ from dnas.search.gradient.derivation import most_probable, sample
 from dnas.search.gradient.masks import probabilities
 from dnas.space import SearchSpace, zoo
 from dnas.space.architecture import Architecture, ArchitectureError
+from dnas.support.documents import load_json, read_text
 
 FRONT_FORMAT = "dnas-front/1"
 
@@ -60,7 +60,7 @@ def _architectures(source: str, space: SearchSpace) -> list[Architecture]:
     if path.suffix != ".json" and not path.exists():
         return [zoo.load(source)]
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = load_json(read_text(path))
     except (OSError, ValueError) as error:
         raise ArchitectureError(f"--seed-from {source} cannot be read: {error}") from error
     if not isinstance(data, dict) or data.get("format") != FRONT_FORMAT:

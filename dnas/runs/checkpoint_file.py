@@ -6,6 +6,7 @@ Files are read with ``weights_only=True``: nothing in them is executed.
 from __future__ import annotations
 
 import hashlib
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,18 @@ from dnas.runs import sealed_file
 from dnas.runs.checkpoint import KINDS, SEARCH, SECTION, CheckpointError, SearchCheckpoint, SupernetCheckpoint
 from dnas.space import SearchSpace
 from dnas.space.space_file import SpaceError
+from dnas.support.documents import MAX_INTEGER, DocumentError, check_values
 
 _OF_SUPERNET: dict[str, type] = {"space": dict, "supernet": dict}
 _OF_SEARCH: dict[str, type] = {"alpha": Tensor, "table": dict}
 _TABLE = ("name", "kind", "sha256")
+_MAY: dict[str, type] = {
+    "hyper_parameters": dict,
+    "seed": int,
+    "versions": dict,
+    "history": list,
+    "training": dict,
+}
 
 
 def read(path: str | Path) -> SearchCheckpoint:
@@ -47,7 +56,7 @@ def read_supernet(path: str | Path) -> SupernetCheckpoint:
     path = Path(path)
     content = load_content(path, "'dnas fit --config digits/search.yaml' writes one into its run folder.")
     data = content.get(SECTION)
-    if not isinstance(data, dict) or data.get("format") not in KINDS:
+    if not isinstance(data, dict) or data.get("format") not in [*KINDS]:
         raise CheckpointError(
             f"{path} is a checkpoint, but not of a search or a one-shot supernet: it has no section "
             f"{SECTION!r} of format {' or '.join(map(repr, KINDS))}. Give one that 'dnas fit' wrote for "
@@ -89,9 +98,34 @@ def _problems(content: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
         if key in data and not isinstance(data[key], kind)
     ]
     if isinstance(data.get("table"), dict):
-        problems += [f"table.{key} is missing" for key in _TABLE if key not in data["table"]]
-    if not isinstance(content.get("state_dict"), dict):
+        table = data["table"]
+        problems += [f"table.{key} is missing" for key in _TABLE if key not in table]
+        problems += [f"table.{k} is no text" for k in _TABLE if k in table and not isinstance(table[k], str)]
+    weights, epoch = content.get("state_dict"), content.get("epoch", 0)
+    if not isinstance(weights, dict):
         problems.append("the checkpoint has no weights (state_dict)")
+    elif not all(isinstance(key, str) for key in weights):
+        problems.append("weights (state_dict) have names that are no texts")
+    if not isinstance(epoch, int) or not 0 <= epoch < MAX_INTEGER:
+        problems.append(f"epoch is {reprlib.repr(epoch)}, expected a number of epochs")
+    return [*problems, *_other_problems(content, data)]
+
+
+def _other_problems(content: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
+    """What need not be there, but is, of another kind."""
+    found = {
+        "hyper_parameters": content.get("hyper_parameters", {}),
+        **{k: data[k] for k in _MAY if k in data},
+    }
+    problems = [
+        f"{key} is {type(value).__name__}, expected {_MAY[key].__name__}"
+        for key, value in found.items()
+        if not isinstance(value, _MAY[key])
+    ]
+    try:
+        check_values({**data, **found, "alpha": None})
+    except DocumentError as error:
+        problems.append(str(error))
     return problems
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from dnas.blocks.ops import Op
 from dnas.space import Choice, Over, SearchSpace, shipped_spaces
 from dnas.space.space_file import SpaceError
+from dnas.support.documents import DocumentError, load_json, load_yaml, read_text
 from dnas.support.files import write_text
 
 FORMAT = "dnas-architecture/1"
@@ -170,18 +170,13 @@ def read_data(path: Path) -> Any:
     """What an architecture file holds; raises :class:`ArchitectureError` for a file that cannot be read."""
     if not path.is_file():
         raise ArchitectureError(f"No architecture file {path}. 'dnas derive' writes one.")
-    kind, read = ("YAML", _read_yaml) if path.suffix in {".yaml", ".yml"} else ("JSON", json.loads)
+    kind, load = ("YAML", load_yaml) if path.suffix in {".yaml", ".yml"} else ("JSON", load_json)
     try:
-        return read(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        return load(read_text(path))
+    except DocumentError as error:
         raise ArchitectureError(
             f"{path} is not an architecture file, it is not valid {kind}: {error}"
         ) from error
-
-
-def _read_yaml(text: str) -> Any:
-    """In C where PyYAML has it, five times as fast: the zoo has forty files."""
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def index_array(

@@ -20,15 +20,20 @@ from jsonschema import Draft202012Validator, TypeChecker
 from jsonschema.validators import extend
 
 from dnas import blocks
-from dnas.blocks.base import options_schema
+from dnas.blocks.base import BlockType, options_schema
 from dnas.space.assembly import assemble, choices_by_name, stages_of
 from dnas.space.decisions import unknown_names
 from dnas.space.layers import Layer
+from dnas.support.documents import DocumentError, check_values, load_yaml
 
 # Choices of version 1 are inverted residuals and skips; version 2 adds the type of a block, and stages.
 FORMATS = ("dnas-space/1", "dnas-space/2")
 SINCE_VERSION_2 = ("stages", "divisor", "norm")
 Place = tuple[str | int, ...]
+# Of one block: a million times those of large networks, and sums of a thousand are exact in floats and int64.
+MAX_MADDS = 10**12
+MAX_LAYERS = 1000
+_AT_MOST = f"multiply-adds, expected at most {MAX_MADDS:.0e}"
 
 
 class SpaceError(ValueError):
@@ -43,11 +48,9 @@ def parse(content: str | bytes, source: str) -> dict[str, Any]:
     """
     try:
         text = content.decode("utf-8") if isinstance(content, bytes) else content
+        document = load_yaml(text, unique=False)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
-    # Besides its own errors PyYAML lets through those of int() and datetime() for scalars such as 2020-13-45,
-    # and of nesting deeper than the interpreter goes.
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise SpaceError(f"{source} is not valid YAML: {error}") from error
     if node is None or not isinstance(document, dict):
         raise SpaceError(
@@ -64,6 +67,10 @@ def check(document: Mapping[str, Any]) -> None:
     """Check a space given as plain data (as embedded in an architecture file or a checkpoint)."""
     if not isinstance(document, Mapping):
         raise SpaceError(f"A search space is a mapping with 'format: {FORMATS[-1]}', got {document!r}.")
+    try:
+        check_values(document)
+    except DocumentError as error:
+        raise SpaceError(f"A search space given as data: {error}.") from error
     source = str(document.get("name", "given as data"))
     raise_all([f"{source}: {what}" for _, what in find_problems(document)], source)
 
@@ -83,12 +90,13 @@ def find_problems(document: Mapping[str, Any]) -> list[tuple[Place, str]]:
     problems = _schema_problems(_schema(str(document.get("format"))), document)
     if not problems and document["format"] != FORMATS[0]:
         problems = [each for item in document["choices"].items() for each in _option_problems(*item)]
+    problems = problems or _too_many_layers(document)
     problems = problems or [
         *_unknown_choices(document),
         *_stage_problems(document),
         *_linear_on_maps(document),
     ]
-    return problems or [*_misplaced(document)]
+    return problems or [*_misplaced(document)] or [*_too_much_work(document)]
 
 
 def _schema_problems(schema: Any, instance: Any, root: Place = ()) -> list[tuple[Place, str]]:
@@ -128,7 +136,14 @@ def _option_problems(name: str, given: Mapping[str, Any]) -> list[tuple[Place, s
         place: Place = ("choices", name, "type")
         return [(place, f"{_dotted(place)}: {what} (types of your own: --blocks FILE.py, or register)")]
     options = {key: value for key, value in given.items() if key != "type"}
-    return _schema_problems(options_schema(blocks.get(type_name).Options), options, ("choices", name))
+    make = blocks.get(type_name).Options
+    problems = _schema_problems(options_schema(make), options, ("choices", name))
+    try:
+        if not problems:
+            make(**options)
+    except ValueError as error:  # what a type's options say among themselves
+        return [(("choices", name), f"{_dotted(('choices', name))}: {error}")]
+    return problems
 
 
 def _is_integer(checker: TypeChecker, value: object) -> bool:
@@ -227,6 +242,28 @@ def _misplaced(document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
             for choice in layer.choices:
                 for problem in choice.type.problems(layer, choice.options):
                     yield where, f"{_dotted(where)}: {choice.name}{at} {problem}"
+
+
+def _too_many_layers(document: Mapping[str, Any]) -> list[tuple[Place, str]]:
+    number = sum(stage.get("repeat", 1) for _, stage in _stages(document))
+    return [((), f"{number} layers, expected at most {MAX_LAYERS}")] if number > MAX_LAYERS else []
+
+
+def _too_much_work(document: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+    """Blocks whose multiply-adds would overflow where costs are added up."""
+    parts = assemble(document)
+    for key, entries in (("stem", parts.stem), ("head", parts.head)):
+        for index, entry in enumerate(entries):
+            if (madds := sum(op.madds for op in entry.ops)) > MAX_MADDS:
+                yield (key, index), f"{_dotted((key, index))}: {madds:.3g} {_AT_MOST}"
+    for where, stage, first in _first_layers(document):
+        for layer in parts.layers[first.index : first.index + stage.get("repeat", 1)]:
+            for choice in layer.choices:
+                # Other types must be built to be counted.
+                if type(choice.type).ops is BlockType.ops:
+                    continue
+                if (madds := sum(op.madds for op in choice.ops(layer))) > MAX_MADDS:
+                    yield where, f"{_dotted(where)}: {choice.name} in {layer.name} has {madds:.3g} {_AT_MOST}"
 
 
 def _walk(node: yaml.Node, place: Place, lines: dict[Place, int]) -> Iterator[tuple[int, str]]:

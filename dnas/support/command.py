@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from rich.console import Console
 
 from dnas.support import resuming
+from dnas.support.documents import printable
 from dnas.support.stopping import Stopped, listening
 
 Result = TypeVar("Result")
@@ -46,13 +47,14 @@ def one_message(command: str) -> Iterator[None]:
         with listening():
             yield
     except Stopped as stopped:
-        print(f"{command}: {stopped}", file=sys.stderr)
+        print(printable(f"{command}: {stopped}"), file=sys.stderr)
         raise SystemExit(stopped.status) from None
     except (*USER_ERRORS, RuntimeError, MemoryError) as error:
         expected = isinstance(error, USER_ERRORS) or is_out_of_memory(error)
         if os.environ.get("DNAS_TRACEBACK") or not expected:
             raise
-        raise SystemExit(f"{command}: {error}\n(DNAS_TRACEBACK=1 shows where this arose.)") from None
+        message = printable(f"{command}: {error}")
+        raise SystemExit(f"{message}\n(DNAS_TRACEBACK=1 shows where this arose.)") from None
 
 
 @dataclass(frozen=True)
@@ -89,12 +91,12 @@ class Command(Generic[Result]):
 
     def _run(self, argv: Sequence[str]) -> Result:
         if not self.resumes:
-            return self.run(self.parser().parse_args(argv), Console())
+            return self.run(self.parser().parse_args(argv), Console(markup=False))
         argv = resuming.resume(self.name, argv) or argv
         settings = self.parser().parse_args(argv)
         resuming.called(self.name, argv)
         try:
-            return self.run(settings, Console())
+            return self.run(settings, Console(markup=False))
         except Stopped as stopped:
             stopped.note = f"{stopped.note} {resuming.note(self.name, argv)}".lstrip()
             raise

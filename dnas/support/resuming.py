@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import NamedTuple
 
+from dnas.support.documents import load_json, read_text
 from dnas.support.files import write_text
 
 FILE = "command.json"
@@ -65,7 +66,7 @@ def read_call(folder: Path) -> Call:
             "folder of a run."
         )
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = load_json(read_text(path))
         command, arguments = str(content["command"]), tuple(map(str, content["arguments"]))
         return Call(command, arguments, Path(str(content["cwd"])))
     except (ValueError, KeyError, TypeError) as error:

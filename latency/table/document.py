@@ -9,14 +9,11 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
-import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from dnas.support.documents import GivenTwice, load_yaml
 from latency.table.errors import TableError
-
-# For a second look at a text that parsed: libyaml, where PyYAML has it, takes a tenth of the time.
-_COMPOSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def parse_document(text: str, source: str, what: str) -> dict[str, Any]:
@@ -26,18 +23,15 @@ def parse_document(text: str, source: str, what: str) -> dict[str, Any]:
         TableError: damaged YAML, no mapping, or a key given twice, which YAML would drop silently.
     """
     try:
-        document = yaml.safe_load(text)
-        node = yaml.compose(text, Loader=_COMPOSER)
+        document = load_yaml(text)
         # Through JSON, because YAML turns an unquoted date into a date object.
         plain = json.loads(json.dumps(document, default=str))
-    # Besides its own errors PyYAML lets through those of int() and datetime() for scalars such as 2020-13-45.
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+    except GivenTwice as error:
+        raise TableError(f"{source}: {error}.") from error
+    except (ValueError, TypeError) as error:
         raise TableError(f"{source}: not valid YAML: {error}") from error
-    if not isinstance(plain, dict) or node is None:
+    if not isinstance(plain, dict):
         raise TableError(f"{source} is not {what}.")
-    twice = _given_twice(node)
-    if twice:
-        raise TableError(f"{source}: given twice: {', '.join(twice)}.")
     return plain
 
 
@@ -49,9 +43,8 @@ def schema_problems(
     Args:
         hints: place in the document -> what to do, added to the message about a wrong constant.
     """
-    errors = sorted(
-        _validator(schema).iter_errors(document), key=lambda error: [*map(str, error.absolute_path)]
-    )
+    finite = (error for error in _validator(schema).iter_errors(document) if error.instance != math.inf)
+    errors = sorted(finite, key=lambda error: [*map(str, error.absolute_path)])
     return [*(_say(error, hints or {}) for error in errors), *_not_finite(document, "")]
 
 
@@ -77,14 +70,3 @@ def _not_finite(value: Any, place: str) -> Iterator[str]:
             yield from _not_finite(item, f"{place}.{index}")
     elif isinstance(value, float) and not math.isfinite(value):
         yield f"{place}: {value} is not a finite number"
-
-
-def _given_twice(node: yaml.Node) -> list[str]:
-    """Keys that occur twice in a mapping; YAML would silently keep the last."""
-    if isinstance(node, yaml.SequenceNode):
-        return [key for item in node.value for key in _given_twice(item)]
-    if not isinstance(node, yaml.MappingNode):
-        return []
-    keys = [key.value for key, _ in node.value]
-    twice = sorted({key for key in keys if keys.count(key) > 1})
-    return twice + [key for _, item in node.value for key in _given_twice(item)]

@@ -11,10 +11,13 @@ from urllib.parse import quote
 
 from dnas.blocks.ops import ops_digest
 from dnas.space import Choice, Layer
+from dnas.support.documents import unfit
 
 KINDS = ("measured", "assembled", "calibrated", "predicted")
 # Milliseconds per kernel kind are rounded one by one, so their sum misses the whole by a little.
 SUM_TOLERANCE_MS, SUM_TOLERANCE = 1e-3, 1e-3
+# Eleven days in milliseconds, and far above any count: sums and products of them are finite.
+MAX_AMOUNT, MAX_DIGITS = 1e9, 9
 IDENTITY = ops_digest(())
 
 
@@ -144,20 +147,21 @@ def integer(minimum: int) -> Callable[[str], int]:
     """A converter that raises ValueError for anything but an integer of at least ``minimum``."""
 
     def convert(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or int(text) < minimum:
-            raise ValueError(f"{text!r} is not an integer of at least {minimum}")
+        if not text.isascii() or not text.isdigit() or len(text) > MAX_DIGITS or int(text) < minimum:
+            raise ValueError(f"{text[:40]!r} is not an integer of at least {minimum} and {MAX_DIGITS} digits")
         return int(text)
 
     return convert
 
 
-def _amount(text: str) -> float:
+def amount(text: str) -> float:
+    """A finite number of at least 0 and at most :data:`MAX_AMOUNT`; raises ValueError."""
     try:
         value = float(text)
     except ValueError:
         raise ValueError(f"{text!r} is not a number") from None
-    if not math.isfinite(value) or value < 0:
-        raise ValueError(f"{text!r} is not a finite number of at least 0")
+    if not 0 <= value <= MAX_AMOUNT:
+        raise ValueError(f"{text!r} is not a finite number of at least 0, at most {MAX_AMOUNT:g}")
     return value
 
 
@@ -173,7 +177,7 @@ def _parts(text: str) -> dict[str, float]:
         kind, _, ms = item.partition("=")
         if name_of(kind) in parts:
             raise ValueError(f"{kind!r} is given twice")
-        parts[kind] = _amount(ms)
+        parts[kind] = amount(ms)
     return parts
 
 
@@ -182,6 +186,8 @@ def _block(text: str) -> tuple[tuple[str, str], ...]:
     names = [name_of(name) for name, _, _ in pairs]
     if len(set(names)) < len(names):
         raise ValueError(f"{text!r} gives a name twice")
+    if unfit(text):
+        raise ValueError(f"{text!r} holds characters that cannot be printed")
     return tuple((name, value) for name, _, value in pairs)
 
 
@@ -206,12 +212,12 @@ CONVERTERS: dict[str, Callable[[str], Any]] = {
     "type": name_of,
     "block": _block,
     "ops": _digest,
-    "ms": _amount,
+    "ms": amount,
     "n": _optional(integer(1)),
-    "std": _optional(_amount),
-    "p90": _optional(_amount),
+    "std": _optional(amount),
+    "p90": _optional(amount),
     "source": _kind,
-    "relative_error": _amount,
+    "relative_error": amount,
     "parts": _parts,
 }
 COLUMNS = tuple(CONVERTERS)

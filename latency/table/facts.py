@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from dnas.support.documents import DocumentError, load_yaml, read_text
 from latency.table.errors import TableError
 
 REQUIRED = {
@@ -65,8 +66,10 @@ def read(path: str | Path) -> dict[str, str]:
 def _read(path: str) -> tuple[dict[str, str], list[str]]:
     """All values as texts: YAML would make 2.1 of version 2.10."""
     try:
-        data = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        text = read_text(Path(path))
+        load_yaml(text)
+        data = yaml.load(text, Loader=yaml.BaseLoader)
+    except (OSError, DocumentError, yaml.YAMLError) as error:
         return {}, [f"--header {path}: {error}"]
     if not isinstance(data, dict) or not all(isinstance(value, str) for value in data.values()):
         return {}, [f"--header {path}: expected a mapping from {', '.join(FACTS)} to texts"]

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from dnas.space import shipped_spaces
+from dnas.support.documents import MAX_DOCUMENT_BYTES, DocumentError, read_bytes
 from dnas.support.files import write_text
 from latency.table import shipped, version1
 from latency.table.entry import COLUMNS, Entry, parse_row
@@ -182,7 +183,10 @@ def _bytes(source: str) -> bytes:
     if path.is_dir():
         raise TableError(f"{path} is a directory; give the .csv file of a latency table.")
     if path.is_file():
-        return path.read_bytes()
+        try:
+            return read_bytes(path, MAX_DOCUMENT_BYTES)
+        except DocumentError as error:
+            raise TableError(f"{path}: {error}.") from error
     kind = "No latency table file" if path.suffix == SUFFIX else "Unknown latency table"
     raise TableError(
         f"{kind} {source!r}. Give one of {', '.join(shipped_tables())}, or the path of a .csv file."

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from dnas.support.documents import DocumentError, load_yaml, read_text
 from lightning_modules.app.resources import CONFIG_FLAGS
 
 _FORM = "objective.form"
@@ -59,7 +58,8 @@ def refuse_moved(argv: Sequence[str]) -> None:
         argv: the command line, with configs as files. What cannot be read is left to the parser.
 
     Raises:
-        ValueError: naming every such key, where it was found and what it is now.
+        ValueError: naming every such key, where it was found and what it is now; or a config that is no YAML,
+            or beyond the limits of :mod:`dnas.support.documents`.
     """
     sources = list(_sources(argv))
     named = [name for _, section in sources if (name := _class_name(section))]
@@ -101,16 +101,19 @@ def _sources(argv: Sequence[str]) -> Iterator[_Source]:
 
 
 def _load(path: Path) -> Any:
+    """A config; what the parser would stumble over in it is refused here."""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return load_yaml(read_text(path))
+    except OSError:
         return None
+    except DocumentError as error:
+        raise ValueError(f"{path} is not a config: {error}") from error
 
 
 def _parsed(value: str) -> Any:
     try:
-        return yaml.safe_load(value)
-    except yaml.YAMLError:
+        return load_yaml(value)
+    except DocumentError:
         return value
 
 

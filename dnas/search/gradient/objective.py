@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 
 _US_PER_MS = 1000.0
+# Of every number of an objective: products of it and of costs stay far below what float32 holds.
+LARGEST = 1e9
 
 
 class LatencyForm(ABC):
@@ -185,7 +187,7 @@ class Objective:
         cross_entropy: False replaces the cross-entropy by the constant 1, so that only the costs act.
 
     Raises:
-        ValueError: naming every reward that is not finite.
+        ValueError: naming every reward that is not finite, or beyond :data:`LARGEST`.
     """
 
     form: LatencyForm = field(default_factory=FBNetLatency)
@@ -196,6 +198,7 @@ class Objective:
     def __post_init__(self) -> None:
         rewards = {"params_reward": self.params_reward, "madds_reward": self.madds_reward}
         wrong = [f"{name} must be finite, got {x}" for name, x in rewards.items() if not math.isfinite(x)]
+        wrong += _too_large(rewards)
         if wrong:
             raise ValueError(f"objective: {'; '.join(wrong)}")
 
@@ -254,5 +257,14 @@ def _check(above_zero: dict[str, float] | None = None, not_negative: dict[str, f
         for name, value in (not_negative or {}).items()
         if not (math.isfinite(value) and value >= 0.0)
     ]
+    wrong += _too_large({**(above_zero or {}), **(not_negative or {})})
     if wrong:
         raise ValueError("; ".join(wrong))
+
+
+def _too_large(values: dict[str, float]) -> list[str]:
+    return [
+        f"{name} must be at most {LARGEST:g} in size, got {value}"
+        for name, value in values.items()
+        if LARGEST < abs(value) < math.inf
+    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from dnas.support import documents
 from latency.table import shipped
 from latency.table.document import parse_document, schema_problems
 from latency.table.errors import TableError
@@ -48,6 +49,6 @@ def read_text(path: Path) -> str:
     if not path.is_file():
         raise TableError(f"No file {path}.")
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise TableError(f"{path} is not a text file in UTF-8.") from None
+        return documents.read_text(path)
+    except documents.DocumentError as error:
+        raise TableError(f"{path} is {error}.") from None

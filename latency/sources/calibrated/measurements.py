@@ -12,6 +12,7 @@ from latency.architectures import resolve
 from latency.sources.calibrated import published
 from latency.sources.calibrated.documents import read_text
 from latency.sources.calibrated.fit import TimedNetwork
+from latency.table.entry import amount
 from latency.table.errors import TableError
 
 COLUMNS = ("architecture", "latency_ms")
@@ -57,7 +58,7 @@ def _network(columns: list[str], cells: list[str], number: int, space: SearchSpa
     row = dict(zip(columns, cells, strict=True))
     text = row["architecture"]
     short = text in {*published.names(), *zoo.names()} or text.endswith(".json")
-    return TimedNetwork(text if short else f"line {number}", _ops(text, space), float(row["latency_ms"]))
+    return TimedNetwork(text if short else f"line {number}", _ops(text, space), amount(row["latency_ms"]))
 
 
 def _ops(text: str, space: SearchSpace) -> tuple[Op, ...]:

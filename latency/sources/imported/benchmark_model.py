@@ -31,12 +31,12 @@ STATISTIC = "mean of the runs of benchmark_model"
 START = re.compile(r"^.*\bSTARTING!", re.MULTILINE)
 GRAPH = re.compile(r"\bGraph: \[(?P<path>[^\]]+)\]|\bLoaded model (?P<loaded>\S+)")
 STATISTICS = re.compile(
-    r"^(?P<before>.*?)\bcount=(?P<count>\d+)(?P<rest>(?: \w+=\S+)*)(?P<same>\(all same\))?", re.MULTILINE
+    r"^(?P<before>.*?)\bcount=(?P<count>\d{1,12})(?P<rest>(?: \w+=\S+)*)(?P<same>\(all same\))?", re.MULTILINE
 )
 SUMMARY = re.compile(
     r"[Ii]nference timings in us:.*(?:Inference \(avg\)|Inference|no stats): (?P<us>[^\s,]+)"
 )
-RESULTS = re.compile(r"Inference \(avg\):\s+(?P<ms>\S+) ms \((?P<runs>\d+) runs\)")
+RESULTS = re.compile(r"Inference \(avg\):\s+(?P<ms>\S+) ms \((?P<runs>\d{1,12}) runs\)")
 RESULTS_STD = re.compile(r"Inference \(std\):\s+(?P<ms>\S+)")
 # Of the same microseconds the two lines print six digits, BENCHMARK RESULTS two decimals of milliseconds.
 RELATIVE, ROUNDING_US = 1e-3, 5.1

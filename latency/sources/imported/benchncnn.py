@@ -25,7 +25,7 @@ STATISTIC = "mean of the runs of benchncnn"
 
 RESULT = re.compile(r"\s*(?P<name>\S+)(?P<columns>(?:\s+\w+ = *\S+)+)\s*")
 COLUMN = re.compile(r"(\w+) = *(\S+)")
-SETTING = re.compile(r"\s*(?P<name>loop_count|gpu_device) = (?P<value>-?\d+)\s*")
+SETTING = re.compile(r"\s*(?P<name>loop_count|gpu_device) = (?P<value>-?\d{1,9})\s*")
 NEEDED = ("min", "max", "avg")
 STD = ("std", "stddev", "stdev")
 

@@ -8,9 +8,9 @@ Checked against ``litert/python/tools/benchmark_litert_model.py`` of google-ai-e
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from dnas.support.documents import load_json
 from latency.sources.imported.delegates import accelerated
 from latency.sources.imported.keys import first_key
 from latency.sources.imported.names import file_key
@@ -25,8 +25,8 @@ STATISTIC = "mean of the runs of litert-benchmark"
 def read(text: str, source: str, unit: str | None) -> ImportResult:
     """One reading, or the reason why there is none."""
     try:
-        data: Any = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        data: Any = load_json(text)
+    except ValueError as error:
         return ImportResult(unread=(Unread(source, 0, f"no JSON: {error}"),))
     latency = data.get("latency") if isinstance(data, dict) else None
     if not isinstance(latency, dict) or "avg_ms" not in latency:

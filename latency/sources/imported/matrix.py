@@ -12,10 +12,10 @@ Checked against ``supernet_functions/lookup_table_builder.py`` of public copies 
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
+from dnas.support.documents import load_json
 from latency.sources.imported.reading import ImportResult, Reading, Unread, amount, ms_per_unit
 
 UNIT: str | None = None
@@ -91,8 +91,8 @@ def _is_number(text: str) -> bool:
 
 def _json(text: str) -> tuple[list[str], list[Row]]:
     try:
-        data: Any = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        data: Any = load_json(text)
+    except ValueError as error:
         raise ValueError(f"no JSON: {error}") from None
     rows = [row for row in data if row is not None]
     if not rows or not all(isinstance(row, list) and row and all(map(_is_amount, row)) for row in rows):

@@ -21,7 +21,7 @@ KIND = "measured"
 STATISTIC = "mean of the runs of MNN's benchmark"
 
 FORWARD = re.compile(r"Forward type: \**(?P<type>[A-Za-z/]+)")
-LOOP = re.compile(r"Benchmarking\.\.\. loop = (?P<loop>\d+)")
+LOOP = re.compile(r"Benchmarking\.\.\. loop = (?P<loop>\d{1,9})\b")
 RESULT = re.compile(r"\[ - \] (?P<name>\S+) +(?P<columns>.*)")
 COLUMN = re.compile(r"(max|min|avg) = *(\S+?) ?ms(?=\s|$)")
 REPLACED = re.compile(r"Can't Find type=(?P<type>\d+) backend, use (?P<other>\d+) instead")

@@ -9,9 +9,9 @@ Checked against profiles that onnxruntime 1.32 writes, whose names end in a date
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+from dnas.support.documents import load_json
 from latency.sources.imported.names import file_key
 from latency.sources.imported.reading import MS_PER_UNIT, ImportResult, Reading, Unread, mean_and_std
 
@@ -50,8 +50,8 @@ def read(text: str, source: str, unit: str | None) -> ImportResult:
 
 def _events(text: str) -> list[dict[str, Any]]:
     try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        data = load_json(text)
+    except ValueError as error:
         raise ValueError(f"no JSON, or cut short (end_profiling() closes it): {error}") from None
     if not isinstance(data, list) or not all(isinstance(event, dict) for event in data):
         raise ValueError("expected a list of events: no profile of ONNX Runtime")
@@ -60,7 +60,7 @@ def _events(text: str) -> list[dict[str, Any]]:
 
 def _duration(event: dict[str, Any]) -> float:
     duration = event.get("dur")
-    if not isinstance(duration, int | float) or isinstance(duration, bool) or not 0 <= duration < 1e15:
+    if not isinstance(duration, int | float) or isinstance(duration, bool) or not 0 <= duration < 1e12:
         raise ValueError(f"model_run has the duration {duration!r}, expected microseconds")
     return float(duration)
 

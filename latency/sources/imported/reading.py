@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from latency.table.entry import MAX_AMOUNT as MAX_MS
 
 MS_PER_UNIT = {"ns": 1e-6, "us": 0.001, "ms": 1.0, "s": 1000.0}
 _SPELLINGS = {
@@ -17,6 +18,10 @@ _SPELLINGS = {
     "s": "s sec secs second seconds",
 }
 UNITS = {text: unit for unit, texts in _SPELLINGS.items() for text in texts.split()}
+
+
+# In whatever unit; sums and squares of it are finite.
+MAX_AMOUNT = 1e15
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,11 @@ class Reading:
     cpu: bool | None = None
     table: str | None = None
     kernels: tuple[tuple[str, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what no table takes, with a ValueError."""
+        if self.ms > MAX_MS:
+            raise ValueError(f"{self.ms:g} ms, a table takes at most {MAX_MS:g}")
 
     def __str__(self) -> str:
         return f"{self.key} ({self.source}:{self.line})"
@@ -113,8 +123,8 @@ def ms_per_unit(stated: str | None, given: str | None) -> float:
 
 def runs(text: str) -> int:
     """A number of runs, at least 1; raises ``ValueError`` otherwise."""
-    if not re.fullmatch(r"0*[1-9][0-9]*(\.0+)?", text):
-        raise ValueError(f"n {text!r} is not a number of runs")
+    if not re.fullmatch(r"0*[1-9][0-9]{0,8}(\.0+)?", text):
+        raise ValueError(f"n {text[:40]!r} is not a number of runs")
     return int(float(text))
 
 
@@ -130,6 +140,6 @@ def amount(text: str, what: str = "the latency") -> float:
     except ValueError:
         hint = ": write it with a decimal point and no comma" if "," in text else ""
         raise ValueError(f"{what} {text!r} is not a number{hint}") from None
-    if not math.isfinite(value) or value < 0:
-        raise ValueError(f"{what} {text} is not a finite number of at least 0")
+    if not 0 <= value <= MAX_AMOUNT:
+        raise ValueError(f"{what} {text} is not a finite number of at least 0, at most {MAX_AMOUNT:g}")
     return value

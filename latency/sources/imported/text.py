@@ -10,10 +10,13 @@ import codecs
 import re
 from pathlib import Path
 
+from dnas.support.documents import MAX_LOG_BYTES, read_bytes
+
 # Windows PowerShell 5 writes UTF-16 when output is redirected; adb of old phones ends lines with \r\r\n.
 LINE_END = re.compile(r"\r*\n|\r")
 TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\^_]")
-INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff]")
+# Marks of the direction of writing, and what is left of a terminal's controls, would act upon ours.
+INVISIBLE = re.compile("[\x08\x1b\x80-\x84\x86-\x9f\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 BLANK = re.compile("[\u00a0\u2007\u202f]")
 BINARY = re.compile(r"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f]")
 
@@ -41,11 +44,11 @@ def read_text(path: Path) -> str:
     """A file's text, decoded and normalised.
 
     Raises:
-        ValueError: no such file, an empty one, or a binary one.
+        ValueError: no such file, an empty one, a huge one, or a binary one.
     """
     if not path.is_file():
         raise ValueError("no such file")
-    content = path.read_bytes()
+    content = read_bytes(path, MAX_LOG_BYTES)
     if not content.strip():
         raise ValueError("the file is empty")
     text = _decoded(content)

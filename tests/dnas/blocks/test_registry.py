@@ -149,10 +149,12 @@ def test_schema_and_listing_of_options() -> None:
         "type": "integer",
         "description": "a",
         "minimum": 1,
+        "maximum": 255,
         "not": {"multipleOf": 2, "minimum": 1},
     }
     assert schema["properties"]["d"]["enum"] == ["x", "y"]
-    assert schema["properties"]["e"]["anyOf"] == [{"type": "integer"}, {"type": "null"}]
+    integer = {"type": "integer", "minimum": -1_000_000, "maximum": 1_000_000}
+    assert schema["properties"]["e"]["anyOf"] == [integer, {"type": "null"}]
     assert listed_options(Every(3, c=True)) == {"a": "3", "b": "0.5", "c": "yes", "d": "x"}
     assert listed_options(Every(3))["c"] == ""
 

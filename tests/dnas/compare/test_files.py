@@ -33,9 +33,9 @@ def test_all_that_is_wrong_in_one_message(tmp_path: Path) -> None:
         (b"", "not valid JSON"),
         (b'{"format": "dnas-front/1"', "not valid JSON"),
         (b"[" * 100_000, "not valid JSON"),
-        (b"\xff\xfe", "not UTF-8"),
+        (b"\xff\xfe", "not a text in UTF-8"),
         (b"[]", "$: [] is not of type 'object'"),
-        (b'{"x": NaN}', "NaN is no number"),
+        (b'{"x": NaN}', "nan is no finite number"),
         (b"{}", "'members' is a required property"),
     ],
 )

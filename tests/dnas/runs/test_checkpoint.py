@@ -154,6 +154,12 @@ def without(*keys: str) -> Callable[[dict[str, Any]], Any]:
         (without("alpha", "table"), "alpha is missing; table is missing"),
         (without("space"), "space is missing"),
         (in_section(alpha=[[0.0]], supernet=None), "alpha is list, expected Tensor; supernet is NoneType"),
+        (in_section(format=["x"]), "of format 'dnas-search/1'"),
+        (in_section(versions={"torch": "\x1b[2J"}), "the character \\\\x1b in the text"),
+        (
+            lambda content: content.update(epoch={}, hyper_parameters=[]),
+            "epoch is {}.*hyper_parameters is list",
+        ),
         (in_section(table={"name": "x"}), "table.kind is missing; table.sha256 is missing"),
         (in_section(alpha=torch.zeros(3, 3)), r"alpha has shape \(3, 3\), its space tiny needs \(3, 4\)"),
         (in_section(alpha=torch.zeros(3)), r"alpha has shape \(3,\)"),

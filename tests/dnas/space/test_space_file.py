@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -316,3 +317,32 @@ def test_both_versions_describe_the_same_networks(name: str) -> None:
         definition["choices"][choice] = {"type": "skip"} if options.get("skip") else options
     again = SearchSpace.from_dict({**definition, "format": "dnas-space/2"})
     assert again.layers == space.layers and again.stem == space.stem and again.head == space.head
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("resolution: 32", "resolution: 1000000", "is greater than the maximum of 16384"),
+        ("out: 8,", "out: 1.0e+308,", "1e+308 is not of type 'integer'"),
+        ("expansion: 3", "expansion: 1.0e+308", "is greater than the maximum of 1000"),
+        ("kernel: 5", "kernel: 100001", "is greater than the maximum of 255"),
+        ("name: tiny", "name: ..", "does not match"),
+        ("name: tiny", f"name: {'x' * 201}", "is too long"),
+        ("name: tiny", "name: a/b", "does not match"),
+        ("description: ", 'description: "\\e[2J"\nreference: ', "the character \\x1b"),
+        ("resolution: 32", "resolution: 16384", ""),
+        ("out: 8, stride: 1", "out: 65536, stride: 1", "multiply-adds, expected at most 1e+12"),
+    ],
+)
+def test_numbers_and_names_are_bounded(old: str, new: str, said: str, tiny_space_file: Path) -> None:
+    text = tiny_space_file.read_text(encoding="utf-8")
+    assert old in text
+    content = text.replace(old, new, 1)
+    if "multiply" in said:
+        content = content.replace("resolution: 32", "resolution: 8192")
+    if not said:
+        parse(content, "my.yaml")
+        return
+    with pytest.raises(SpaceError) as error:
+        parse(content, "my.yaml")
+    assert said in str(error.value)

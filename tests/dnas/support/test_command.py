@@ -63,3 +63,10 @@ def test_a_command_parses_runs_and_returns(capsys: pytest.CaptureFixture[str]) -
         main(["--number", "-1"])
     with pytest.raises(SystemExit, match="2"):
         main([])
+
+
+def test_what_a_terminal_would_act_upon_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DNAS_TRACEBACK", raising=False)
+    with pytest.raises(SystemExit) as caught, one_message("dnas thing"):
+        raise ValueError("no \x1b[2J\u202e")
+    assert str(caught.value).startswith("dnas thing: no \\x1b[2J\\u202e\n")

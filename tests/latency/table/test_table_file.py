@@ -141,6 +141,11 @@ def test_unknown_name_or_path_lists_the_shipped_tables(name: str) -> None:
     [
         (",1.0,5,", ",1.5,5,", "a value was edited"),
         ("# gpu: x", "# gpu: y", "a value was edited"),
+        (
+            ",1.0,5,",
+            ",1e308,5,",
+            "(L1 small): ms '1e308' is not a finite number of at least 0, at most 1e+09",
+        ),
         (",1.0,5,", ",nan,5,", "(L1 small): ms 'nan' is not a finite number"),
         (",1.0,5,", ",inf,5,", "(L1 small): ms 'inf' is not a finite number"),
         (",1.0,5,", ",-1.0,5,", "(L1 small): ms '-1.0' is not a finite number of at least 0"),

@@ -125,8 +125,26 @@ def test_all_else_is_left_to_the_parser(flags: list[str]) -> None:
     refuse_moved([*SEARCH, *flags])
 
 
-@pytest.mark.parametrize("text", ["", "- 1", "model: 3", "{broken", "model: {init_args: [1]}"])
+@pytest.mark.parametrize("text", ["", "- 1", "model: 3", "model: {init_args: [1]}"])
 def test_files_that_are_no_configs_are_left_to_the_parser(text: str, tmp_path: Path) -> None:
     path = tmp_path / "my.yaml"
     path.write_text(text)
     refuse_moved([*SEARCH, f"--config={path}"])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"{broken", "while parsing"),
+        (b"[" * 5000, "nested more than 64 levels"),
+        (b"model: {a: 1, a: 2}", "given twice: a"),
+        (b"model: &a [*a]", "alias"),
+        (b"\xff", "not a text in UTF-8"),
+    ],
+    ids=["damaged", "deep", "twice", "alias", "binary"],
+)
+def test_configs_that_cannot_be_read(content: bytes, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"my.yaml is not a config: .*{said}"):
+        refuse_moved([*SEARCH, f"--config={path}"])

@@ -157,6 +157,11 @@ def test_rewards_are_differentiable() -> None:
         (partial(AbsoluteLatency, target_ms=math.inf, weight=math.nan), ["got inf; weight", "got nan"]),
         (partial(MnasNetLatency, target_ms=math.nan, exponent=-0.07), ["got nan", "got -0.07"]),
         (partial(AdditiveLatency, weight_per_ms=-1.0), ["weight_per_ms must be finite and not negative"]),
+        (
+            partial(HingeLatency, target_ms=1e308, weight=1e10),
+            ["target_ms must be at most 1e+09", "got 1e+10"],
+        ),
+        (partial(Objective, madds_reward=-1e308), ["objective: madds_reward must be at most 1e+09 in size"]),
         (partial(FBNetLatency, a=0.0, b=math.inf), ["a must be finite and above 0, got 0.0", "got inf"]),
         (
             partial(Objective, params_reward=math.nan, madds_reward=math.inf),
