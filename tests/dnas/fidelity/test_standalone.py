@@ -99,7 +99,7 @@ def test_a_diverged_training_is_recorded_with_its_reason(make: Make, tiny_space:
     training = make("model.optimizer.init_args.lr=1e20")
     architecture = Architecture(tiny_space, (0, 0, 0))
     (result,) = training.accuracies([architecture], quiet)
-    assert math.isnan(result.top1) and result.reason.startswith("The loss became nan in epoch 0.")
+    assert math.isnan(result.top1) and "the loss became nan" in result.reason
     (again,) = make("model.optimizer.init_args.lr=1e20").accuracies([architecture], quiet)
     assert again.seconds == result.seconds and again.reason == result.reason
 
