@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from signal import Signals
 
@@ -21,11 +22,7 @@ def fit(arguments: Sequence[str], folder: Path, resume: Path | None) -> None:
     options = [*arguments, f"--run_folder={folder}"]
     options += [] if resume is None else [f"--ckpt_path={resume}"]
     options += [option for path in registered_files() for option in ("--blocks", str(path))]
-    # In a session of its own: a terminal's Ctrl-C would reach it twice, once from here.
-    with subprocess.Popen(
-        [sys.executable, "-m", "lightning_modules.app.cli", "fit", *options], start_new_session=True
-    ) as search:
-        status = _waited_for(search)
+    status = run_and_wait([sys.executable, "-m", "lightning_modules.app.cli", "fit", *options])
     if status:
         raise ValueError(
             f"The search in {folder} did not finish (exit status {status}), it says why above. Given again, "
@@ -33,20 +30,23 @@ def fit(arguments: Sequence[str], folder: Path, resume: Path | None) -> None:
         )
 
 
-def _waited_for(search: subprocess.Popen[bytes]) -> int:
-    """Its exit status; a signal goes on to the search, which saves a checkpoint and ends.
+def run_and_wait(command: Sequence[str]) -> int:
+    """The exit status of a command, to which signals go on: it saves a checkpoint and ends.
 
     Raises:
-        Stopped: when it has ended by that.
+        Stopped: when it has ended after a signal.
     """
     asked: list[Signals] = []
-
-    def pass_on(received: Signals) -> None:
-        asked.append(received)
-        search.send_signal(received)
-
-    with listening(pass_on):
-        status = search.wait()
+    # The first signal is the only one that is heard: a second ends this process.
+    with listening(asked.append):
+        # In a session of its own: a terminal's Ctrl-C would reach it twice, once from here.
+        process = subprocess.Popen(command, start_new_session=True)
+        while process.poll() is None and not asked:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.2)
+        if asked:
+            process.send_signal(asked[0])
+        status = process.wait()
     if asked:
         raise Stopped(asked[0])
     return status

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
+import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,10 +17,11 @@ import pytest
 from dnas.runs.checkpoint_file import read
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
+from dnas.support.stopping import Stopped
 from latency.sources.calibrated.calibrated_table import build_calibrated
 from latency.sources.calibrated.model import CalibratedModel
+from lightning_modules.app.sweep_command import run_and_wait
 
-pytestmark = pytest.mark.slow
 RunCli = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -24,6 +30,36 @@ def build_table(space: SearchSpace, width: float, folder: Path) -> None:
     build_calibrated(CalibratedModel.load("adreno630_mace"), member, folder / f"w{width:g}.csv")
 
 
+CHILD = """
+import signal, sys, time
+from pathlib import Path
+
+def save(number, frame):
+    Path(sys.argv[1], "saved").write_text(str(number))
+    sys.exit(0)
+
+signal.signal(signal.SIGTERM, save)
+Path(sys.argv[1], "ready").touch()
+time.sleep(60)
+"""
+
+
+def test_a_signal_goes_on_to_the_search(tmp_path: Path) -> None:
+    def ask() -> None:
+        while not (tmp_path / "ready").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    threading.Thread(target=ask).start()
+    with pytest.raises(Stopped, match="SIGTERM"):
+        run_and_wait([sys.executable, "-c", CHILD, str(tmp_path)])
+    assert (tmp_path / "saved").read_text() == str(int(signal.SIGTERM))
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert run_and_wait([sys.executable, "-c", "raise SystemExit(3)"]) == 3
+
+
+@pytest.mark.slow
 def test_searches_of_two_widths_make_one_front(
     run_cli: RunCli, tiny_flags: list[str], tiny_space: SearchSpace, tmp_path: Path
 ) -> None:
@@ -64,6 +100,7 @@ def test_searches_of_two_widths_make_one_front(
     assert checkpoint.space == tiny_space.scale(width=1.5, resolution=48)
 
 
+@pytest.mark.slow
 def test_every_target_may_have_a_search(
     run_cli: RunCli, tiny_flags: list[str], tiny_space: SearchSpace, tmp_path: Path
 ) -> None:
