@@ -26,24 +26,28 @@ _WARNINGS = (
     # Lightning sees only the loaders for evaluation, not the one for training.
     r"The '\w+' does not have many workers",
 )
-# Advertisements: product names in Lightning's tips.
-_TIPS = ("litlogger", "litmodels")
-_LIGHTNING_LOGGER = "pytorch_lightning.utilities.rank_zero"
+# Advertisements, by product names in Lightning's tips; and what is said whenever a checkpoint is written.
+_SAID = {
+    "pytorch_lightning.utilities.rank_zero": ("litlogger", "litmodels"),
+    "pytorch_lightning.trainer.connectors.checkpoint_connector": ("`weights_only` was not set",),
+}
 
 
 @contextmanager
 def without_noise() -> Iterator[None]:
     """Within this context, hide the messages above."""
-    logger = logging.getLogger(_LIGHTNING_LOGGER)
-    logger.addFilter(_is_no_tip)
+    loggers = [logging.getLogger(name) for name in _SAID]
+    for logger in loggers:
+        logger.addFilter(_is_of_interest)
     try:
         with warnings.catch_warnings():
             for message in _WARNINGS:
                 warnings.filterwarnings("ignore", message=message)
             yield
     finally:
-        logger.removeFilter(_is_no_tip)
+        for logger in loggers:
+            logger.removeFilter(_is_of_interest)
 
 
-def _is_no_tip(record: logging.LogRecord) -> bool:
-    return not any(name in record.getMessage() for name in _TIPS)
+def _is_of_interest(record: logging.LogRecord) -> bool:
+    return not any(text in record.getMessage() for text in _SAID[record.name])
