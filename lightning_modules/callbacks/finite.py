@@ -13,7 +13,6 @@ from torch import Tensor
 from lightning_modules.callbacks.not_finite import bad_images, bad_state
 
 OnNaN = Literal["stop", "rollback"]
-ALPHA = "relaxation.alpha"
 _LOWER = (
     "Lower the learning rate (model.weights.optimizer, model.alpha.optimizer; model.optimizer where nothing "
     "but weights is trained), or clip gradients (model.weights.clip, model.alpha.clip)."
@@ -117,8 +116,10 @@ class FiniteTraining(pl.Callback):
     ) -> None:
         self._step = _Step(trainer.current_epoch, batch_idx, batch)
         # So small that a CPU is not slowed; a GPU's makes the loss NaN, which is watched.
-        alpha = dict(module.named_parameters()).get(ALPHA) if module.device.type == "cpu" else None
-        if alpha is not None and not alpha.isfinite().all():
+        relaxation = getattr(module, "relaxation", None)
+        if relaxation is None or module.device.type != "cpu":
+            return
+        if not relaxation.alpha.isfinite().all():
             self._raise(self._step, f"{bad_state(module)}. {_LOWER}")
 
     def on_save_checkpoint(
