@@ -21,7 +21,7 @@ USES = {
     "onnx": "dnas export, dnas latency measure --backend onnxruntime",
     "litert": "dnas latency measure --backend tflite-adb",
 }
-# Folders that commands write to where they are not given another one: below the present one.
+# A run writes up to that, with its checkpoints and events.
 LEAST_GB = 1.0
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from signal import Signals
 from typing import Any
@@ -18,7 +19,7 @@ INTERRUPTED = "interrupted.ckpt"
 MOMENT = "moment.ckpt"
 
 
-class BetweenSteps(pl.Callback):
+class BetweenSteps(pl.Callback, ABC):
     """Knows when a checkpoint of the middle of an epoch can be continued bit for bit.
 
     Gradients are not saved: with gradient accumulation the batches of the present optimiser step are finished
@@ -39,13 +40,13 @@ class BetweenSteps(pl.Callback):
             loop._batches_that_stepped += extra
         return path
 
+    @abstractmethod
     def wanted(self) -> bool:
         """Whether this process asks for a checkpoint now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def act(self, trainer: pl.Trainer) -> None:
         """Called between two steps, in all processes, where one of them asked."""
-        raise NotImplementedError
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, module: pl.LightningModule, batch: Any, batch_idx: int
@@ -103,7 +104,7 @@ class GracefulInterrupt(BetweenSteps):
         self._restore()
         if self._requested is not None:
             # Asked for after the last batch: what there was to do is done, what follows is not.
-            raise Stopped(self._requested)
+            raise Stopped(self._requested, "The training had come to its end.")
 
     def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         self._restore()
