@@ -73,10 +73,8 @@ def class_names(folder: Path, left_out: LeftOut) -> list[str]:
     around, names = _around(folder), []
     for entry in _listed(folder):
         if _is_folder(entry):
-            if is_hidden(entry.name):
-                left_out.add(HIDDEN_FOLDER, entry.path)
-            elif _place(entry.path) in around:
-                left_out.add(CIRCLE, entry.path)
+            if kind := _no_folder(entry, around):
+                left_out.add(kind, entry.path)
             else:
                 names.append(entry.name)
         else:
@@ -107,10 +105,8 @@ def _walk(folder: str, around: frozenset[_Place], found: dict[str, list[str]], l
     around = around | {_place(folder)}
     for entry in _listed(folder):
         if _is_folder(entry):
-            if is_hidden(entry.name):
-                left_out.add(HIDDEN_FOLDER, entry.path)
-            elif _place(entry.path) in around:
-                left_out.add(CIRCLE, entry.path)
+            if kind := _no_folder(entry, around):
+                left_out.add(kind, entry.path)
             else:
                 _walk(entry.path, around, found, left_out)
         elif kind := _no_image(entry):
@@ -129,6 +125,13 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link that leads to itself
         return False
+
+
+def _no_folder(entry: os.DirEntry[str], around: frozenset[_Place]) -> str:
+    """Kind of what is left out; "" for a folder to look into."""
+    if is_hidden(entry.name):
+        return HIDDEN_FOLDER
+    return CIRCLE if _place(entry.path) in around else ""
 
 
 def _no_image(entry: os.DirEntry[str]) -> str:
