@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import torch
+
+from dnas.support.files import replacing
 
 _MARK = b"dnas-sha256:"
 _HEX = 64
@@ -30,22 +31,13 @@ def save(content: Mapping[str, Any], path: str | Path) -> None:
         OSError: the folder cannot be written to, or is full.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w+b") as stream:
+        with replacing(path) as stream:
             torch.save(content, stream)
             _seal(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
+    except RuntimeError as error:
         # A full disk, as torch's writer says it.
-        if isinstance(error, RuntimeError) and (cause := _full(path.parent)):
+        if cause := _full(path.parent):
             raise OSError(cause) from error
         raise
 
@@ -67,7 +59,7 @@ def problem(path: str | Path) -> str | None:
         return _of_archive(stream)
 
 
-def _of_archive(stream: BinaryIO) -> str:
+def _of_archive(stream: IO[bytes]) -> str:
     try:
         with zipfile.ZipFile(stream) as archive:
             if archive.comment:
@@ -78,7 +70,7 @@ def _of_archive(stream: BinaryIO) -> str:
     return f"the checksum of {damaged} in it is not that of its content" if damaged else ""
 
 
-def _seal(stream: BinaryIO) -> None:
+def _seal(stream: IO[bytes]) -> None:
     length = stream.seek(0, os.SEEK_END)
     stream.seek(length - _END_BYTES)
     end = stream.read(_END_BYTES)
@@ -90,7 +82,7 @@ def _seal(stream: BinaryIO) -> None:
     stream.write(digest)
 
 
-def _digest(stream: BinaryIO, length: int) -> bytes:
+def _digest(stream: IO[bytes], length: int) -> bytes:
     """SHA-256 of the first bytes, as hexadecimal digits."""
     found = hashlib.sha256()
     stream.seek(0)

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 try:
     import fcntl
@@ -17,14 +18,19 @@ except ImportError:  # Windows has none; there the user has to take care
 LOCK = ".lock"
 
 
-def write_text(path: str | Path, text: str) -> Path:
-    """Write ``text`` to ``path`` atomically, creating its folder; an interrupted one leaves the old file."""
-    path = Path(path)
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A stream whose content becomes that of ``path``, whose folder is created, when the context ends well.
+
+    It is on disk then. Until it is whole, and for ever if something is raised, the old file stays.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "w+b") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
         # mkstemp makes private files; what we write is for sharing, as open() would have made it.
         umask = os.umask(0)
         os.umask(umask)
@@ -33,6 +39,13 @@ def write_text(path: str | Path, text: str) -> Path:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def write_text(path: str | Path, text: str) -> Path:
+    """Write ``text`` to ``path`` in UTF-8, whole or not at all; see :func:`replacing`."""
+    path = Path(path)
+    with replacing(path) as stream:
+        stream.write(text.encode("utf-8"))
     return path
 
 

@@ -67,7 +67,7 @@ def test_a_write_that_fails_leaves_the_old_file(path: Path, monkeypatch: pytest.
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(sealed_file.os, "fsync", full)
+    monkeypatch.setattr("dnas.support.files.os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
         sealed_file.save({"epoch": 4}, path)
     assert path.read_bytes() == before
