@@ -14,6 +14,7 @@ from dnas.blocks.registry import BLOCKS_FLAG
 from dnas.runs import sealed_file
 from dnas.support import resuming
 from lightning_modules.app.resources import CONFIG_FLAGS
+from lightning_modules.app.run_folder import folder_of_first_process, process_number
 from lightning_modules.callbacks.finite import Diverged
 
 CONFIG = "config.yaml"
@@ -31,6 +32,9 @@ def continued(folder: Path, others: Sequence[str]) -> list[str]:
     """
     if not others or others[0] != "fit":
         raise ValueError(f"{resuming.FLAG} FOLDER goes on with what 'dnas fit' did there.")
+    if process_number() != 0:
+        # It is started in the folder that the first one has changed to, and has the same arguments.
+        folder = folder_of_first_process(folder)
     call = resuming.read_call(folder)
     if call.command != "dnas fit":
         raise ValueError(f"{folder} was written by {call.command}: {call.command} {resuming.FLAG} {folder}")
@@ -126,7 +130,7 @@ def _blocks(arguments: Sequence[str]) -> list[str]:
 def _pairs(arguments: Sequence[str]) -> list[tuple[str, str]]:
     """Flags with their values, given as ``--flag value`` or ``--flag=value``."""
     pairs = []
-    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=False):
         flag, equals, value = argument.partition("=")
         if flag.startswith("-"):
             pairs.append((flag, value if equals else following))

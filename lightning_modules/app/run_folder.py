@@ -27,7 +27,7 @@ def make_run_folder(requested: str | None, name: str, resumes: bool = False) -> 
         ValueError: one of several processes, started from outside, cannot know where the first one writes.
     """
     if process_number() != 0:
-        return _of_first_process(requested)
+        return folder_of_first_process(requested)
     if requested:
         folder = Path(requested) if resumes else _requested(Path(requested))
     else:
@@ -51,8 +51,14 @@ def process_number() -> int:
     return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")))
 
 
-def _of_first_process(requested: str | None) -> Path:
-    # Processes that Lightning starts get it through the environment; torchrun's have the same arguments.
+def folder_of_first_process(requested: str | Path | None) -> Path:
+    """Where a process works that is not the first one of its run.
+
+    Processes that Lightning starts get it through the environment; torchrun's have the same arguments.
+
+    Raises:
+        ValueError: neither says where that is.
+    """
     folder = os.environ.get(_SHARED) or requested
     if folder is None:
         raise ValueError("Processes that were started by torchrun or the like need a --run_folder in common.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import subprocess
 from collections.abc import Callable
@@ -14,7 +15,7 @@ import torch
 
 from dnas.support.files import only_one
 from lightning_modules.app.cli import main
-from lightning_modules.app.continuing import newest_checkpoint, refuse_keywords
+from lightning_modules.app.continuing import continued, newest_checkpoint, refuse_keywords
 from lightning_modules.app.run_logs import MetricsFile
 
 RunCLI = Callable[..., subprocess.CompletedProcess[str]]
@@ -90,12 +91,16 @@ def test_a_second_signal_ends_the_process_without_a_checkpoint(run: RunCLI, tmp_
     assert not (tmp_path / "run" / "checkpoints" / "interrupted.ckpt").exists()
 
 
+def save_progress(path: Path, batches: int) -> None:
+    progress = {"total": {"completed": batches}}
+    torch.save({"loops": {"fit_loop": {"epoch_loop.batch_progress": progress}}}, path)
+
+
 def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "checkpoints"
     folder.mkdir()
     for name, done in (("early", 3), ("late", 7)):
-        progress = {"total": {"completed": done}}
-        torch.save({"loops": {"fit_loop": {"epoch_loop.batch_progress": progress}}}, folder / f"{name}.ckpt")
+        save_progress(folder / f"{name}.ckpt", done)
     assert newest_checkpoint(tmp_path) == folder / "late.ckpt"
     content = (folder / "late.ckpt").read_bytes()
     (folder / "late.ckpt").write_bytes(content[: len(content) // 2])
@@ -109,8 +114,7 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path, capsys: pytest.Capt
 def test_keywords_are_refused_with_the_path_that_is_meant(flags: list[str], tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
     path = tmp_path / "checkpoints" / "last.ckpt"
-    progress = {"total": {"completed": 1}}
-    torch.save({"loops": {"fit_loop": {"epoch_loop.batch_progress": progress}}}, path)
+    save_progress(path, 1)
     with pytest.raises(ValueError, match="a new one holds no checkpoint") as caught:
         refuse_keywords(["fit", "--config", str(tmp_path / "config.yaml"), *flags])
     assert f"--ckpt_path {path}, " in str(caught.value)
@@ -135,6 +139,24 @@ def test_what_cannot_be_resumed_says_why(content: str | None, message: str, tmp_
         (tmp_path / "command.json").write_text(content)
     with pytest.raises(SystemExit, match=message):
         main(["fit", "--resume", str(tmp_path)])
+
+
+def test_a_process_that_lightning_starts_finds_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first process has changed to the folder that the run was begun in."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("run/checkpoints", "begun"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "run" / "config.yaml").touch()
+    call = {"command": "dnas fit", "arguments": [], "cwd": str(tmp_path / "begun")}
+    (tmp_path / "run" / "command.json").write_text(json.dumps(call))
+    save_progress(tmp_path / "run" / "checkpoints" / "last.ckpt", 3)
+    first = continued(Path("run"), ["fit"])
+    assert Path.cwd() == tmp_path / "begun"
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    monkeypatch.setenv("DNAS_RUN_FOLDER", str(tmp_path / "run"))
+    assert continued(Path("run"), ["fit"]) == first
 
 
 def test_metrics_of_steps_that_are_done_again_are_written_once(tmp_path: Path) -> None:
