@@ -49,16 +49,16 @@ def test_the_run_folder_holds_everything(
     }
     assert any("events.out.tfevents" in name for name in files)
     assert read_history(tmp_path / "here")["expected_latency_ms"].shape == (2,)
-    told = capsys.readouterr().out
-    assert "Run folder: here" in told and "Checkpoint: " in told
-    assert told.count("Latency: adreno630_mace_calibrated") == 1
-    assert "deployed network at 32 px; training sees images of 8 px" in told
+    said = capsys.readouterr().out
+    assert "Run folder: here" in said and "Checkpoint: " in said
+    assert said.count("Latency: adreno630_mace_calibrated") == 1
+    assert "deployed network at 32 px; training sees images of 8 px" in said
 
 
-def test_the_resolution_is_told_only_where_it_differs(fit: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_resolution_is_said_only_where_it_differs(fit: Any, capsys: pytest.CaptureFixture[str]) -> None:
     fit("--data.resolution=32", "--trainer.max_epochs=1", "--trainer.limit_train_batches=1")
-    told = capsys.readouterr().out
-    assert "Latency: " in told and "training sees" not in told
+    said = capsys.readouterr().out
+    assert "Latency: " in said and "training sees" not in said
 
 
 def test_flags_override_the_config(fit: Any) -> None:
@@ -158,11 +158,11 @@ def test_a_mistake_ends_in_one_message(
     monkeypatch.delenv("DNAS_TRACEBACK", raising=False)
     with pytest.raises(SystemExit) as caught:
         main([*tiny_flags, *flags])
-    told = str(caught.value)
-    assert told.startswith("dnas fit: ") and message in told
-    assert len(told.splitlines()) <= 8
+    said = str(caught.value)
+    assert said.startswith("dnas fit: ") and message in said
+    assert len(said.splitlines()) <= 8
     for wrapping in ("Union", "Namespace(", "NoneType", "NestedArg"):
-        assert wrapping not in told
+        assert wrapping not in said
 
 
 def test_a_run_folder_in_use_is_refused(tiny_flags: list[str], tmp_path: Path, monkeypatch: Any) -> None:
@@ -192,9 +192,9 @@ def test_the_config_of_a_run_is_good_for_another(fit: Any, tmp_path: Path) -> No
 @pytest.mark.parametrize("argv", [[], ["-h"], ["--help"]])
 def test_help_names_every_command(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     main(argv)
-    told = capsys.readouterr().out
+    said = capsys.readouterr().out
     for command in (*LIGHTNING, *MODULES):
-        assert f"\n  {command} " in told
+        assert f"\n  {command} " in said
 
 
 @pytest.mark.parametrize("command", [*LIGHTNING, *MODULES])
@@ -216,9 +216,9 @@ def test_an_unknown_command_names_the_known(capsys: pytest.CaptureFixture[str]) 
 def test_an_unknown_command_ends_in_one_sentence_with_a_suggestion(typed: str, meant: str) -> None:
     with pytest.raises(SystemExit) as caught:
         main([typed])
-    told = str(caught.value)
-    assert told.endswith(f": did you mean {meant}?")
-    assert len(told.splitlines()) == 1
+    said = str(caught.value)
+    assert said.endswith(f": did you mean {meant}?")
+    assert len(said.splitlines()) == 1
 
 
 def test_nothing_like_a_command_gets_no_suggestion() -> None:
@@ -251,10 +251,10 @@ def test_a_first_look_is_clean_and_runs_started_together_do_not_meet(
         )
         for door in doors
     ]
-    told = ["".join(process.communicate(timeout=300)) for process in running]
-    assert [process.returncode for process in running] == [0, 0], told
+    said = ["".join(process.communicate(timeout=300)) for process in running]
+    assert [process.returncode for process in running] == [0, 0], said
     assert len(list((tmp_path / "runs" / "digits-search").iterdir())) == 2
-    for text in told:
+    for text in said:
         for noise in (
             "litlogger",
             "args parameter",

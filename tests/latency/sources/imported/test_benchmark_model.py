@@ -185,7 +185,7 @@ INFO: [./litert/tools/benchmark_litert_model.h:96] Inference (std):      0.01
 
 
 def test_litert_2() -> None:
-    """Warm-up and runs both round to the summary's two decimals; the number of runs tells them apart."""
+    """Warm-up and runs both round to the summary's two decimals; only the number of runs differs."""
     for text in (RESULTS, RESULTS.replace("(134 runs)", "(67 runs)").replace("count=67", "count=9")):
         (reading,) = read(text, "x.log", None).readings
         assert (reading.ms, reading.n, reading.cpu) == (pytest.approx(0.74304), 134, False)
