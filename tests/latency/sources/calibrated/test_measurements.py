@@ -57,7 +57,7 @@ def test_everything_wrong_is_named_with_its_line(tmp_path: Path) -> None:
     for what in (
         "6 problem(s)",
         "line 2: Space moga has 14 layers",
-        "line 3: could not convert string to float: 'fast'",
+        "line 3: 'fast' is not a number",
         "line 4: expected 2 values, found 1",
         "line 5: Space moga has 14 layers, but 2 choices",
         "line 6: No architecture file nowhere.json",
@@ -71,7 +71,7 @@ def test_everything_wrong_is_named_with_its_line(tmp_path: Path) -> None:
     [
         (b"", "found an empty file"),
         (b"architecture,latency_us\nmoga_a,11100\n", r"\(milliseconds\), found architecture,latency_us"),
-        (b"\xff\xfe\x00", "not a text file"),
+        (b"\xff\xfe\x00", r"not a text in UTF-8 \(byte 0\)"),
     ],
 )
 def test_files_that_hold_no_measurements(tmp_path: Path, content: bytes, message: str) -> None:
