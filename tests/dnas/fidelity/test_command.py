@@ -28,6 +28,8 @@ import pytorch_lightning as pl
 
 class Press(pl.Callback):
     def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+        with open(os.environ["TRAINED"], "a") as file:
+            file.write(f"{trainer.current_epoch} {batch_idx}\\n")
         if (trainer.current_epoch, batch_idx) == (int(os.environ["PRESS"]), 1):
             os.kill(os.getpid(), signal.SIGTERM)
 """
@@ -164,9 +166,10 @@ def test_a_training_that_is_stopped_goes_on_where_it_was(training: list[str], al
     environment = {"PYTHONPATH": f"{ROOT}{os.pathsep}{alone}", "OMP_NUM_THREADS": "1"}
 
     def run(*arguments: str, press: str) -> subprocess.CompletedProcess[str]:
+        trained = alone / f"{arguments[-1].removeprefix('--output=')}.txt"
         return subprocess.run(
             [sys.executable, "-m", "dnas.fidelity", *arguments],
-            env=os.environ | environment | {"PRESS": press},
+            env=os.environ | environment | {"PRESS": press, "TRAINED": str(trained)},
             cwd=alone,
             capture_output=True,
             text=True,
@@ -186,6 +189,8 @@ def test_a_training_that_is_stopped_goes_on_where_it_was(training: list[str], al
         [row["top1"] for row in rows(alone / name / "architectures.csv")] for name in ("out", "whole")
     ]
     assert len(accuracies[0]) == 3 and accuracies[0] == accuracies[1]
+    # No batch was trained twice.
+    assert (alone / "out.txt").read_text() == (alone / "whole.txt").read_text()
 
 
 def test_configs_that_cannot_be_used(training: list[str], alone: Path) -> None:

@@ -66,3 +66,12 @@ def test_a_resumed_training_adds_to_what_was_spent(clock: Clock) -> None:
     cost.count(5)
     clock.now = 2.0
     assert cost.spent == {"seconds": 12.0, "images": 105}
+
+
+def test_the_rest_of_an_epoch_that_is_resumed_counts(clock: Clock) -> None:
+    """Lightning calls no start of that epoch."""
+    cost, module, now = TrainingCost(), pl.LightningModule(), trainer()
+    cost.on_train_start(now, module)
+    clock.now = 3.0
+    cost.on_train_epoch_end(now, module)
+    assert cost.spent["seconds"] == 3.0

@@ -14,15 +14,16 @@ from dnas.support.stopping import Stopped
 from lightning_modules.callbacks import GracefulInterrupt
 
 
-def trainer(world_size: int = 1, others: bool = False) -> Any:
+def trainer(world_size: int = 1, others: bool = False, accumulate: int = 1) -> Any:
     strategy = SimpleNamespace(reduce_boolean_decision=lambda own, all: own or others)
     return SimpleNamespace(
-        world_size=world_size, strategy=strategy, default_root_dir=".", accumulate_grad_batches=1
+        world_size=world_size, strategy=strategy, default_root_dir=".", accumulate_grad_batches=accumulate
     )
 
 
-def start(callback: GracefulInterrupt, trainer: Any, pending: list[int]) -> None:
-    callback.on_train_batch_start(trainer, SimpleNamespace(pending=pending), None, 0)  # type: ignore[arg-type]
+def start(callback: GracefulInterrupt, trainer: Any, pending: list[int], batch_idx: int = 0) -> None:
+    module: Any = SimpleNamespace(pending=pending)
+    callback.on_train_batch_start(trainer, module, None, batch_idx)
 
 
 @pytest.fixture
@@ -40,6 +41,19 @@ def test_it_waits_for_a_completed_optimiser_step(callback: GracefulInterrupt) ->
     start(callback, trainer(), [0, 1])
     with pytest.raises(Stopped):
         start(callback, trainer(), [0, 0])
+
+
+def test_it_waits_for_the_batches_that_the_trainer_accumulates(callback: GracefulInterrupt) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    start(callback, trainer(accumulate=2), [], batch_idx=1)
+    with pytest.raises(Stopped, match="SIGTERM"):
+        start(callback, trainer(accumulate=2), [], batch_idx=2)
+
+
+def test_a_signal_after_the_last_batch_ends_what_follows_the_training(callback: GracefulInterrupt) -> None:
+    os.kill(os.getpid(), signal.SIGUSR1)
+    with pytest.raises(Stopped, match=r"SIGUSR1\. The training had come to its end\."):
+        callback.on_train_end(trainer(), None)  # type: ignore[arg-type]
 
 
 def test_all_processes_stop_when_one_is_asked_to(callback: GracefulInterrupt) -> None:

@@ -31,6 +31,14 @@ def test_members_are_sorted_by_objectives_then_genome() -> None:
     assert front.members()[0].tolist() == [[2, 2], [1, 2], [1, 9], [3, 1], [0, 0]]
 
 
+def test_many_at_a_time_are_compared_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dnas.search.evolution.front._MOST", 70)
+    values = np.random.default_rng(0).random((400, 2))
+    front = Front(1, MAXIMIZE)
+    front.add(np.arange(400)[:, None], values)
+    assert sorted(front.members()[0].ravel()) == np.flatnonzero(non_dominated(values, MAXIMIZE)).tolist()
+
+
 @pytest.mark.parametrize("levels", [4, 1000])
 def test_added_bit_by_bit_it_is_the_front_of_everything(levels: int) -> None:
     generator = np.random.default_rng(0)

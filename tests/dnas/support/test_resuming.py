@@ -1,0 +1,58 @@
+"""How a command was called is left in its folder, by itself alone, and given again where it was given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dnas.support import resuming
+from dnas.support.resuming import called, read_call, remember, resume, resumed_folder
+
+
+def test_a_command_is_given_again_where_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "there")
+    called("dnas thing", ["--name", "two words"])
+    remember(tmp_path / "out", "dnas thing")
+    monkeypatch.chdir(tmp_path)
+    assert resume("dnas thing", ["--resume=out"]) == ("--name", "two words")
+    assert Path.cwd() == tmp_path / "there"
+    assert str(read_call(tmp_path / "out")) == "dnas thing --name 'two words'"
+
+
+def test_a_command_within_another_remembers_nothing(tmp_path: Path) -> None:
+    called("dnas fit", ["--config", "x"])
+    remember(tmp_path, "dnas refine")
+    assert not (tmp_path / resuming.FILE).exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--resume"], "needs the folder of a run"),
+        (["--resume", "--other"], "needs the folder of a run"),
+        (["--resume="], "needs the folder of a run"),
+        (["--resume", "nowhere"], "there is no command.json"),
+        (["--resume", "nowhere", "--seed", "3"], "leave out --seed 3"),
+    ],
+)
+def test_what_cannot_be_resumed(arguments: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        resume("dnas thing", arguments)
+
+
+def test_a_place_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "there").mkdir()
+    monkeypatch.chdir(tmp_path / "there")
+    called("dnas thing", [])
+    remember(tmp_path / "out", "dnas thing")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").rmdir()
+    with pytest.raises(ValueError, match="which cannot be entered"):
+        resume("dnas thing", ["--resume", "out"])
+
+
+def test_without_the_option_nothing_changes() -> None:
+    assert resume("dnas thing", ["--seed", "3"]) is None
+    assert resumed_folder(["--seed", "3"]) == (None, ["--seed", "3"])
