@@ -27,8 +27,10 @@ _CKPT = "--ckpt_path"
 def continued(folder: Path, others: Sequence[str]) -> list[str]:
     """The arguments that go on in ``folder``: the run's config, its newest checkpoint, ``others`` on top.
 
+    A run that was killed before its first checkpoint begins anew there.
+
     Raises:
-        ValueError: no folder of a run, or no checkpoint in it.
+        ValueError: no folder of a run, or all checkpoints in it are damaged.
     """
     if not others or others[0] != "fit":
         raise ValueError(f"{resuming.FLAG} FOLDER goes on with what 'dnas fit' did there.")
@@ -39,9 +41,17 @@ def continued(folder: Path, others: Sequence[str]) -> list[str]:
     if call.command != "dnas fit":
         raise ValueError(f"{folder} was written by {call.command}: {call.command} {resuming.FLAG} {folder}")
     folder = folder.resolve()
+    if not any((folder / CHECKPOINTS).glob("*.ckpt")):
+        resuming.enter(call)
+        print(f"Nothing was saved yet: beginning anew in {folder}", flush=True)
+        return ["fit", *call.arguments, f"--run_folder={folder}", *others[1:]]
     config, checkpoint = folder / CONFIG, newest_checkpoint(folder)
-    if checkpoint is None or not config.is_file():
-        raise ValueError(f"The run in {folder} has no checkpoint yet. Begin anew: {call}")
+    if checkpoint is None:
+        raise ValueError(f"All checkpoints in {folder} are damaged. Begin anew, in another folder: {call}")
+    if not config.is_file():
+        raise ValueError(
+            f"{config}, which every run leaves, is gone. Go on with: {call} {_CKPT} {checkpoint}"
+        )
     resuming.enter(call)
     print(f"Going on from {checkpoint}", flush=True)
     own = [f"--config={config}", f"--run_folder={folder}", f"{_CKPT}={checkpoint}"]

@@ -21,9 +21,17 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins import CheckpointIO
 
 from dnas.blocks.registry import BLOCKS_FLAG, OPTION_HELP, register_files_of
+from dnas.support.files import write_text
 from dnas.support.resuming import HELP as RESUME_HELP
 from dnas.support.resuming import remember, resumed_folder
-from lightning_modules.app.continuing import continued, logged, refuse_keywords, rolled_back, with_last_good
+from lightning_modules.app.continuing import (
+    CONFIG,
+    continued,
+    logged,
+    refuse_keywords,
+    rolled_back,
+    with_last_good,
+)
 from lightning_modules.app.framework_errors import in_our_words
 from lightning_modules.app.moved_keys import refuse_moved
 from lightning_modules.app.quiet import without_noise
@@ -49,7 +57,12 @@ class SaveConfig(SaveConfigCallback):
     ) -> None:
         config = config.clone()
         config["run_folder"] = None
-        super().__init__(parser, config, *arguments, **options)
+        super().__init__(parser, config, *arguments, **(options | {"save_to_log_dir": False}))
+
+    def save_config(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        # Whole or not at all: a run that goes on needs the one of before.
+        text = self.parser.dump(self.config, skip_unset=False)
+        write_text(Path(trainer.default_root_dir) / CONFIG, text)
 
 
 class DnasCLI(LightningCLI):
@@ -107,7 +120,8 @@ class DnasCLI(LightningCLI):
         folder = make_run_folder(requested, self._run_name(), resumes=self._resumes)
         if process_number() == 0:
             hold(folder)
-            remember(folder, "dnas fit")
+            if not self._resumes:
+                remember(folder, "dnas fit")
         kwargs["default_root_dir"] = str(folder)
         plugins = self._get(self.config_init, "trainer.plugins") or []
         plugins = [*plugins] if isinstance(plugins, list) else [plugins]
@@ -128,7 +142,8 @@ class DnasCLI(LightningCLI):
     def _loggers(self, folder: Path) -> list[Logger]:
         done = None
         if self._resumes and process_number() == 0:
-            done = logged(Path(self._get(self.config_init, "ckpt_path")))
+            checkpoint = self._get(self.config_init, "ckpt_path")
+            done = logged(Path(checkpoint)) if checkpoint else (0, 0)
         return [MetricsFile(folder, done), Events(folder)]
 
     def _run_name(self) -> str:
@@ -191,7 +206,6 @@ def _cli(argv: Sequence[str], **options: Any) -> DnasCLI:
         datamodule_class=pl.LightningDataModule,
         auto_configure_optimizers=False,
         save_config_callback=SaveConfig,
-        save_config_kwargs={"overwrite": True},
         seed_everything_default=0,
         parser_kwargs={"prog": "dnas", "exit_on_error": False},
         args=argv,

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.loggers.csv_logs import ExperimentWriter
 
-from dnas.support.files import going_on
+from dnas.support.files import going_on, write_text
 
 
 class MetricsFile(CSVLogger):
-    """Lightning's CSVLogger, which would delete what it finds.
+    """Lightning's CSVLogger, which would delete what it finds, with a file that no kill can empty.
 
     Args:
         folder: of the run.
@@ -24,15 +25,55 @@ class MetricsFile(CSVLogger):
 
     def __init__(self, folder: Path, done: tuple[int, int] | None = None) -> None:
         super().__init__(folder, name="", version="")
+        self._experiment = _Rows(folder)
         if done is not None:
-            # Before the writer is made, which removes the file.
-            rows = _rows(folder / ExperimentWriter.NAME_METRICS_FILE, *done)
-            self.experiment.metrics.extend(rows)
+            self._experiment.keep(*done)
 
     def save(self) -> None:
         # What was not written stays in memory, for the next time.
         with going_on(str(Path(self.log_dir) / ExperimentWriter.NAME_METRICS_FILE)):
             super().save()
+
+
+class _Rows(ExperimentWriter):
+    """Appends rows, and replaces the file as a whole where a new metric needs a column."""
+
+    def __init__(self, folder: Path) -> None:
+        # Not the constructor of Lightning's, which deletes a file that is there.
+        self.log_dir, self.hparams = str(folder), {}
+        self.metrics: list[dict[str, Any]] = []
+        self._path = folder / self.NAME_METRICS_FILE
+        self._columns: list[str] = []
+        self._length = 0
+
+    def keep(self, epochs: int, steps: int) -> None:
+        """Go on behind the rows of the first epochs and steps."""
+        kept = [
+            row
+            for row in _whole_rows(self._path)
+            if _below(row.get("epoch"), epochs) or _below(row.get("step"), steps)
+        ]
+        self._replace(kept)
+
+    def save(self) -> None:
+        if not self.metrics:
+            return
+        if {*self._columns}.issuperset(set().union(*self.metrics)):
+            with self._path.open("r+b") as stream:
+                # What an earlier attempt has written in part, on a full disk.
+                stream.truncate(self._length)
+                stream.seek(self._length)
+                stream.write(_text(self.metrics, self._columns).encode())
+            self._length = self._path.stat().st_size
+        else:
+            self._replace([*_whole_rows(self._path), *self.metrics])
+        self.metrics = []
+
+    def _replace(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        columns = sorted(set().union(*rows))
+        header = _text([dict(zip(columns, columns, strict=True))], columns) if rows else ""
+        write_text(self._path, header + _text(rows, columns))
+        self._columns, self._length = columns, self._path.stat().st_size
 
 
 class Events(TensorBoardLogger):
@@ -50,14 +91,19 @@ class Events(TensorBoardLogger):
             super().save()
 
 
-def _rows(path: Path, epochs: int, steps: int) -> list[dict[str, Any]]:
-    """What was logged in the first epochs and steps; a torn last line is not there."""
+def _text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    stream = StringIO()
+    csv.DictWriter(stream, columns).writerows(rows)
+    return stream.getvalue()
+
+
+def _whole_rows(path: Path) -> list[dict[str, str]]:
+    """Those of a file, without empty values; a torn last line is not there."""
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as stream:
         whole = [row for row in csv.DictReader(stream) if None not in row.values()]
-    rows = [{key: value for key, value in row.items() if value} for row in whole]
-    return [row for row in rows if _below(row.get("epoch"), epochs) or _below(row.get("step"), steps)]
+    return [{key: value for key, value in row.items() if value} for row in whole]
 
 
 def _below(text: str | None, bound: int) -> bool:

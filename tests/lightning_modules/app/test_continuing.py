@@ -128,10 +128,6 @@ def test_keywords_are_refused_with_the_path_that_is_meant(flags: list[str], tmp_
         (None, "there is no command.json"),
         ("{", "command.json is damaged"),
         ('{"command": "dnas refine", "arguments": [], "cwd": "."}', "was written by dnas refine"),
-        (
-            '{"command": "dnas fit", "arguments": [], "cwd": "."}',
-            "has no checkpoint yet. Begin anew: dnas fit",
-        ),
     ],
 )
 def test_what_cannot_be_resumed_says_why(content: str | None, message: str, tmp_path: Path) -> None:
@@ -139,6 +135,20 @@ def test_what_cannot_be_resumed_says_why(content: str | None, message: str, tmp_
         (tmp_path / "command.json").write_text(content)
     with pytest.raises(SystemExit, match=message):
         main(["fit", "--resume", str(tmp_path)])
+
+
+def test_killed_before_the_first_checkpoint_it_begins_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = {"command": "dnas fit", "arguments": ["--config", "a.yaml"], "cwd": str(tmp_path)}
+    (tmp_path / "command.json").write_text(json.dumps(call))
+    begun = ["fit", "--config", "a.yaml", f"--run_folder={tmp_path}", "--trainer.max_epochs=4"]
+    assert continued(tmp_path, ["fit", "--trainer.max_epochs=4"]) == begun
+    assert f"Nothing was saved yet: beginning anew in {tmp_path}" in capsys.readouterr().out
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last.ckpt").write_bytes(b"torn")
+    with pytest.raises(ValueError, match=r"All checkpoints in .* are damaged. Begin anew, in another folder"):
+        continued(tmp_path, ["fit"])
 
 
 def test_a_process_that_lightning_starts_finds_the_folder(
