@@ -10,7 +10,7 @@ INSTALL := $(LOCK) $(MAKE) -s
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fuzz browser lint clean
+.PHONY: help demo test check fuzz chaos browser lint clean
 
 help:
 	@echo "make demo     search, derive and retrain on handwritten digits; results in $(OUTPUT)"
@@ -18,6 +18,7 @@ help:
 	@echo "make check    the fast lane while you work: ruff, mypy and the tests that are neither slow nor wheel"
 	@echo "make lint     ruff and mypy only"
 	@echo "make fuzz     mutated files for every parser, FUZZ_MINUTES (10) for each of FUZZ_PARSERS (all)"
+	@echo "make chaos    every stage killed CHAOS_KILLS (20) times at random moments, and gone on with"
 	@echo "make clean    remove .venv, builds and caches (results in runs/ stay)"
 	@echo
 	@echo "PYTHON=python3.12  interpreter for a new .venv, 3.10 or newer (default: $(PYTHON))"
@@ -42,6 +43,13 @@ FUZZ_MINUTES ?= 10
 fuzz:
 	@$(INSTALL) $(VENV)/installed-test
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fuzz.py --minutes $(FUZZ_MINUTES) $(FUZZ_PARSERS)
+
+# What make test does with three kills a stage.
+CHAOS_KILLS ?= 20
+chaos:
+	@$(INSTALL) $(VENV)/installed-test
+	@echo '| stage | kills | runs that ended as undisturbed ones | seconds of one |'
+	DNAS_CHAOS=$(CHAOS_KILLS) OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/chaos -s
 
 # The report of a comparison is looked at in Chromium. Where it cannot be installed those tests skip, and say so.
 browser:
