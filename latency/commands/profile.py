@@ -92,7 +92,8 @@ def _accuracy(arguments: argparse.Namespace, space: SearchSpace, console: Consol
     accuracy = fit_effects(samples.genomes, samples.values, space)
     console.print(
         f"accuracy of {len(samples.values)} networks ({samples.rows} rows): an additive model of the blocks "
-        f"explains {accuracy.explained:.0%} of its variance, residual {100 * accuracy.noise:.2f} %"
+        f"explains {accuracy.explained:.0%} of its variance, residual {100 * accuracy.noise:.2f} %",
+        soft_wrap=True,
     )
     return accuracy
 

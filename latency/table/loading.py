@@ -51,7 +51,8 @@ def _shipped_with(space: SearchSpace, name: str) -> TableFile | None:
     fitting = next((file for file in files if not space_problems(file, space)), None)
     if fitting is None:
         closest = min(files, key=lambda file: lacking(file, space))
-        why = space_problems(closest, space)[0].removeprefix("space: ")
+        # Its own advice comes last, as that of all.
+        why = space_problems(closest, space)[0].removeprefix("space: ").partition(". ")[0]
         raise not_shipped(name, [space.name], f"; the closest one: {why}")
     return fitting
 
