@@ -2,11 +2,11 @@
 
     python benchmarks/soak.py --minutes 15 [--only fit]
 
-runs ``dnas fit`` (a small supernet on handwritten digits, one data worker, a checkpoint after each epoch, all figures) and
-then ``dnas refine`` (populations of 24 in a supernet of 4^10 architectures), each for --minutes in a process of its own,
-stopped with SIGTERM. A thread samples memory in use (RSS), open file handles, threads, child processes and
-the objects that Python's garbage collector knows; the table has the first sample after the warm-up, the last one, and the slope per
-hour of a line fitted through all between them.
+runs ``dnas fit`` (a small supernet on handwritten digits, one data worker, a checkpoint after each epoch, all
+figures) and then ``dnas refine`` (populations of 24 in a supernet of 4^10 architectures), each for --minutes
+in a process of its own, stopped with SIGTERM. A thread samples memory in use (RSS), open file handles,
+threads, child processes and the objects that Python's garbage collector knows. The table has the first sample
+after the warm-up, the last one, and the slope per hour of a line fitted through all samples.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from dnas.refine.task import Task, make_task, start_course
 from dnas.support.files import only_one, write_text
 from dnas.support.processes import broadcast, rank
 from dnas.support.resuming import remember
+from dnas.support.sealed_json import seal, unseal
 
 STATE = "state.json"
 STATE_FORMAT = "dnas-refine-state/1"
@@ -97,7 +98,7 @@ def _read_state(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any] | E
     if not path.is_file():
         return None
     try:
-        state = json.loads(path.read_text(encoding="utf-8"))
+        state = unseal(json.loads(path.read_text(encoding="utf-8")))
         other = state["identity"] if state["format"] == STATE_FORMAT else {}
     except (ValueError, KeyError, TypeError) as error:
         return _damaged(path, error)
@@ -132,7 +133,7 @@ def _save(task: Task, course: Course) -> None:
         "course": course.state_dict(),
         "algorithm": task.plan.algorithm.state_dict(),
     }
-    write_text(folder / STATE, json.dumps(state))
+    write_text(folder / STATE, json.dumps(seal(state)))
     _write_results(
         task, course, front_rows(course, task.problem, task.settings.crowding_weights), finished=False
     )
@@ -153,7 +154,7 @@ def _write_results(task: Task, course: Course, rows: list[dict[str, Any]], finis
     folder = task.settings.output
     write_front(folder, rows, task.problem)
     write_course(folder / "hypervolume.csv", course)
-    write_text(folder / "run.json", json.dumps(_described(task, course, finished), indent=2) + "\n")
+    write_text(folder / "run.json", json.dumps(seal(_described(task, course, finished)), indent=2) + "\n")
 
 
 def _described(task: Task, course: Course, finished: bool) -> dict[str, Any]:
