@@ -19,7 +19,7 @@ from dnas.refine.figures import write_evolution_figures
 from dnas.refine.results import evaluated_rows, front_rows, write_course, write_front, write_rows
 from dnas.refine.settings import Settings
 from dnas.refine.task import Task, make_task, start_course
-from dnas.support.files import only_one, write_text
+from dnas.support.files import going_on, only_one, write_text
 from dnas.support.processes import broadcast, rank
 from dnas.support.resuming import remember
 from dnas.support.sealed_json import seal, unseal
@@ -146,7 +146,10 @@ def _finish(task: Task, course: Course, rows: list[dict[str, Any]]) -> None:
     for index, row in enumerate(rows):
         row["architecture"].save(folder / "front" / f"{index:03}.json")
     worth = [(step.evaluations, step.hypervolume) for step in course.steps]
-    write_evolution_figures(folder / "figures", everything, rows, worth, problem.quality, problem.table.kind)
+    with going_on(f"Figures in {folder / 'figures'}"):
+        write_evolution_figures(
+            folder / "figures", everything, rows, worth, problem.quality, problem.table.kind
+        )
     _write_results(task, course, rows, finished=True)
 
 

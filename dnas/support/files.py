@@ -22,11 +22,13 @@ LOCK = ".lock"
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A stream whose content becomes that of ``path``, whose folder is created, when the context ends well.
 
-    It is on disk then. Until it is whole, and for ever if something is raised, the old file stays.
+    It is on disk then. Until it is whole, and for ever if something is raised, the old file stays. An error
+    of the system that names no file, or the temporary one, names ``path``.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary: str | None = None
     try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "w+b") as stream:
             yield stream
             stream.flush()
@@ -36,8 +38,11 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)
         os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+    except BaseException as error:
+        if isinstance(error, OSError):
+            _name(error, path)
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
         raise
 
 
@@ -57,11 +62,21 @@ def append_line(path: str | Path, line: str) -> Path:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as stream:
-        stream.write(f"\n{line}\n".encode())
-        stream.flush()
-        os.fsync(stream.fileno())
+    try:
+        with path.open("ab") as stream:
+            stream.write(f"\n{line}\n".encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        _name(error, path)
+        raise
     return path
+
+
+def _name(error: OSError, path: Path) -> None:
+    """Writing to a full disk names no file, and a temporary one says nothing to a user."""
+    if error.filename is None or Path(error.filename).name.startswith(f".{path.name}."):
+        error.filename, error.filename2 = os.fspath(path), None
 
 
 @contextmanager
