@@ -22,27 +22,35 @@ LOCK = ".lock"
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A stream whose content becomes that of ``path``, whose folder is created, when the context ends well.
 
-    It is on disk then. Until it is whole, and for ever if something is raised, the old file stays. An error
-    of the system that names no file, or the temporary one, names ``path``.
+    It is on disk then. Until it is whole, and for ever if something is raised, the old file stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary: str | None = None
-    try:
+    with naming(path):
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w+b") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        # mkstemp makes private files; what we write is for sharing, as open() would have made it.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException as error:
-        if isinstance(error, OSError):
-            _name(error, path)
-        if temporary is not None:
+        try:
+            with os.fdopen(handle, "w+b") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            # mkstemp makes private files; what we write is for sharing, as open() would have made it.
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(temporary, 0o666 & ~umask)
+            os.replace(temporary, path)
+        except BaseException:
             Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Errors of the system while ``path`` is written name it; a full disk names no file."""
+    try:
+        yield
+    except OSError as error:
+        hidden = f".{path.name}."
+        if error.filename is None or any(part.startswith(hidden) for part in Path(error.filename).parts):
+            error.filename, error.filename2 = os.fspath(path), None
         raise
 
 
@@ -62,21 +70,11 @@ def append_line(path: str | Path, line: str) -> Path:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with path.open("ab") as stream:
-            stream.write(f"\n{line}\n".encode())
-            stream.flush()
-            os.fsync(stream.fileno())
-    except OSError as error:
-        _name(error, path)
-        raise
+    with naming(path), path.open("ab") as stream:
+        stream.write(f"\n{line}\n".encode())
+        stream.flush()
+        os.fsync(stream.fileno())
     return path
-
-
-def _name(error: OSError, path: Path) -> None:
-    """Writing to a full disk names no file, and a temporary one says nothing to a user."""
-    if error.filename is None or Path(error.filename).name.startswith(f".{path.name}."):
-        error.filename, error.filename2 = os.fspath(path), None
 
 
 @contextmanager
