@@ -12,6 +12,7 @@ after the warm-up, the last one, and the slope per hour of a line fitted through
 from __future__ import annotations
 
 import argparse
+import csv
 import gc
 import multiprocessing
 import os
@@ -75,7 +76,7 @@ def main() -> None:
         made = prepare(Path(folder))
         for name, arguments in commands(made).items():
             if options.only in (None, name):
-                console.print(report(name, soak(name, arguments, options)))
+                console.print(report(name, soak(name, arguments, options)), done(made))
     console.print(f"Python {platform.python_version()}, torch {torch.__version__}, {platform.machine()}")
 
 
@@ -173,6 +174,17 @@ def _read(path: Path) -> str:
         return path.read_text()
     except OSError:  # a thread that has ended meanwhile
         return ""
+
+
+def done(folder: Path) -> str:
+    """How much was trained and evaluated until now."""
+    metrics = folder / "fit" / "metrics.csv"
+    rows = list(csv.DictReader(metrics.open(encoding="utf-8"))) if metrics.is_file() else []
+    files = (folder / "refine").glob("evaluations-*.jsonl")
+    lines = sum(bool(line) for path in files for line in path.read_bytes().splitlines())
+    return (
+        f"{max((int(row['epoch']) for row in rows), default=0)} epochs of fit, {lines} evaluations of refine"
+    )
 
 
 def report(name: str, samples: list[Sample]) -> Table:

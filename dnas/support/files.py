@@ -49,7 +49,7 @@ def naming(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         hidden = f".{path.name}."
-        if error.filename is None or any(part.startswith(hidden) for part in Path(error.filename).parts):
+        if error.filename is None or any(part.startswith(hidden) for part in Path(str(error.filename)).parts):
             error.filename, error.filename2 = os.fspath(path), None
         raise
 
