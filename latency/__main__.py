@@ -11,7 +11,7 @@ from importlib import import_module
 from rich.console import Console
 
 from dnas.support import resuming
-from dnas.support.command import USER_ERRORS
+from dnas.support.command import USER_ERRORS, explained
 from dnas.support.documents import printable
 from dnas.support.stopping import Stopped, listening
 
@@ -55,10 +55,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Stopped as stopped:
         print(f"{PROG} {name}: {stopped}", file=sys.stderr)
         return stopped.status
-    except (*USER_ERRORS, OSError) as error:
+    except USER_ERRORS as error:
         if os.environ.get("DNAS_TRACEBACK"):
             raise
-        print(printable(f"error: {error}"), file=sys.stderr)
+        print(printable(f"error: {explained(error)}"), file=sys.stderr)
         return 1
     return 0
 

@@ -13,6 +13,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from dnas.support import documents
+from dnas.support.sealed_json import unseal
 
 
 class RunError(ValueError):
@@ -40,6 +41,10 @@ def read_json(path: Path, schema: str) -> dict[str, Any]:
         content = documents.load_json(text, finite=True)
     except documents.DocumentError as error:
         raise RunError(f"{path} is damaged, it is not valid JSON: {error}") from error
+    try:
+        content = unseal(content)
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: {error}.") from error
     errors = sorted(_validator(schema).iter_errors(content), key=lambda error: error.json_path)
     if errors:
         listing = "; ".join(f"{error.json_path}: {_shortened(error.message)}" for error in errors)

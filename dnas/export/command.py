@@ -23,6 +23,7 @@ from dnas.runs.trained import read_network
 from dnas.space import zoo
 from dnas.support.command import Command
 from dnas.support.extras import require
+from dnas.support.files import naming
 
 # Of the largest logit: float32 sums in another order stay far below, another network does not.
 TOLERANCE = 1e-3
@@ -109,7 +110,7 @@ def run(options: argparse.Namespace, console: Console) -> Path:
     fold_norms(folded)
     output.parent.mkdir(parents=True, exist_ok=True)
     # Beside the output, so that what was compared takes its place in one step.
-    with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
+    with naming(output), TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as folder:
         unchecked = Path(folder) / output.name
         with Console(stderr=True).status("Exporting, and comparing with ONNX Runtime"):
             write_onnx(folded, shape, unchecked, any_batch=options.any_batch, facts=source.facts)

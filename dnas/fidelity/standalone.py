@@ -23,6 +23,7 @@ from dnas.space import Over, SearchSpace
 from dnas.space.architecture import Architecture, ArchitectureError
 from dnas.support.command import is_out_of_memory
 from dnas.support.files import append_line
+from dnas.support.sealed_json import seal, whole_lines
 
 SPLIT = "test"
 # How many architectures are trained, unless told otherwise.
@@ -145,7 +146,7 @@ def _is_of(file: Path, architecture: Architecture) -> bool:
 class TrainingStore:
     """Results by network, of one recipe, in a file whose name identifies the recipe.
 
-    A line truncated by a kill is not there.
+    A line that is truncated or damaged is not there.
 
     Args:
         folder: where the file lies; made when something is written.
@@ -155,7 +156,7 @@ class TrainingStore:
     def __init__(self, folder: str | Path, recipe: Mapping[str, Any], space: SearchSpace) -> None:
         plain = json.dumps({**recipe, "space": space.digest}, sort_keys=True)
         self.path = Path(folder) / f"trainings-{hashlib.sha256(plain.encode()).hexdigest()[:16]}.jsonl"
-        lines = self.path.read_bytes().splitlines() if self.path.is_file() else []
+        lines = whole_lines(self.path) if self.path.is_file() else []
         self._results = dict(entry for line in lines if (entry := _parsed(line, space)))
 
     def get(self, architecture: Architecture) -> StandAlone | None:
@@ -165,7 +166,7 @@ class TrainingStore:
     def write(self, architecture: Architecture, result: StandAlone) -> None:
         """Know a result, and have it on disk when this returns."""
         self._results[architecture.canonical()] = result
-        append_line(self.path, json.dumps({"architecture": str(architecture), **result._asdict()}))
+        append_line(self.path, json.dumps(seal({"architecture": str(architecture), **result._asdict()})))
 
 
 def _parsed(line: bytes, space: SearchSpace) -> tuple[Architecture, StandAlone] | None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dnas.layers.layers import with_stock_convolutions
+from dnas.support.files import replacing
 
 # Of the extra ``dnas[onnx]``; all of them are needed to write a file.
 PACKAGES = ("onnx", "onnxruntime", "onnxscript")
@@ -27,7 +28,7 @@ def write_onnx(
 ) -> None:
     """Write ``module``, in its present mode and with stock convolutions, as one file.
 
-    An interrupted export leaves none.
+    An interrupted export leaves none, or the file of before.
 
     Args:
         module: takes one tensor (``images`` in the file) and returns one (``logits``).
@@ -36,8 +37,6 @@ def write_onnx(
         any_batch: leave the first dimension open instead of fixing it.
         facts: metadata of the file.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
     images = torch.randn(*shape)
     dimensions = ({0: torch.export.Dim("batch")},) if any_batch else None
     with warnings.catch_warnings():
@@ -53,8 +52,8 @@ def write_onnx(
             dynamic_shapes=dimensions,
         )
     program.model.metadata_props.update(facts or {})
-    program.save(str(partial), external_data=False)
-    partial.replace(path)
+    with replacing(path) as stream:
+        stream.write(program.model_proto.SerializeToString())
 
 
 def run_onnx(path: Path, images: Tensor) -> Tensor:

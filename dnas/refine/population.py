@@ -21,6 +21,7 @@ from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 from dnas.support.files import append_line
 from dnas.support.processes import broadcast, gather, rank, world_size
+from dnas.support.sealed_json import seal, whole_lines
 
 Tell = Callable[[int, int], None]
 Genome = tuple[int, ...]
@@ -102,8 +103,8 @@ class Record(NamedTuple):
 class EvaluationStore:
     """Evaluations by genome, of one evaluator (supernet, data, recalibration) that the file name identifies.
 
-    A file belongs to one process, so that nobody writes into another's lines. A line truncated by a kill is
-    not there.
+    A file belongs to one process, so that nobody writes into another's lines. A line that is truncated
+    or damaged is not there.
 
     Args:
         folder: where the files lie; made when something is written.
@@ -128,7 +129,7 @@ class EvaluationStore:
         """All that the files of this evaluator hold."""
         found: dict[Genome, Record] = {}
         for path in sorted(self._folder.glob(f"evaluations-{self.key}-*.jsonl")):
-            for line in path.read_bytes().splitlines():
+            for line in whole_lines(path):
                 if entry := _parsed(line, self._layers):
                     found.setdefault(*entry)
         return found
@@ -145,7 +146,7 @@ class EvaluationStore:
         """Know an evaluation, and have it on disk when this returns."""
         self._records[genome] = record
         line = {"genome": genome, **record.evaluation._asdict(), "seconds": record.seconds}
-        append_line(self._path, json.dumps(line))
+        append_line(self._path, json.dumps(seal(line)))
 
 
 def _parsed(line: bytes, layers: int) -> tuple[Genome, Record] | None:

@@ -20,6 +20,7 @@ from dnas.search.evolution.pareto import costs_of, crowding, ranks
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 from dnas.support.files import write_text
+from dnas.support.sealed_json import seal
 
 COLUMNS = (
     "generation",
@@ -62,7 +63,7 @@ def write_front(folder: Path, rows: Sequence[dict[str, Any]], problem: Problem) 
         "quality": problem.quality,
         "members": [_member(row) for row in rows],
     }
-    write_text(folder / "front.json", json.dumps(content, indent=1, allow_nan=False) + "\n")
+    write_text(folder / "front.json", json.dumps(seal(content), indent=1, allow_nan=False) + "\n")
     write_rows(folder / "front.csv", rows)
 
 

@@ -19,9 +19,10 @@ from dnas.refine.figures import write_evolution_figures
 from dnas.refine.results import evaluated_rows, front_rows, write_course, write_front, write_rows
 from dnas.refine.settings import Settings
 from dnas.refine.task import Task, make_task, start_course
-from dnas.support.files import only_one, write_text
+from dnas.support.files import going_on, only_one, write_text
 from dnas.support.processes import broadcast, rank
 from dnas.support.resuming import remember
+from dnas.support.sealed_json import seal, unseal
 
 STATE = "state.json"
 STATE_FORMAT = "dnas-refine-state/1"
@@ -97,7 +98,7 @@ def _read_state(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any] | E
     if not path.is_file():
         return None
     try:
-        state = json.loads(path.read_text(encoding="utf-8"))
+        state = unseal(json.loads(path.read_text(encoding="utf-8")))
         other = state["identity"] if state["format"] == STATE_FORMAT else {}
     except (ValueError, KeyError, TypeError) as error:
         return _damaged(path, error)
@@ -132,7 +133,7 @@ def _save(task: Task, course: Course) -> None:
         "course": course.state_dict(),
         "algorithm": task.plan.algorithm.state_dict(),
     }
-    write_text(folder / STATE, json.dumps(state))
+    write_text(folder / STATE, json.dumps(seal(state)))
     _write_results(
         task, course, front_rows(course, task.problem, task.settings.crowding_weights), finished=False
     )
@@ -145,7 +146,10 @@ def _finish(task: Task, course: Course, rows: list[dict[str, Any]]) -> None:
     for index, row in enumerate(rows):
         row["architecture"].save(folder / "front" / f"{index:03}.json")
     worth = [(step.evaluations, step.hypervolume) for step in course.steps]
-    write_evolution_figures(folder / "figures", everything, rows, worth, problem.quality, problem.table.kind)
+    with going_on(f"Figures in {folder / 'figures'}"):
+        write_evolution_figures(
+            folder / "figures", everything, rows, worth, problem.quality, problem.table.kind
+        )
     _write_results(task, course, rows, finished=True)
 
 
@@ -153,7 +157,7 @@ def _write_results(task: Task, course: Course, rows: list[dict[str, Any]], finis
     folder = task.settings.output
     write_front(folder, rows, task.problem)
     write_course(folder / "hypervolume.csv", course)
-    write_text(folder / "run.json", json.dumps(_described(task, course, finished), indent=2) + "\n")
+    write_text(folder / "run.json", json.dumps(seal(_described(task, course, finished)), indent=2) + "\n")
 
 
 def _described(task: Task, course: Course, finished: bool) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from dnas.search.gradient.masks import probabilities
 from dnas.space import SearchSpace, zoo
 from dnas.space.architecture import Architecture, ArchitectureError
 from dnas.support.documents import load_json, read_text
+from dnas.support.sealed_json import unseal
 
 FRONT_FORMAT = "dnas-front/1"
 
@@ -60,7 +61,7 @@ def _architectures(source: str, space: SearchSpace) -> list[Architecture]:
     if path.suffix != ".json" and not path.exists():
         return [zoo.load(source)]
     try:
-        data = load_json(read_text(path))
+        data = unseal(load_json(read_text(path)))
     except (OSError, ValueError) as error:
         raise ArchitectureError(f"--seed-from {source} cannot be read: {error}") from error
     if not isinstance(data, dict) or data.get("format") != FRONT_FORMAT:

@@ -6,7 +6,6 @@ deficiency. Figures are 8 inches wide with text of at least 8 points: readable w
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -14,6 +13,8 @@ from typing import Literal
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from dnas.support.files import replacing
 
 BLUE = "#0072B2"
 SKY = "#56B4E9"
@@ -72,17 +73,11 @@ def save_figure(figure: Figure, path: str | Path, formats: Sequence[str] = ("png
         raise ValueError(f"Figures are saved as 'png', 'svg' or 'pdf', got formats {list(formats)}.")
     stem = Path(path)
     stem = stem.with_suffix("") if stem.suffix in {f".{kind}" for kind in FORMATS} else stem
-    stem.parent.mkdir(parents=True, exist_ok=True)
     return tuple(_save(figure, stem.with_name(f"{stem.name}.{kind}"), kind) for kind in formats)
 
 
 def _save(figure: Figure, path: Path, kind: str) -> Path:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     # Without a fixed salt and with a date, every SVG and PDF would differ from the last one.
-    try:
-        with matplotlib.rc_context({"svg.hashsalt": "dnas"}):
-            figure.savefig(unfinished, format=kind, dpi=DPI, metadata=FORMATS[kind])
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as stream, matplotlib.rc_context({"svg.hashsalt": "dnas"}):
+        figure.savefig(stream, format=kind, dpi=DPI, metadata=FORMATS[kind])
     return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -18,14 +19,16 @@ from dnas.support.stopping import Stopped, listening
 
 Result = TypeVar("Result")
 
-USER_ERRORS = (
-    ValueError,
-    FileNotFoundError,
-    FileExistsError,
-    IsADirectoryError,
-    PermissionError,
-    ArithmeticError,
-)
+USER_ERRORS = (ValueError, OSError, ArithmeticError)
+# What to do about errors of the system, which names the file alone.
+REMEDIES = {
+    errno.ENOSPC: "Free some space there, or give another folder",
+    errno.EDQUOT: "Free some of your quota there, or give another folder",
+    errno.EFBIG: "Raise the limit on the size of files (ulimit -f), or give another file system",
+    errno.EROFS: "Give a folder that can be written to",
+    errno.EACCES: "Give one that you may use, or change its permissions",
+    errno.EPERM: "Give one that you may use, or change its permissions",
+}
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -35,6 +38,15 @@ def is_out_of_memory(error: BaseException) -> bool:
         or type(error).__name__ == "OutOfMemoryError"
         or (isinstance(error, RuntimeError) and "DefaultCPUAllocator: " in str(error))
     )
+
+
+def explained(error: BaseException) -> str:
+    """The message of an error; one of the system with the file, the reason and what to do."""
+    remedy = REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
+    if remedy is None:
+        return str(error)
+    assert isinstance(error, OSError)
+    return f"{error.filename or 'A file'}: {error.strerror}. {remedy}; files written before are as they were."
 
 
 @contextmanager
@@ -53,7 +65,7 @@ def one_message(command: str) -> Iterator[None]:
         expected = isinstance(error, USER_ERRORS) or is_out_of_memory(error)
         if os.environ.get("DNAS_TRACEBACK") or not expected:
             raise
-        message = printable(f"{command}: {error}")
+        message = printable(f"{command}: {explained(error)}")
         raise SystemExit(f"{message}\n(DNAS_TRACEBACK=1 shows where this arose.)") from None
 
 

@@ -25,19 +25,32 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     It is on disk then. Until it is whole, and for ever if something is raised, the old file stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with naming(path):
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w+b") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            # mkstemp makes private files; what we write is for sharing, as open() would have made it.
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(temporary, 0o666 & ~umask)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Errors of the system while ``path`` is written name it; a full disk names no file."""
     try:
-        with os.fdopen(handle, "w+b") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        # mkstemp makes private files; what we write is for sharing, as open() would have made it.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        hidden = f".{path.name}."
+        if error.filename is None or any(part.startswith(hidden) for part in Path(str(error.filename)).parts):
+            error.filename, error.filename2 = os.fspath(path), None
         raise
 
 
@@ -57,7 +70,7 @@ def append_line(path: str | Path, line: str) -> Path:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as stream:
+    with naming(path), path.open("ab") as stream:
         stream.write(f"\n{line}\n".encode())
         stream.flush()
         os.fsync(stream.fileno())

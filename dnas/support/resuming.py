@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from dnas.support.documents import load_json, read_text
 from dnas.support.files import write_text
+from dnas.support.sealed_json import seal, unseal
 
 FILE = "command.json"
 FLAG = "--resume"
@@ -45,7 +46,7 @@ def remember(folder: Path, command: str) -> None:
     """Leave in ``folder`` how this process was called, if it was for ``command`` and not a function of it."""
     if (call := _called.get()) is not None and call[0] == command:
         content = {"command": call[0], "arguments": call[1], "cwd": os.getcwd()}
-        write_text(folder / FILE, json.dumps(content, indent=1) + "\n")
+        write_text(folder / FILE, json.dumps(seal(content), indent=1) + "\n")
 
 
 def note(command: str, arguments: Sequence[str]) -> str:
@@ -66,7 +67,7 @@ def read_call(folder: Path) -> Call:
             "folder of a run."
         )
     try:
-        content = load_json(read_text(path))
+        content = unseal(load_json(read_text(path)))
         command, arguments = str(content["command"]), tuple(map(str, content["arguments"]))
         return Call(command, arguments, Path(str(content["cwd"])))
     except (ValueError, KeyError, TypeError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from dnas.derive.command import Candidate, load_costs
 from dnas.derive.command import main as derive
 from dnas.runs.checkpoint_file import read
 from dnas.support.files import write_text
+from dnas.support.sealed_json import seal, unseal
 
 RECORD = "members.json"
 
@@ -109,7 +111,7 @@ def derive_members(
         device=f"{facts['device']} ({facts['gpu']}), {facts['runtime']} {facts['runtime_version']}",
         table=costs.name,
     )
-    write_text(folder / RECORD, json.dumps({"key": key, **dataclasses.asdict(found)}, indent=1) + "\n")
+    write_text(folder / RECORD, json.dumps(seal({"key": key, **dataclasses.asdict(found)}), indent=1) + "\n")
     return found
 
 
@@ -131,11 +133,15 @@ def _member(search: str, target: float, candidate: Candidate, folder: Path) -> M
 
 
 def _read(path: Path, key: dict[str, Any]) -> Derived | None:
-    """What was derived under that key; None: nothing was, or under another one."""
+    """What was derived under that key; None: nothing was, or under another one, or it is damaged."""
     if not path.is_file():
         return None
-    content = json.loads(path.read_text(encoding="utf-8"))
-    if content.pop("key") != key:
+    try:
+        content = unseal(json.loads(path.read_text(encoding="utf-8")))
+        if content.pop("key") != key:
+            return None
+        members = tuple(Member(**each) for each in content.pop("members"))
+        return Derived(members, tuple(content.pop("unattainable")), **content)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        warnings.warn(f"{path} is damaged ({error!r}): its networks are derived again.", stacklevel=2)
         return None
-    members = tuple(Member(**each) for each in content.pop("members"))
-    return Derived(members, tuple(content.pop("unattainable")), **content)

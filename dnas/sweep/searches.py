@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dnas.support.files import write_text
+from dnas.support.sealed_json import seal, unseal
 from dnas.sweep.plan import Search
 
 RECORD = "search.json"
@@ -48,23 +49,34 @@ def run_search(search: Search, folder: Path, fit: Fit) -> Path:
 
 
 def finished(search: Search, folder: Path) -> Path | None:
-    """The checkpoint of a search that came to its end; None where it has not. Raises FileExistsError."""
+    """The checkpoint of a search that came to its end; None where it has not.
+
+    Raises:
+        FileExistsError: the folder holds a search with other options.
+        ValueError: its record is damaged.
+    """
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        record = unseal(json.loads((folder / RECORD).read_text(encoding="utf-8")))
+        arguments, checkpoint = record["arguments"], record["checkpoint"]
     except FileNotFoundError:
         return None
-    if record["arguments"] != list(search.arguments):
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{folder / RECORD} is damaged ({error!r}): remove it, and the search goes on from its newest "
+            "checkpoint."
+        ) from error
+    if arguments != list(search.arguments):
         raise FileExistsError(
-            f"{folder} holds a search with other options ({' '.join(record['arguments'])}). Choose another "
+            f"{folder} holds a search with other options ({' '.join(map(str, arguments))}). Choose another "
             "--output, or remove that folder."
         )
-    return None if record["checkpoint"] is None else folder / record["checkpoint"]
+    return None if checkpoint is None else folder / checkpoint
 
 
 def _record(search: Search, folder: Path, checkpoint: Path | None) -> None:
     place = None if checkpoint is None else checkpoint.relative_to(folder).as_posix()
     content: dict[str, Any] = {"arguments": search.arguments, "checkpoint": place}
-    write_text(folder / RECORD, json.dumps(content, indent=1) + "\n")
+    write_text(folder / RECORD, json.dumps(seal(content), indent=1) + "\n")
 
 
 def _runs(folder: Path) -> list[Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dnas.support.command import Command
+from dnas.support.files import replacing
 from lightning_modules.app.resources import config_root, shipped_config, shipped_configs
 
 
@@ -40,8 +40,8 @@ def copy_configs(names: Sequence[str], folder: Path, force: bool = False) -> lis
             "--force overwrites, --to DIR copies elsewhere"
         )
     for source, target in zip(sources, targets, strict=True):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+        with replacing(target) as stream:
+            stream.write(source.read_bytes())
     return targets
 
 

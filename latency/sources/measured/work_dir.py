@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from dnas.support.files import write_text
+from dnas.support.files import append_line, write_text
+from dnas.support.sealed_json import seal, unseal, whole_lines
 from latency.table.errors import TableError
 
 IDENTITY, VISITS, LOCK = "measuring.json", "visits.jsonl", "lock"
@@ -44,32 +44,22 @@ class WorkDir:
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Add one line and hand it to the disk before returning."""
-        with open(self.path / VISITS, "a", encoding="utf-8") as stream:
-            stream.write(json.dumps(record) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+        append_line(self.path / VISITS, json.dumps(seal(record)))
 
     def records(self) -> list[dict[str, Any]]:
-        """All lines so far, oldest first; a last line that a killed process left half written is cut off."""
+        """All lines so far, oldest first; those that are truncated or damaged are not there."""
         path = self.path / VISITS
         if not path.exists():
             return []
-        content = path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
-        if whole != content:
-            os.truncate(path, len(whole))
-        try:
-            return [json.loads(line) for line in whole.splitlines()]
-        except ValueError as error:
-            raise TableError(f"{path} is damaged ({error}); remove the folder to begin again.") from error
+        return [unseal(json.loads(line)) for line in whole_lines(path)]
 
     def _check_identity(self) -> None:
         path = self.path / IDENTITY
         if not path.exists():
-            write_text(path, json.dumps(self.identity, indent=2) + "\n")
+            write_text(path, json.dumps(seal(self.identity), indent=2) + "\n")
             return
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = unseal(json.loads(path.read_text(encoding="utf-8")))
         except ValueError as error:
             raise TableError(f"{path} is damaged ({error}); remove the folder to begin again.") from error
         keys = [key for key in {**found, **self.identity} if found.get(key) != self.identity.get(key)]

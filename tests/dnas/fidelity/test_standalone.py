@@ -178,6 +178,7 @@ def test_a_torn_line_is_not_there_and_harms_no_other(
     assert TrainingStore(tmp_path, RECIPE, a.space).get(a) == GOOD
 
 
+@pytest.mark.filterwarnings("ignore:.* 1 of 2 lines are damaged")
 @pytest.mark.parametrize("line", ["[]", "null", '{"architecture": 3}', "\x00", "[" * 5000, '{"top1": 1}'])
 def test_what_is_no_result_is_passed_over(tmp_path: Path, a: Architecture, line: str) -> None:
     TrainingStore(tmp_path, RECIPE, a.space).write(a, GOOD)

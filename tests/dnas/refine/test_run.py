@@ -32,6 +32,7 @@ from dnas.search.evolution.pareto import non_dominated
 from dnas.search.knapsack import Infeasible
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
+from dnas.support.sealed_json import unseal
 from latency import LatencyTable, load_table
 
 refine = partial(run_module.refine, load_table=load_table)
@@ -269,6 +270,10 @@ def test_another_refinement_in_the_folder_is_refused(
     refine(make_settings(tmp_path, generations=1, cache=finished))
     with pytest.raises(FileExistsError, match=r"population 6 there, 5 here; seed 0 there, 7 here.*--output"):
         refine(make_settings(tmp_path, population=5, seed=7, cache=finished))
+    state = (tmp_path / STATE).read_text()
+    (tmp_path / STATE).write_text(state.replace('"population": 6', '"population": 7', 1))
+    with pytest.raises(ValueError, match=r"state.json is damaged .*checksum.* evaluations are kept"):
+        refine(make_settings(tmp_path, population=7, cache=finished))
     (tmp_path / STATE).write_text('{"format": "dnas-refine-st')
     with pytest.raises(ValueError, match=r"state.json is damaged .* evaluations are kept"):
         refine(make_settings(tmp_path, cache=finished))
@@ -279,7 +284,7 @@ def test_a_state_that_lacks_something_is_called_damaged(
     finished: Path, make_settings: MakeSettings, tmp_path: Path, part: str
 ) -> None:
     refine(make_settings(tmp_path, generations=1, cache=finished))
-    state = json.loads((tmp_path / STATE).read_text())
+    state = unseal(json.loads((tmp_path / STATE).read_text()))
     for name in ("found", "population"):
         state[part].pop(name, None)
     (tmp_path / STATE).write_text(json.dumps(state))

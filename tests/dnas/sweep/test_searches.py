@@ -67,3 +67,15 @@ def test_other_options_do_not_continue_it(tmp_path: Path) -> None:
 def test_a_search_without_a_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="left no checkpoint"):
         run_search(SEARCH, tmp_path, Recorder())
+
+
+def test_a_damaged_record_is_refused_by_name(tmp_path: Path) -> None:
+    checkpoint = run_search(SEARCH, tmp_path, Recorder("last.ckpt"))
+    record = tmp_path / "search.json"
+    whole = record.read_text()
+    for damaged in (whole.replace("last", "lest"), whole[:-9], "[]"):
+        record.write_text(damaged)
+        with pytest.raises(ValueError, match=r"search\.json is damaged .*: remove it"):
+            finished(SEARCH, tmp_path)
+    record.unlink()
+    assert run_search(SEARCH, tmp_path, Recorder()) == checkpoint

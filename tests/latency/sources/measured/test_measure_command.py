@@ -20,7 +20,8 @@ Run = Callable[..., int]
 
 
 def visits(tmp_path: Path) -> list[str]:
-    return (tmp_path / "table.csv.measuring" / "visits.jsonl").read_text().splitlines()
+    lines = (tmp_path / "table.csv.measuring" / "visits.jsonl").read_text().splitlines()
+    return [line for line in lines if line]
 
 
 def test_a_table_that_loads(
@@ -54,7 +55,7 @@ def test_a_killed_run_loses_no_visit(run_measure: Run, tmp_path: Path) -> None:
     log.write_text("\n".join(kept) + '\n{"round": 1, "jo')
     assert run_measure() == 0
     lines = visits(tmp_path)
-    assert lines[:8] == kept
+    assert lines[:8] == kept and lines.pop(8) == '{"round": 1, "jo'
     keys = [(line["round"], line["job"]) for line in map(json.loads, lines) if line["round"] is not None]
     assert len(keys) == len({*keys})
 
@@ -114,7 +115,7 @@ def test_a_signal_ends_with_one_message_and_resume_goes_on(
     before = (folder / "visits.jsonl").read_text().splitlines()
     assert main(["measure", "--resume", str(folder)]) == 0
     assert (tmp_path / "table.csv").is_file()
-    assert (folder / "visits.jsonl").read_text().splitlines()[:5] == before
+    assert (folder / "visits.jsonl").read_text().splitlines()[: len(before)] == before
     assert main(["measure", "--resume", str(folder), "--rounds", "3"]) == 1
     assert "leave out --rounds 3" in capsys.readouterr().err
 

@@ -23,21 +23,26 @@ def test_records_survive(tmp_path: Path) -> None:
         assert work.records() == [{"job": "a"}, {"job": "b"}]
 
 
-def test_a_half_written_line_is_cut_off(tmp_path: Path) -> None:
+def test_truncated_and_damaged_lines_are_not_there(tmp_path: Path) -> None:
+    visits = tmp_path / "visits.jsonl"
     with WorkDir(tmp_path, IDENTITY) as work:
-        work.append({"job": "a"})
-        with open(tmp_path / "visits.jsonl", "a") as stream:
-            stream.write('{"job": "b", "ms": [1.0')
-        assert work.records() == [{"job": "a"}]
-        work.append({"job": "c"})
-        assert work.records() == [{"job": "a"}, {"job": "c"}]
+        for job in "abc":
+            work.append({"job": job})
+        visits.write_text(visits.read_text().replace('"b"', '"B"') + '{"job": "d", "ms": [1.0')
+        work.append({"job": "e"})
+        with pytest.warns(UserWarning, match=r"visits\.jsonl: 1 of 5 lines are damaged"):
+            assert work.records() == [{"job": "a"}, {"job": "c"}, {"job": "e"}]
 
 
 def test_damage_is_refused(tmp_path: Path) -> None:
-    with WorkDir(tmp_path, IDENTITY) as work:
-        (tmp_path / "visits.jsonl").write_text("{}\nnonsense\n{}\n")
-        with pytest.raises(TableError, match=r"visits\.jsonl is damaged.*remove the folder"):
-            work.records()
+    with WorkDir(tmp_path, IDENTITY):
+        content = (tmp_path / "measuring.json").read_text()
+    (tmp_path / "measuring.json").write_text(content.replace("tiny", "tinz"))
+    with (
+        pytest.raises(TableError, match=r"measuring\.json is damaged.*checksum"),
+        WorkDir(tmp_path, IDENTITY),
+    ):
+        pass
     (tmp_path / "measuring.json").write_text("{")
     with pytest.raises(TableError, match=r"measuring\.json is damaged"), WorkDir(tmp_path, IDENTITY):
         pass
