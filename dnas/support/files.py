@@ -16,6 +16,8 @@ except ImportError:  # Windows has none; there the user has to take care
     fcntl = None  # type: ignore[assignment]
 
 LOCK = ".lock"
+# Ends the hidden name of a file that is not whole yet.
+UNFINISHED = ".unfinished"
 
 
 @contextmanager
@@ -26,7 +28,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with naming(path):
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(UNFINISHED, f".{path.name}.", path.parent)
         try:
             with os.fdopen(handle, "w+b") as stream:
                 yield stream
@@ -82,7 +84,7 @@ def only_one(folder: Path, process: int = 0) -> Iterator[None]:
     """Work in ``folder``, made if need be, alone; processes above 0 are the first one's helpers.
 
     Two runs in one folder would overwrite each other's state. The lock goes with its process, however that
-    ends.
+    ends; what a killed one was writing is removed.
 
     Raises:
         FileExistsError: another run works there, or it is a file.
@@ -98,6 +100,9 @@ def only_one(folder: Path, process: int = 0) -> Iterator[None]:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise FileExistsError(f"Another run is at work in {folder}.") from error
+        for pattern in ("", "*/"):
+            for left in folder.glob(f"{pattern}.*{UNFINISHED}"):
+                left.unlink(missing_ok=True)
         yield
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
-from dnas.support.files import LOCK, only_one
+from dnas.support.files import LOCK, UNFINISHED, only_one
 
 # Of the run of this process; no attribute of anything, as processes that are spawned get copies of those.
 _held = ExitStack()
@@ -76,8 +76,8 @@ def _requested(folder: Path) -> Path:
 
 
 def _files_of(folder: Path) -> list[Path]:
-    """What a run has left; the lock of one that could not begin is nothing."""
-    return [path for path in folder.iterdir() if path.name != LOCK]
+    """What a run has left; the lock of one that could not begin is nothing, nor what it began to write."""
+    return [path for path in folder.iterdir() if path.name != LOCK and path.suffix != UNFINISHED]
 
 
 def fresh_folder(parent: Path) -> Path:

@@ -117,7 +117,7 @@ def test_measure(survives: Survives, tiny_space_file: Path) -> None:
 
     def measured(folder: Path) -> Any:
         lines = (folder / "table.csv.measuring" / "visits.jsonl").read_text().splitlines()
-        visits = [(visit["round"], visit["job"]) for visit in map(json.loads, lines)]
+        visits = [(visit["round"], visit["job"]) for visit in map(json.loads, filter(None, lines))]
         rows = (folder / "table.csv").read_text().splitlines()
         named = [row.split(",")[:2] for row in rows if not row.startswith("#")]
         return [visit for visit in visits if visit[0] is not None], named

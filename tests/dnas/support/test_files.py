@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dnas.support.files import append_line, write_text
+from dnas.support.files import append_line, only_one, replacing, write_text
 
 
 def test_writes_and_replaces(tmp_path: Path) -> None:
@@ -40,3 +40,12 @@ def test_lines_are_added_whole_after_a_torn_one(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes() + b"tor")
     append_line(path, "two")
     assert [line for line in path.read_text().splitlines() if line] == ["one", "tor", "two"]
+
+
+def test_what_a_killed_process_was_writing_is_removed_by_the_next(tmp_path: Path) -> None:
+    held = replacing(tmp_path / "checkpoints" / "last.ckpt")
+    held.__enter__().write(b"half")
+    (left,) = (tmp_path / "checkpoints").iterdir()
+    (tmp_path / ".mine").write_text("hidden")
+    with only_one(tmp_path):
+        assert not left.exists() and (tmp_path / ".mine").exists()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dnas.support.files import UNFINISHED
 from lightning_modules.app.run_folder import make_run_folder
 
 
@@ -47,6 +48,14 @@ def test_a_requested_folder_that_is_taken_is_refused(kind: str) -> None:
     with pytest.raises(FileExistsError, match=r"taken is not empty.*--run_folder.*dnas fit --resume taken"):
         make_run_folder("taken", "x")
     assert (taken if kind == "file" else taken / "metrics.csv").read_text() == "mine"
+
+
+def test_a_folder_in_which_a_run_was_killed_before_it_began_is_free() -> None:
+    folder = Path("killed")
+    folder.mkdir()
+    for name in (".lock", f".command.json.x{UNFINISHED}"):
+        (folder / name).touch()
+    assert make_run_folder("killed", "x") == folder
 
 
 def test_processes_started_by_the_first_one_share_its_folder(monkeypatch: pytest.MonkeyPatch) -> None:
