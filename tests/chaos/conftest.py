@@ -76,7 +76,8 @@ class Chaos:
         before = len(self.kills)
         while True:
             enough = len(self.kills) >= KILLS
-            moment = LONGEST if enough else self.dice.uniform(0, seconds)
+            # Beyond its seconds, too: it has the start to do again, and what was not saved.
+            moment = LONGEST if enough else self.dice.uniform(0, 1.5 * seconds)
             goes_on = (remembers / "command.json").is_file()
             status = self._until(self._resuming(command, remembers) if goes_on else command, moment)
             if status == 0:
