@@ -6,8 +6,10 @@ it stands in the archive's comment, where torch and other readers pass over it.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,8 +39,8 @@ def save(content: Mapping[str, Any], path: str | Path) -> None:
             _seal(stream)
     except RuntimeError as error:
         # A full disk, as torch's writer says it.
-        if cause := _full(path.parent):
-            raise OSError(cause) from error
+        if _is_full(path.parent):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
         raise
 
 
@@ -92,6 +94,5 @@ def _digest(stream: IO[bytes], length: int) -> bytes:
     return found.hexdigest().encode()
 
 
-def _full(folder: Path) -> str:
-    free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize if hasattr(os, "statvfs") else 1 << 40
-    return f"no space left in {folder}: {free / 1e6:.0f} MB" if free < 1 << 28 else ""
+def _is_full(folder: Path) -> bool:
+    return shutil.disk_usage(folder).free < 1 << 28

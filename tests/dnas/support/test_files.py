@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import multiprocessing
 import os
 import stat
 from pathlib import Path
@@ -40,3 +42,24 @@ def test_lines_are_added_whole_after_a_torn_one(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes() + b"tor")
     append_line(path, "two")
     assert [line for line in path.read_text().splitlines() if line] == ["one", "tor", "two"]
+
+
+def write_until_full(path: Path) -> None:
+    """In a process of its own, whose files may have 100 bytes, as on a disk that is full then."""
+    import resource  # Windows has none
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+    for write in (write_text, append_line):
+        with pytest.raises(OSError, match="File too large") as caught:
+            write(path, "x" * 200)
+        assert caught.value.errno == errno.EFBIG and caught.value.filename == str(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")
+def test_a_full_disk_is_said_with_the_file_and_leaves_what_was_there(tmp_path: Path) -> None:
+    path = append_line(tmp_path / "file.txt", "old")
+    process = multiprocessing.get_context("fork").Process(target=write_until_full, args=(path,))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    assert path.read_text().splitlines()[1] == "old" and list(tmp_path.iterdir()) == [path]
