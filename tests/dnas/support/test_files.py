@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -42,6 +43,11 @@ def test_lines_are_added_whole_after_a_torn_one(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes() + b"tor")
     append_line(path, "two")
     assert [line for line in path.read_text().splitlines() if line] == ["one", "tor", "two"]
+
+
+def test_an_error_names_the_file_and_not_the_temporary_one(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=f": '{re.escape(str(tmp_path))}'$"):
+        write_text(tmp_path, "x")
 
 
 def write_until_full(path: Path) -> None:
