@@ -51,8 +51,9 @@ class Run(NamedTuple):
     def message(self) -> str:
         """Its last lines."""
         lines = [line for line in self.stderr.splitlines() if line and "DNAS_TRACEBACK" not in line]
-        warned = [line.partition("Warning: ")[2] for line in lines if "this goes on without" in line]
-        return [*lines, *warned, "no message"][-2 if lines else -1]
+        if self.status == 0:
+            return "warns, and ends without figures or logs"
+        return lines[-1] if lines else "no message"
 
     @property
     def fault(self) -> str:

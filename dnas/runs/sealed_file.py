@@ -6,10 +6,8 @@ it stands in the archive's comment, where torch and other readers pass over it.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
-import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,9 +36,9 @@ def save(content: Mapping[str, Any], path: str | Path) -> None:
             torch.save(content, stream)
             _seal(stream)
     except RuntimeError as error:
-        # A full disk, as torch's writer says it.
-        if _is_full(path.parent):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        # torch's writer stumbles over what a full disk has left undone.
+        if isinstance(cause := error.__context__, OSError):
+            raise OSError(cause.errno, cause.strerror, str(path)) from error
         raise
 
 
@@ -92,7 +90,3 @@ def _digest(stream: IO[bytes], length: int) -> bytes:
         found.update(block)
         length -= len(block)
     return found.hexdigest().encode()
-
-
-def _is_full(folder: Path) -> bool:
-    return shutil.disk_usage(folder).free < 1 << 28

@@ -21,6 +21,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins import CheckpointIO
 
 from dnas.blocks.registry import BLOCKS_FLAG, OPTION_HELP, register_files_of
+from dnas.support.files import naming
 from dnas.support.resuming import HELP as RESUME_HELP
 from dnas.support.resuming import remember, resumed_folder
 from lightning_modules.app.continuing import continued, logged, refuse_keywords, rolled_back, with_last_good
@@ -50,6 +51,10 @@ class SaveConfig(SaveConfigCallback):
         config = config.clone()
         config["run_folder"] = None
         super().__init__(parser, config, *arguments, **options)
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        with naming(Path(trainer.default_root_dir) / self.config_filename):
+            super().setup(trainer, pl_module, stage)
 
 
 class DnasCLI(LightningCLI):
