@@ -62,7 +62,8 @@ class Events(TensorBoardLogger):
 
     def log_hyperparams(self, *arguments: Any, **options: Any) -> None:
         with going_on(f"Events of TensorBoard in {self.log_dir}"):
-            super().log_hyperparams(*arguments, **options)
+            if isinstance(self.experiment, SummaryWriter):
+                super().log_hyperparams(*arguments, **options)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         with going_on(f"Events of TensorBoard in {self.log_dir}"):
