@@ -73,6 +73,10 @@ class Events(TensorBoardLogger):
         with going_on(f"Events of TensorBoard in {self.log_dir}"):
             super().save()
 
+    def finalize(self, status: str) -> None:
+        with going_on(f"Events of TensorBoard in {self.log_dir}"):
+            super().finalize(status)
+
 
 def _without_writers(hook: Callable[[threading.ExceptHookArgs], object]) -> Callable[..., object]:
     """Threads of TensorBoard hand their errors on to the one that logs: their tracebacks say nothing more."""
