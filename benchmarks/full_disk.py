@@ -51,6 +51,8 @@ class Run(NamedTuple):
     def message(self) -> str:
         """Its last lines."""
         lines = [line for line in self.stderr.splitlines() if line and "DNAS_TRACEBACK" not in line]
+        if self.status == 0:
+            return "warns, and ends without figures or logs"
         return lines[-1] if lines else "no message"
 
     @property
@@ -99,11 +101,14 @@ def prepare(folder: Path) -> Path:
     (folder / "readings.csv").write_text(
         "\n".join(["layer,choice,ms", "stem,,1", "head,,1", "overhead,,0", *rows])
     )
+    facts = dict.fromkeys(("device", "soc", "gpu", "runtime", "runtime_version", "backend", "licence"), "x")
+    facts |= {"name": "x", "source": "x", "precision": "fp32", "date": "2026-11-29"}
+    (folder / "facts.yaml").write_text(yaml.safe_dump(facts), encoding="utf-8")
     for split in ("train", "val"):
         for number in range(8):
             path = folder / "photos" / split / "ab"[number % 2] / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            Image.new("RGB", (40, 30), (number * 30, split == "val", 0)).save(path)
+            Image.effect_noise((40, 30), 20 + number + 8 * (split == "val")).convert("RGB").save(path)
     torch.save(torchvision.models.mobilenet_v3_small().state_dict(), folder / "weights.pth")
     for arguments in (_search(folder, folder / "search"), _supernet(folder, folder / "supernet")):
         _must(arguments)
@@ -203,8 +208,17 @@ def commands(made: Path, disk: Path) -> dict[str, list[str]]:
             "--output",
             f"{disk}/a.csv",
         ],
-        "latency calibrate": ["latency", "calibrate", "--published", "mace_ms", "--output", f"{disk}/a.yaml"],
-        "latency profile": ["latency", "profile", "--table", table, *space, "--networks", "5", *into],
+        "latency calibrate": [
+            "latency",
+            "calibrate",
+            "--published",
+            "mace_ms",
+            "--header",
+            f"{made}/facts.yaml",
+            "--output",
+            f"{disk}/a.yaml",
+        ],
+        "latency profile": ["latency", "profile", "--table", table, *space, "--networks", "100", *into],
         "latency compare": [
             "latency",
             "compare",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -79,6 +80,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("gpu"):
                 item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+@pytest.fixture(scope="session")
+def own_mounts(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What to put before a command that mounts disks of its own; they end with it. Needs no root."""
+    command = ["unshare", "--user", "--map-root-user", "--mount"]
+    mount = [*command, "mount", "-t", "tmpfs", "none", str(tmp_path_factory.mktemp("disk"))]
+    try:
+        done = subprocess.run(mount, capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("needs Linux's unshare to mount a small disk")
+    if done.returncode:
+        pytest.skip(f"this system lets nobody mount a small disk: {done.stderr.strip()}")
+    return command
 
 
 @pytest.fixture(scope="session")

@@ -51,8 +51,10 @@ def naming(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         hidden = f".{path.name}."
-        if error.filename is None or any(part.startswith(hidden) for part in Path(str(error.filename)).parts):
-            error.filename, error.filename2 = os.fspath(path), None
+        if error.errno and (
+            error.filename is None or any(part.startswith(hidden) for part in Path(str(error.filename)).parts)
+        ):
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
         raise
 
 

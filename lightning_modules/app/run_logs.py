@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from lightning_fabric.loggers.logger import _DummyExperiment, rank_zero_experiment
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.loggers.csv_logs import ExperimentWriter
+from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
+from torch.utils.tensorboard import SummaryWriter
 
 from dnas.support.files import going_on, write_text
 
@@ -28,6 +32,10 @@ class MetricsFile(CSVLogger):
         self._experiment = _Rows(folder)
         if done is not None:
             self._experiment.keep(*done)
+
+    def log_hyperparams(self, params: Any = None) -> None:
+        with going_on(f"{ExperimentWriter.NAME_HPARAMS_FILE} in {self.log_dir}"):
+            super().log_hyperparams(params)
 
     def save(self) -> None:
         # What was not written stays in memory, for the next time.
@@ -81,6 +89,22 @@ class Events(TensorBoardLogger):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, name="", version="")
+        self._lost = False
+        threading.excepthook = _without_writers(threading.excepthook)
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> SummaryWriter:
+        if not self._lost:
+            with going_on(f"Events of TensorBoard in {self.log_dir}"):
+                return super().experiment
+            self._lost = True
+        return _DummyExperiment()  # type: ignore[return-value]
+
+    def log_hyperparams(self, *arguments: Any, **options: Any) -> None:
+        with going_on(f"Events of TensorBoard in {self.log_dir}"):
+            if isinstance(self.experiment, SummaryWriter):
+                super().log_hyperparams(*arguments, **options)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         with going_on(f"Events of TensorBoard in {self.log_dir}"):
@@ -89,6 +113,15 @@ class Events(TensorBoardLogger):
     def save(self) -> None:
         with going_on(f"Events of TensorBoard in {self.log_dir}"):
             super().save()
+
+    def finalize(self, status: str) -> None:
+        with going_on(f"Events of TensorBoard in {self.log_dir}"):
+            super().finalize(status)
+
+
+def _without_writers(hook: Callable[[threading.ExceptHookArgs], object]) -> Callable[..., object]:
+    """Threads of TensorBoard hand their errors on to the one that logs: their tracebacks say nothing more."""
+    return lambda failed: None if isinstance(failed.thread, _AsyncWriterThread) else hook(failed)
 
 
 def _text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import random
 from pathlib import Path
 
@@ -72,3 +74,23 @@ def test_a_write_that_fails_leaves_the_old_file(path: Path, monkeypatch: pytest.
         sealed_file.save({"epoch": 4}, path)
     assert path.read_bytes() == before
     assert [each.name for each in path.parent.iterdir()] == ["some.ckpt"]
+
+
+def save_until_full(path: Path) -> None:
+    """In a process of its own, whose files may have 10,000 bytes, as on a disk that is full then."""
+    import resource  # Windows has none
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))
+    with pytest.raises(OSError, match=f"File too large: '{path}'$"):
+        sealed_file.save({"weights": torch.zeros(100_000)}, path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")
+def test_a_full_disk_is_an_error_of_the_system_and_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.ckpt"
+    sealed_file.save({"weights": torch.ones(3)}, path)
+    process = multiprocessing.get_context("fork").Process(target=save_until_full, args=(path,))
+    process.start()
+    process.join()
+    assert process.exitcode == 0 and list(tmp_path.iterdir()) == [path]
+    assert torch.load(path, weights_only=True)["weights"].sum() == 3

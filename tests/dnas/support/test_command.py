@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
+import re
 
 import pytest
 from rich.console import Console
@@ -37,6 +40,20 @@ def test_mistakes_become_one_message(error: Exception, monkeypatch: pytest.Monke
     monkeypatch.setenv("DNAS_TRACEBACK", "1")
     with pytest.raises(type(error), match="bad"), one_message("dnas thing"):
         raise error
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [(errno.ENOSPC, "Free some space"), (errno.EROFS, "Give a folder that can be written to")],
+)
+def test_errors_of_the_system_say_what_to_do(
+    number: int, remedy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DNAS_TRACEBACK", raising=False)
+    message = f"dnas thing: a/b.json: {os.strerror(number)}. {remedy}"
+    with pytest.raises(SystemExit, match=f"^{re.escape(message)}") as caught, one_message("dnas thing"):
+        raise OSError(number, os.strerror(number), "a/b.json")
+    assert "files written before are as they were" in str(caught.value)
 
 
 @pytest.mark.parametrize("error", [TypeError("ours"), KeyboardInterrupt(), SystemExit(3)])

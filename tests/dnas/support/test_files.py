@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import multiprocessing
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -49,3 +52,29 @@ def test_what_a_killed_process_was_writing_is_removed_by_the_next(tmp_path: Path
     (tmp_path / ".mine").write_text("hidden")
     with only_one(tmp_path):
         assert not left.exists() and (tmp_path / ".mine").exists()
+
+
+def test_an_error_names_the_file_and_not_the_temporary_one(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=f": '{re.escape(str(tmp_path))}'$"):
+        write_text(tmp_path, "x")
+
+
+def write_until_full(path: Path) -> None:
+    """In a process of its own, whose files may have 100 bytes, as on a disk that is full then."""
+    import resource  # Windows has none
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+    for write in (write_text, append_line):
+        with pytest.raises(OSError, match="File too large") as caught:
+            write(path, "x" * 200)
+        assert caught.value.errno == errno.EFBIG and caught.value.filename == str(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")
+def test_a_full_disk_is_said_with_the_file_and_leaves_what_was_there(tmp_path: Path) -> None:
+    path = append_line(tmp_path / "file.txt", "old")
+    process = multiprocessing.get_context("fork").Process(target=write_until_full, args=(path,))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    assert path.read_text().splitlines()[1] == "old" and list(tmp_path.iterdir()) == [path]

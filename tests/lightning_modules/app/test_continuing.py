@@ -16,7 +16,7 @@ import torch
 from dnas.support.files import only_one
 from lightning_modules.app.cli import main
 from lightning_modules.app.continuing import continued, newest_checkpoint, refuse_keywords
-from lightning_modules.app.run_logs import MetricsFile
+from lightning_modules.app.run_logs import Events, MetricsFile
 
 RunCLI = Callable[..., subprocess.CompletedProcess[str]]
 # Signals of our choice, behind a batch of our choice: the process sends itself what a batch system would.
@@ -218,6 +218,18 @@ def test_figures_and_logs_that_cannot_be_written_end_nothing(
     assert "metrics.csv cannot be written" in done.stderr and "this goes on without" in done.stderr
     assert "Figures in " in done.stderr
     assert (tmp_path / "run" / "checkpoints" / "last.ckpt").is_file()
+
+
+def test_logs_that_cannot_begin_end_nothing(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("in the way")
+    events, metrics = Events(tmp_path / "run"), MetricsFile(tmp_path / "metrics")
+    with pytest.warns(UserWarning, match=r"Events of TensorBoard in .* cannot be written .* goes on without"):
+        events.log_hyperparams({"lr": 0.1})
+    events.log_metrics({"loss": 1.0}, 1)
+    events.save()
+    (Path(metrics.log_dir) / "hparams.yaml").mkdir(parents=True)
+    with pytest.warns(UserWarning, match=r"hparams.yaml in .* cannot be written"):
+        metrics.log_hyperparams({"lr": 0.1})
 
 
 @pytest.mark.slow
