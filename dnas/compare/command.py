@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
-from rich.progress import track
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dnas import blocks
 from dnas.compare.assemble import assemble
@@ -33,23 +34,29 @@ from dnas.compare.reading import published, read_source, read_sources
 from dnas.compare.source import Source, Sources
 from dnas.compare.tables import csv_files, outside_table, summary_table
 from dnas.costs import count
+from dnas.refine.population import PopulationEvaluator
 from dnas.runs.checkpoint_file import read_supernet
-from dnas.runs.evaluator import Evaluation, OneShotEvaluator
+from dnas.runs.evaluator import Evaluation
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 from dnas.support.command import Command
 from dnas.support.devices import torch_device
-from dnas.support.files import write_text
+from dnas.support.files import only_one, write_text
+from dnas.support.processes import broadcast, rank
+from dnas.support.resuming import remember
 from latency import LatencyTable, load_table
 
 ZOO = "published"
 RESULT = "comparison.json"
-
+NAME = "dnas compare"
 
 DESCRIPTION = (
     "Compare searches: one latency table costs all networks, one supernet gives all "
     "accuracies. The same NAME several times is one method with several seeds."
 )
+
+EPILOG = """A comparison that was killed evaluates nothing twice when the same command is given again.
+Several processes share the evaluations: torchrun --nproc-per-node 4 -m dnas.compare ..."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,13 +100,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, console: Console) -> Comparison:
-    """Read, evaluate, compare, write and print.
+    """Read, evaluate, compare, write and print; in every process that torchrun started.
 
     Raises:
         ValueError: unusable options or runs, or runs that cannot be compared.
-        FileExistsError: the folder already holds a comparison.
+        FileExistsError: the folder already holds a comparison, or another run works in it.
     """
     _check_options(options)
+    with only_one(options.output, process=rank()):
+        broadcast(
+            None
+        )  # All have looked into the folder before anything is written, and the first one has it.
+        if rank() == 0:
+            remember(options.output, NAME)
+        comparison = _compared(options)
+        if rank() == 0:
+            _write(comparison, options.output, figures=not options.no_figures)
+            _print(console, comparison, options.output)
+    return comparison
+
+
+def _compared(options: argparse.Namespace) -> Comparison:
     runs, names = split_runs(options.run)
     sources = read_sources(runs)
     space = next(iter(sources.values()))[0].space
@@ -110,17 +131,15 @@ def run(options: argparse.Namespace, console: Console) -> Comparison:
     quality = choose_quality(sources)
     judge = choose_judge(sources, options.checkpoint)
     known = known_evaluations(sources, judge.key)
-    evaluations = known | _evaluate(unknown_architectures(sources, known), judge, space)
+    unknown = unknown_architectures(sources, known)
+    evaluations = known | _evaluate(unknown, judge, space, options.output)
     costs = count(space)
     box = make_box(table, costs, worst_loss(sources) if quality == "loss" else None)
     terms = Terms(table, costs, quality, box, judge.key)
     evaluator = judge.describe(evaluations.values())
     comparison = assemble(sources, evaluations, known, terms, evaluator, options.budgets, options.title)
     notes = (*comparison.notes, *outside_notes(outside))
-    comparison = replace(comparison, outside=outside, notes=notes)
-    _write(comparison, options.output, figures=not options.no_figures)
-    _print(console, comparison, options.output)
-    return comparison
+    return replace(comparison, outside=outside, notes=notes)
 
 
 def _check_options(options: argparse.Namespace) -> None:
@@ -170,9 +189,9 @@ def _swept(run: Source, table: LatencyTable, limits: int) -> Source:
 
 
 def _evaluate(
-    architectures: Sequence[Architecture], judge: Judge, space: SearchSpace
+    architectures: Sequence[Architecture], judge: Judge, space: SearchSpace, folder: Path
 ) -> dict[Architecture, Evaluation]:
-    """Evaluate what no run told, with a progress bar; the supernet is loaded only where there is any."""
+    """Evaluate what no run measured, kept in the output folder; without any the supernet is not loaded."""
     if not architectures:
         return {}
     if judge.path is None:
@@ -184,14 +203,17 @@ def _evaluate(
     checkpoint = read_supernet(judge.path)
     if checkpoint.space != space:
         raise RunError(f"{judge.path} is a supernet of the space {checkpoint.space.name}, not {space.name}.")
-    evaluator = OneShotEvaluator(
-        checkpoint.build_supernet(),
-        checkpoint.data,
-        judge.key.recalibration_batches,
-        torch_device(),
+    evaluate_all = PopulationEvaluator.of_checkpoint(
+        checkpoint, judge.key.recalibration_batches, torch_device(), folder
     )
-    bar = track(architectures, "One-shot accuracy", console=Console(stderr=True), transient=True)
-    return {architecture: evaluator(architecture) for architecture in bar}
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=rank() > 0) as bar:
+        line = bar.add_task("One-shot accuracy", total=None)
+        records = evaluate_all(
+            np.array([each.indices for each in architectures]),
+            lambda done, of: bar.update(line, completed=done, total=of),
+        )
+    return {each: record.evaluation for each, record in zip(architectures, records, strict=True)}
 
 
 def _write(comparison: Comparison, output: Path, figures: bool) -> None:
@@ -214,4 +236,4 @@ def _print(console: Console, comparison: Comparison, output: Path) -> None:
     console.print(f"Wrote {output / 'report.html'}", highlight=False, soft_wrap=True)
 
 
-main = Command("dnas compare", DESCRIPTION, add_arguments, run)
+main = Command(NAME, DESCRIPTION, add_arguments, run, EPILOG, resumes=True, shared=True)

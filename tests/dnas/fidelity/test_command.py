@@ -180,7 +180,7 @@ def test_a_training_that_is_stopped_goes_on_where_it_was(training: list[str], al
     assert stopped.returncode == 143, stopped.stderr
     assert "Go on with: dnas fidelity" in stopped.stderr and "Traceback" not in stopped.stderr
     (training_folder,) = (alone / "out").glob("training-*")
-    assert list(training_folder.glob("run/checkpoints/interrupted.ckpt"))
+    assert list(training_folder.glob("*/run/checkpoints/interrupted.ckpt"))
     resumed = run("--resume", "out", press="-1")
     assert resumed.returncode == 0, resumed.stderr
     whole = run(*asked, "--output=whole", press="-1")
