@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from dnas.compare.source import Source, Sources
 from dnas.compare.tables import csv_files, outside_table, summary_table
 from dnas.costs import count
 from dnas.refine.population import PopulationEvaluator
+from dnas.runs.checkpoint import SupernetCheckpoint
 from dnas.runs.checkpoint_file import read_supernet
 from dnas.runs.evaluator import Evaluation
 from dnas.space import SearchSpace
@@ -56,7 +58,7 @@ DESCRIPTION = (
 )
 
 EPILOG = """A comparison that was killed evaluates nothing twice when the same command is given again.
-Several processes share the evaluations: torchrun --nproc-per-node 4 -m dnas.compare ..."""
+Several processes share the evaluations: torchrun --nproc-per-node 4 -m -- dnas.compare ..."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -107,20 +109,6 @@ def run(options: argparse.Namespace, console: Console) -> Comparison:
         FileExistsError: the folder already holds a comparison, or another run works in it.
     """
     _check_options(options)
-    with only_one(options.output, process=rank()):
-        broadcast(
-            None
-        )  # All have looked into the folder before anything is written, and the first one has it.
-        if rank() == 0:
-            remember(options.output, NAME)
-        comparison = _compared(options)
-        if rank() == 0:
-            _write(comparison, options.output, figures=not options.no_figures)
-            _print(console, comparison, options.output)
-    return comparison
-
-
-def _compared(options: argparse.Namespace) -> Comparison:
     runs, names = split_runs(options.run)
     sources = read_sources(runs)
     space = next(iter(sources.values()))[0].space
@@ -130,16 +118,33 @@ def _compared(options: argparse.Namespace) -> Comparison:
     sources = _completed(_with_zoo(sources, members), table, options)
     quality = choose_quality(sources)
     judge = choose_judge(sources, options.checkpoint)
-    known = known_evaluations(sources, judge.key)
-    unknown = unknown_architectures(sources, known)
-    evaluations = known | _evaluate(unknown, judge, space, options.output)
     costs = count(space)
     box = make_box(table, costs, worst_loss(sources) if quality == "loss" else None)
     terms = Terms(table, costs, quality, box, judge.key)
-    evaluator = judge.describe(evaluations.values())
-    comparison = assemble(sources, evaluations, known, terms, evaluator, options.budgets, options.title)
-    notes = (*comparison.notes, *outside_notes(outside))
-    return replace(comparison, outside=outside, notes=notes)
+    known = known_evaluations(sources, judge.key)
+    unknown = unknown_architectures(sources, known)
+    supernet = _supernet(unknown, judge, space)
+    with _alone(options.output):
+        evaluations = known | _evaluate(unknown, supernet, judge, options.output)
+        evaluator = judge.describe(evaluations.values())
+        comparison = assemble(sources, evaluations, known, terms, evaluator, options.budgets, options.title)
+        notes = (*comparison.notes, *outside_notes(outside))
+        comparison = replace(comparison, outside=outside, notes=notes)
+        if rank() == 0:
+            _write(comparison, options.output, figures=not options.no_figures)
+            _print(console, comparison, options.output)
+    return comparison
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    """Have the folder, to continue in."""
+    with only_one(output, process=rank()):
+        # Nothing is written before all processes have looked into the folder, and the first one has it.
+        broadcast(None)
+        if rank() == 0:
+            remember(output, NAME)
+        yield
 
 
 def _check_options(options: argparse.Namespace) -> None:
@@ -188,12 +193,12 @@ def _swept(run: Source, table: LatencyTable, limits: int) -> Source:
     return run if run.alpha is None else replace(run, found=sweep(run.space, run.alpha, table, limits))
 
 
-def _evaluate(
-    architectures: Sequence[Architecture], judge: Judge, space: SearchSpace, folder: Path
-) -> dict[Architecture, Evaluation]:
-    """Evaluate what no run measured, kept in the output folder; without any the supernet is not loaded."""
+def _supernet(
+    architectures: Sequence[Architecture], judge: Judge, space: SearchSpace
+) -> SupernetCheckpoint | None:
+    """What evaluates architectures that no run measured; None if there are none."""
     if not architectures:
-        return {}
+        return None
     if judge.path is None:
         raise RunError(
             f"{len(architectures)} architecture(s), {architectures[0]} the first, were not evaluated by the "
@@ -203,8 +208,17 @@ def _evaluate(
     checkpoint = read_supernet(judge.path)
     if checkpoint.space != space:
         raise RunError(f"{judge.path} is a supernet of the space {checkpoint.space.name}, not {space.name}.")
+    return checkpoint
+
+
+def _evaluate(
+    architectures: Sequence[Architecture], supernet: SupernetCheckpoint | None, judge: Judge, folder: Path
+) -> dict[Architecture, Evaluation]:
+    """One-shot evaluations, kept in ``folder``."""
+    if supernet is None:
+        return {}
     evaluate_all = PopulationEvaluator.of_checkpoint(
-        checkpoint, judge.key.recalibration_batches, torch_device(), folder
+        supernet, judge.key.recalibration_batches, torch_device(), folder
     )
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=rank() > 0) as bar:

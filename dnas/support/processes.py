@@ -111,7 +111,8 @@ def call(command: str, environment: Mapping[str, str] = os.environ) -> str:
         return command
     # Of several machines only their launchers know how they find each other.
     options = f"--standalone --nproc-per-node {here}" if here == everywhere else "..."
-    return f"torchrun {options} -m {command.replace(' ', '.')}"
+    # Behind the dashes torchrun does not take an option such as --run for an abbreviation of its own.
+    return f"torchrun {options} -m -- {command.replace(' ', '.')}"
 
 
 class _Exchange:

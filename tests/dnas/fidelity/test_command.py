@@ -116,7 +116,7 @@ def test_processes_share_it_and_find_the_same(training: list[str], alone: Path) 
     killed.send_signal(signal.SIGTERM)
     said = killed.communicate(timeout=60)[1]
     assert said.count("dnas fidelity: stopped by SIGTERM. ") == 1, said
-    assert " --nproc-per-node 3 -m dnas.fidelity --checkpoint" in said
+    assert " --nproc-per-node 3 -m -- dnas.fidelity --checkpoint" in said
     stores = {path.name: path.read_bytes() for path in alone.glob("out/trainings-*.jsonl")}
     resumed = start(2)
     printed, errors = resumed.communicate(timeout=300)

@@ -67,8 +67,8 @@ def test_one_process_has_nobody_to_exchange_with() -> None:
 def test_how_a_command_was_called() -> None:
     torchrun = {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "4"}
     assert call("dnas refine", {}) == "dnas refine" == call("dnas refine", torchrun | {"WORLD_SIZE": "1"})
-    assert call("dnas refine", torchrun) == "torchrun --standalone --nproc-per-node 4 -m dnas.refine"
-    assert call("dnas refine", torchrun | {"WORLD_SIZE": "8"}) == "torchrun ... -m dnas.refine"
+    assert call("dnas refine", torchrun) == "torchrun --standalone --nproc-per-node 4 -m -- dnas.refine"
+    assert call("dnas refine", torchrun | {"WORLD_SIZE": "8"}) == "torchrun ... -m -- dnas.refine"
 
 
 def test_they_exchange_and_the_first_prints(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_all_end_with_one_line(tmp_path: Path, killed: bool) -> None:
         process.send_signal(signal.SIGTERM)
     errors = process.communicate(timeout=25)[1]
     assert errors.count("dnas thing: stopped by SIGTERM. What is done is kept. Go on with: torchrun ") == 1
-    assert "--nproc-per-node 3 -m dnas.thing --number=3" in errors and 'thing.py", line' not in errors
+    assert "--nproc-per-node 3 -m -- dnas.thing --number=3" in errors and 'thing.py", line' not in errors
     for pid in pids.values():
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
