@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -21,6 +23,7 @@ from dnas.support.stopping import Stopped
 T = TypeVar("T")
 
 _POLL_S = 0.05
+_WATCH_S = 1.0
 # The store takes values of up to 8 MiB.
 _PIECE = 4 << 20
 _FAILED = "failed"
@@ -76,7 +79,7 @@ def joined() -> Iterator[None]:
         return
     exchange = _exchange = _Exchange()
     try:
-        with _as_if_alone(), _silent(exchange.rank > 0):
+        with _as_if_alone(), _silent(exchange.rank > 0), _ending_with_torchrun(exchange):
             yield
         exchange.leave()
     except (Exception, Stopped) as error:
@@ -125,6 +128,8 @@ class _Exchange:
         store, self.rank, self.size = next(rendezvous("env://"))
         self._store = PrefixStore("dnas", store)
         self._round = 0
+        self._lost = False
+        self._torchrun = os.getppid() if "TORCHELASTIC_RUN_ID" in os.environ else None
 
     def gather(self, value: T) -> list[T]:
         from torch.distributed import DistError
@@ -134,8 +139,8 @@ class _Exchange:
             found = [self._get(f"{self._round}/{rank}") for rank in range(self.size)]
         except DistError as error:
             raise ValueError(
-                "The process that started this one and the others has ended. What is done is kept: give its "
-                "command again."
+                "The first of these processes has ended, and the others cannot go on. What is done is kept: give "
+                "the command again."
             ) from error
         self._round += 1
         return [pickle.loads(each) for each in found]
@@ -143,9 +148,14 @@ class _Exchange:
     def is_first_to(self, what: str) -> bool:
         """Whether no other process has asked this before."""
         try:
-            return int(self._store.add(what, 1)) == 1
+            lost = self._lost or self.is_orphaned()
+            return self.rank == 0 if lost else int(self._store.add(what, 1)) == 1
         except RuntimeError:
             return self.rank == 0
+
+    def is_orphaned(self) -> bool:
+        """Whether torchrun has ended, and with it, on this machine, the store."""
+        return self._torchrun is not None and os.getppid() != self._torchrun
 
     def leave(self) -> None:
         """Without torchrun the store is the first process's, which waits until nobody needs it."""
@@ -165,8 +175,22 @@ class _Exchange:
 
     def _wait(self, key: str) -> None:
         # The store's own wait would not let signals through.
-        while not self._store.check([key]):
+        while not self._is_there(key):
             time.sleep(_POLL_S)
+
+    def _is_there(self, key: str) -> bool:
+        from torch.distributed import DistError
+
+        if self._lost or self.is_orphaned():
+            return False
+        try:
+            return bool(self._store.check([key]))
+        except DistError:
+            if self._torchrun is None:
+                raise
+            # Its sockets close a moment before it is seen to be gone, which then ends the wait.
+            self._lost = True
+            return False
 
 
 _exchange: _Exchange | None = None
@@ -191,6 +215,24 @@ def _as_if_alone() -> Iterator[None]:
         yield
     finally:
         os.environ.update(before)
+
+
+@contextmanager
+def _ending_with_torchrun(exchange: _Exchange) -> Iterator[None]:
+    """Get SIGTERM when torchrun is killed, and so cannot send any."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(_WATCH_S):
+            if exchange.is_orphaned():
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 def _see_one_gpu(local_rank: int) -> None:
