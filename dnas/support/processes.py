@@ -139,8 +139,8 @@ class _Exchange:
             found = [self._get(f"{self._round}/{rank}") for rank in range(self.size)]
         except DistError as error:
             raise ValueError(
-                "The first of these processes has ended, and the others cannot go on. What is done is kept: give "
-                "the command again."
+                "The first of these processes has ended, and the others cannot go on. What is done is kept: "
+                "give the command again."
             ) from error
         self._round += 1
         return [pickle.loads(each) for each in found]
