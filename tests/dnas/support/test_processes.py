@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -114,7 +115,12 @@ def test_when_one_is_killed_all_end_with_one_line(tmp_path: Path, victim: str) -
     process = start(tmp_path, body, "--number=3")
     pids = {path.name[0]: int(path.stem[2:]) for path in wait_for(tmp_path, "*.pid", 3, process)}
     os.kill(process.pid if victim == "torchrun" else pids["1"], signal.SIGKILL)
-    # Its pipes close when all are gone.
-    errors = process.communicate(timeout=25)[1]
+    try:
+        # Its pipes close when all are gone.
+        errors = process.communicate(timeout=25)[1]
+    finally:
+        for pid in pids.values():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     assert errors.count("dnas thing: stopped by SIGTERM. What is done is kept. Go on with: torchrun ") == 1
     assert "--nproc-per-node 3 -m -- dnas.thing --number=3" in errors and 'thing.py", line' not in errors
