@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
-from rich.progress import track
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dnas import blocks
 from dnas.compare.assemble import assemble
@@ -33,23 +35,30 @@ from dnas.compare.reading import published, read_source, read_sources
 from dnas.compare.source import Source, Sources
 from dnas.compare.tables import csv_files, outside_table, summary_table
 from dnas.costs import count
+from dnas.refine.population import PopulationEvaluator
+from dnas.runs.checkpoint import SupernetCheckpoint
 from dnas.runs.checkpoint_file import read_supernet
-from dnas.runs.evaluator import Evaluation, OneShotEvaluator
+from dnas.runs.evaluator import Evaluation
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 from dnas.support.command import Command
 from dnas.support.devices import torch_device
-from dnas.support.files import write_text
+from dnas.support.files import only_one, write_text
+from dnas.support.processes import broadcast, rank
+from dnas.support.resuming import remember
 from latency import LatencyTable, load_table
 
 ZOO = "published"
 RESULT = "comparison.json"
-
+NAME = "dnas compare"
 
 DESCRIPTION = (
     "Compare searches: one latency table costs all networks, one supernet gives all "
     "accuracies. The same NAME several times is one method with several seeds."
 )
+
+EPILOG = """A comparison that was killed evaluates nothing twice when the same command is given again.
+Several processes share the evaluations: torchrun --nproc-per-node 4 -m -- dnas.compare ..."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -93,11 +102,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, console: Console) -> Comparison:
-    """Read, evaluate, compare, write and print.
+    """Read, evaluate, compare, write and print; in every process that torchrun started.
 
     Raises:
         ValueError: unusable options or runs, or runs that cannot be compared.
-        FileExistsError: the folder already holds a comparison.
+        FileExistsError: the folder already holds a comparison, or another run works in it.
     """
     _check_options(options)
     runs, names = split_runs(options.run)
@@ -109,18 +118,33 @@ def run(options: argparse.Namespace, console: Console) -> Comparison:
     sources = _completed(_with_zoo(sources, members), table, options)
     quality = choose_quality(sources)
     judge = choose_judge(sources, options.checkpoint)
-    known = known_evaluations(sources, judge.key)
-    evaluations = known | _evaluate(unknown_architectures(sources, known), judge, space)
     costs = count(space)
     box = make_box(table, costs, worst_loss(sources) if quality == "loss" else None)
     terms = Terms(table, costs, quality, box, judge.key)
-    evaluator = judge.describe(evaluations.values())
-    comparison = assemble(sources, evaluations, known, terms, evaluator, options.budgets, options.title)
-    notes = (*comparison.notes, *outside_notes(outside))
-    comparison = replace(comparison, outside=outside, notes=notes)
-    _write(comparison, options.output, figures=not options.no_figures)
-    _print(console, comparison, options.output)
+    known = known_evaluations(sources, judge.key)
+    unknown = unknown_architectures(sources, known)
+    supernet = _supernet(unknown, judge, space)
+    with _alone(options.output):
+        evaluations = known | _evaluate(unknown, supernet, judge, options.output)
+        evaluator = judge.describe(evaluations.values())
+        comparison = assemble(sources, evaluations, known, terms, evaluator, options.budgets, options.title)
+        notes = (*comparison.notes, *outside_notes(outside))
+        comparison = replace(comparison, outside=outside, notes=notes)
+        if rank() == 0:
+            _write(comparison, options.output, figures=not options.no_figures)
+            _print(console, comparison, options.output)
     return comparison
+
+
+@contextmanager
+def _alone(output: Path) -> Iterator[None]:
+    """Have the folder, to continue in."""
+    with only_one(output, process=rank()):
+        # Nothing is written before all processes have looked into the folder, and the first one has it.
+        broadcast(None)
+        if rank() == 0:
+            remember(output, NAME)
+        yield
 
 
 def _check_options(options: argparse.Namespace) -> None:
@@ -169,12 +193,12 @@ def _swept(run: Source, table: LatencyTable, limits: int) -> Source:
     return run if run.alpha is None else replace(run, found=sweep(run.space, run.alpha, table, limits))
 
 
-def _evaluate(
+def _supernet(
     architectures: Sequence[Architecture], judge: Judge, space: SearchSpace
-) -> dict[Architecture, Evaluation]:
-    """Evaluate what no run told, with a progress bar; the supernet is loaded only where there is any."""
+) -> SupernetCheckpoint | None:
+    """What evaluates architectures that no run measured; None if there are none."""
     if not architectures:
-        return {}
+        return None
     if judge.path is None:
         raise RunError(
             f"{len(architectures)} architecture(s), {architectures[0]} the first, were not evaluated by the "
@@ -184,14 +208,26 @@ def _evaluate(
     checkpoint = read_supernet(judge.path)
     if checkpoint.space != space:
         raise RunError(f"{judge.path} is a supernet of the space {checkpoint.space.name}, not {space.name}.")
-    evaluator = OneShotEvaluator(
-        checkpoint.build_supernet(),
-        checkpoint.data,
-        judge.key.recalibration_batches,
-        torch_device(),
+    return checkpoint
+
+
+def _evaluate(
+    architectures: Sequence[Architecture], supernet: SupernetCheckpoint | None, judge: Judge, folder: Path
+) -> dict[Architecture, Evaluation]:
+    """One-shot evaluations, kept in ``folder``."""
+    if supernet is None:
+        return {}
+    evaluate_all = PopulationEvaluator.of_checkpoint(
+        supernet, judge.key.recalibration_batches, torch_device(), folder
     )
-    bar = track(architectures, "One-shot accuracy", console=Console(stderr=True), transient=True)
-    return {architecture: evaluator(architecture) for architecture in bar}
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=rank() > 0) as bar:
+        line = bar.add_task("One-shot accuracy", total=None)
+        records = evaluate_all(
+            np.array([each.indices for each in architectures]),
+            lambda done, of: bar.update(line, completed=done, total=of),
+        )
+    return {each: record.evaluation for each, record in zip(architectures, records, strict=True)}
 
 
 def _write(comparison: Comparison, output: Path, figures: bool) -> None:
@@ -214,4 +250,4 @@ def _print(console: Console, comparison: Comparison, output: Path) -> None:
     console.print(f"Wrote {output / 'report.html'}", highlight=False, soft_wrap=True)
 
 
-main = Command("dnas compare", DESCRIPTION, add_arguments, run)
+main = Command(NAME, DESCRIPTION, add_arguments, run, EPILOG, resumes=True, shared=True)

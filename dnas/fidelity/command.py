@@ -21,11 +21,13 @@ from dnas.space import Over
 from dnas.support.command import Command
 from dnas.support.devices import DEVICES
 from dnas.support.files import only_one
+from dnas.support.processes import broadcast, rank
 from dnas.support.resuming import remember
 from latency import load_table
 
 EPILOG = """An audit that was killed continues when the same command is given again, and trains nothing twice.
-Give more --architectures, or another --checkpoint, and only what is new is trained or evaluated."""
+Give more --architectures, or another --checkpoint, and only what is new is trained or evaluated.
+Several processes share trainings and evaluations: torchrun --nproc-per-node 4 -m dnas.fidelity ..."""
 
 
 DESCRIPTION = (
@@ -86,18 +88,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, console: Console) -> Audit:
-    """Train, evaluate, correlate, write and print.
+    """Train, evaluate, correlate, write and print; in every process that torchrun started.
 
     Raises:
         ValueError: unusable settings, supernets or accuracies.
     """
     settings = Settings(**vars(options))
-    with only_one(settings.output):
-        remember(settings.output, "dnas fidelity")
+    with only_one(settings.output, process=rank()):
+        broadcast(None)  # The first one has the folder.
+        if rank() == 0:
+            remember(settings.output, "dnas fidelity")
         with _progress(Console(stderr=True)) as tell:
             found = audit(settings, tell, _trainer(settings), load_table=load_table)
-        write(found)
-    show(found, console)
+        if rank() == 0:
+            write(found)
+            show(found, console)
     return found
 
 
@@ -113,11 +118,11 @@ def _trainer(settings: Settings) -> Trainer | None:
 
 @contextmanager
 def _progress(console: Console) -> Iterator[Tell]:
-    """A bar of what is being done."""
+    """A bar of what is being done; of several processes only the first one shows it."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=rank() > 0) as bar:
         line = bar.add_task("Reading", total=None)
         yield lambda what, done, of: bar.update(line, description=what, completed=done, total=of)
 
 
-main = Command("dnas fidelity", DESCRIPTION, add_arguments, run, EPILOG, resumes=True)
+main = Command("dnas fidelity", DESCRIPTION, add_arguments, run, EPILOG, resumes=True, shared=True)

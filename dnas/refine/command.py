@@ -14,7 +14,7 @@ from dnas.refine.run import Outcome, refine
 from dnas.refine.settings import ALGORITHM_NAMES, QualityName, Settings
 from dnas.space import Over
 from dnas.support.command import Command
-from dnas.support.processes import joined, rank
+from dnas.support.processes import rank
 from latency import load_table
 
 EPILOG = """algorithms:
@@ -93,13 +93,12 @@ def run(options: argparse.Namespace, console: Console) -> Outcome:
     Raises:
         ValueError: unusable settings, checkpoint or table.
     """
-    with joined():
-        settings = Settings(**vars(options))
-        with progress(Console(stderr=True)) as tell:
-            outcome = refine(settings, tell, load_table=load_table)
-        if rank() == 0:
-            print_outcome(console, outcome)
-        return outcome
+    settings = Settings(**vars(options))
+    with progress(Console(stderr=True)) as tell:
+        outcome = refine(settings, tell, load_table=load_table)
+    if rank() == 0:
+        print_outcome(console, outcome)
+    return outcome
 
 
-main = Command("dnas refine", DESCRIPTION, add_arguments, run, EPILOG, resumes=True)
+main = Command("dnas refine", DESCRIPTION, add_arguments, run, EPILOG, resumes=True, shared=True)

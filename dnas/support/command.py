@@ -7,13 +7,13 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from rich.console import Console
 
-from dnas.support import resuming
+from dnas.support import processes, resuming
 from dnas.support.documents import printable
 from dnas.support.stopping import Stopped, listening
 
@@ -79,6 +79,7 @@ class Command(Generic[Result]):
         add_arguments: puts its options into a parser.
         run: does it, with the options and a console for what is to be read; returns what it made.
         resumes: given again it continues, and ``run`` has left in its folder how it was called.
+        shared: processes that torchrun started share its work; ``run`` runs in all of them.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Command(Generic[Result]):
     run: Callable[[argparse.Namespace, Console], Result]
     epilog: str = ""
     resumes: bool = False
+    shared: bool = False
 
     def parser(self) -> argparse.ArgumentParser:
         """The parser of its options."""
@@ -98,17 +100,22 @@ class Command(Generic[Result]):
 
     def __call__(self, argv: Sequence[str] | None = None) -> Result:
         """Run it; a user's mistake ends the process with one message."""
-        with one_message(self.name):
-            return self._run(sys.argv[1:] if argv is None else argv)
+        called_as = processes.call(self.name)
+        with one_message(self.name), processes.joined() if self.shared else nullcontext():
+            return self._run(sys.argv[1:] if argv is None else argv, called_as)
 
-    def _run(self, argv: Sequence[str]) -> Result:
+    def _run(self, argv: Sequence[str], called_as: str) -> Result:
         if not self.resumes:
-            return self.run(self.parser().parse_args(argv), Console(markup=False))
+            return self.run(self._parsed(argv), Console(markup=False))
         argv = resuming.resume(self.name, argv) or argv
-        settings = self.parser().parse_args(argv)
+        settings = self._parsed(argv)
         resuming.called(self.name, argv)
         try:
             return self.run(settings, Console(markup=False))
         except Stopped as stopped:
-            stopped.note = f"{stopped.note} {resuming.note(self.name, argv)}".lstrip()
+            stopped.note = f"{stopped.note} {resuming.note(called_as, argv)}".lstrip()
             raise
+
+    def _parsed(self, argv: Sequence[str]) -> argparse.Namespace:
+        with processes.one_exit():
+            return self.parser().parse_args(argv)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,12 +22,14 @@ from dnas.costs import count
 from dnas.refine import run as run_module
 from dnas.refine.settings import Settings
 from dnas.runs.checkpoint_file import read
-from dnas.runs.evaluator import OneShotEvaluator
+from dnas.runs.evaluator import Evaluation, OneShotEvaluator
 from dnas.space import SearchSpace, zoo
 from dnas.space.architecture import Architecture
+from dnas.support.files import only_one
 from latency import LatencyTable, load_table
 
 refine = partial(run_module.refine, load_table=load_table)
+ROOT = Path(__file__).resolve().parents[3]
 Run = Callable[..., Comparison]
 Write = Callable[..., Path]
 TABLES = {"hypervolume.csv", "budgets.csv", "costs.csv", "agreement.csv", "points.csv"}
@@ -201,6 +205,70 @@ def test_other_accuracies_are_not_mixed_in(
     assert found.evaluator.checkpoint == "last.ckpt"
 
 
+@pytest.fixture
+def to_evaluate(write_refined: Write, search_checkpoint: Path, tiny_table_file: Path) -> list[str]:
+    """Options of a comparison that evaluates three networks."""
+    runs = [f"a={write_refined('a', quality='top1')}"]
+    options = {"--table": tiny_table_file, "--checkpoint": search_checkpoint}
+    return ["--run", *runs, *(str(each) for option in options.items() for each in option), "--no-figures"]
+
+
+def without_date(folder: Path) -> dict[str, Any]:
+    return {**json.loads((folder / "comparison.json").read_text(encoding="utf-8")), "date": ""}
+
+
+def test_a_comparison_that_was_stopped_evaluates_nothing_twice(
+    to_evaluate: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    main([*to_evaluate, "--output", str(tmp_path / "whole")])
+    evaluated: list[Architecture] = []
+    evaluate = OneShotEvaluator.__call__
+
+    def counted(self: OneShotEvaluator, architecture: Architecture) -> Evaluation:
+        evaluated.append(architecture)
+        if len(evaluated) == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return evaluate(self, architecture)
+
+    monkeypatch.setattr(OneShotEvaluator, "__call__", counted)
+    with pytest.raises(SystemExit) as caught:
+        main([*to_evaluate, "--output", str(tmp_path / "out")])
+    assert caught.value.code == 143 and "Go on with: dnas compare --run" in capsys.readouterr().err
+    main(["--resume", str(tmp_path / "out")])
+    assert len(evaluated) == 4 and len(set(evaluated)) == 3
+    assert without_date(tmp_path / "out") == without_date(tmp_path / "whole")
+
+
+def test_of_two_in_one_folder_the_second_is_refused(to_evaluate: list[str], tmp_path: Path) -> None:
+    with only_one(tmp_path), pytest.raises(SystemExit, match="at work in"):
+        main([*to_evaluate, "--output", str(tmp_path)])
+
+
+@pytest.mark.slow
+def test_processes_share_the_evaluations(to_evaluate: list[str], tmp_path: Path) -> None:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+    several = subprocess.run(
+        [*torchrun, "-m", "--", "dnas.compare", *to_evaluate, "--output", str(tmp_path / "two")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert several.returncode == 0, several.stderr
+    assert several.stdout.count("Wrote") == 1
+    shares = [len(path.read_text().split("\n\n")) for path in tmp_path.glob("two/evaluations-*.jsonl")]
+    assert sorted(shares) == [1, 2]
+    main([*to_evaluate, "--output", str(tmp_path / "one")])
+    assert without_date(tmp_path / "two") == without_date(tmp_path / "one")
+    assert {name: (tmp_path / "two" / name).read_bytes() for name in TABLES} == {
+        name: (tmp_path / "one" / name).read_bytes() for name in TABLES
+    }
+
+
 def test_a_supernet_that_is_not_at_hand(
     run: Run, write_refined: Write, tmp_path: Path, tiny_space: SearchSpace
 ) -> None:
@@ -304,6 +372,8 @@ def test_figures_unless_refused(write_refined: Write, tiny_table_file: Path, tmp
         *TABLES,
         "comparison.json",
         "report.html",
+        "command.json",
+        ".lock",
     }
     main([*options, "--output", str(tmp_path / "with")])
     drawn = {path.name for path in (tmp_path / "with" / "figures").iterdir()}

@@ -53,12 +53,15 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def kill_after_first_training(arguments: list[str], output: Path) -> None:
-    leaks = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "DNAS_RUN_FOLDER", "PL_GLOBAL_SEED")
+def clean_environment() -> dict[str, str]:
+    leaks = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "DNAS_RUN_FOLDER", "PL_GLOBAL_SEED", "DNAS_TRACEBACK")
     environment = {name: value for name, value in os.environ.items() if name not in leaks}
-    environment |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return environment | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+
+def kill_after_first_training(arguments: list[str], output: Path) -> None:
     command = [sys.executable, "-m", "dnas.fidelity", *arguments, f"--output={output}"]
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, env=clean_environment(), stderr=subprocess.PIPE, text=True) as process:
         while not list(output.glob("trainings-*.jsonl")):
             assert process.poll() is None, process.communicate()[1]
             time.sleep(0.02)
@@ -93,6 +96,41 @@ def test_trained_killed_continued_and_read_back(
     assert [scored.correlation.tau.value for scored in read_back.scored] == [
         scored.correlation.tau.value for scored in found.scored
     ]
+
+
+@pytest.mark.slow
+def test_processes_share_it_and_find_the_same(training: list[str], alone: Path) -> None:
+    """Three of them, of which one is killed in the second epoch of its training; two go on."""
+    asked = [*training, "trainer.max_epochs=3", "--architectures=5"]
+
+    def start(processes: int) -> subprocess.Popen[str]:
+        torchrun = ("torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m")
+        command = [sys.executable, "-m", *torchrun, "dnas.fidelity", *asked, f"--output={alone / 'out'}"]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(command, env=clean_environment(), text=True, **pipes)
+
+    killed = start(3)
+    while len(running := list(alone.glob("out/training-*/*/run/checkpoints/last.ckpt"))) < 3:
+        assert killed.poll() is None, killed.communicate()
+        time.sleep(0.01)
+    killed.send_signal(signal.SIGTERM)
+    said = killed.communicate(timeout=60)[1]
+    assert said.count("dnas fidelity: stopped by SIGTERM. ") == 1, said
+    assert " --nproc-per-node 3 -m -- dnas.fidelity --checkpoint" in said
+    stores = {path.name: path.read_bytes() for path in alone.glob("out/trainings-*.jsonl")}
+    resumed = start(2)
+    printed, errors = resumed.communicate(timeout=300)
+    assert resumed.returncode == 0, errors
+    assert printed.count("Wrote ") == 1 and not list(alone.glob("out/training-*"))
+    lines = [line for path in alone.glob("out/trainings-*.jsonl") for line in path.read_text().split("\n")]
+    trained = [json.loads(line)["architecture"] for line in filter(None, lines)]
+    assert len(trained) == 5 == len(set(trained)) and running
+    for name, content in stores.items():
+        assert (alone / "out" / name).read_bytes().startswith(content)
+    main([*asked, f"--output={alone / 'one'}"])
+    one, several = (rows(alone / name / "architectures.csv") for name in ("one", "out"))
+    assert [row | {"seconds": ""} for row in several] == [row | {"seconds": ""} for row in one]
+    assert (alone / "out/correlations.csv").read_bytes() == (alone / "one/correlations.csv").read_bytes()
 
 
 def test_files_and_terminal(
@@ -180,7 +218,7 @@ def test_a_training_that_is_stopped_goes_on_where_it_was(training: list[str], al
     assert stopped.returncode == 143, stopped.stderr
     assert "Go on with: dnas fidelity" in stopped.stderr and "Traceback" not in stopped.stderr
     (training_folder,) = (alone / "out").glob("training-*")
-    assert list(training_folder.glob("run/checkpoints/interrupted.ckpt"))
+    assert list(training_folder.glob("*/run/checkpoints/interrupted.ckpt"))
     resumed = run("--resume", "out", press="-1")
     assert resumed.returncode == 0, resumed.stderr
     whole = run(*asked, "--output=whole", press="-1")

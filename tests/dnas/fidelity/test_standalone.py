@@ -146,11 +146,17 @@ def b(tiny_space: SearchSpace) -> Architecture:
     return Architecture(tiny_space, (3, 2, 1))
 
 
+def read(folder: Path, space: SearchSpace, **changes: object) -> TrainingStore:
+    store = TrainingStore(folder, RECIPE | changes, space)
+    store.take(store.read())
+    return store
+
+
 def test_what_is_written_is_read_exactly(tmp_path: Path, a: Architecture, b: Architecture) -> None:
     writing = TrainingStore(tmp_path / "new", RECIPE, a.space)
     writing.write(a, GOOD)
     writing.write(b, StandAlone(math.nan, 'The loss became nan.\n"Lower" it'))
-    reading = TrainingStore(tmp_path / "new", RECIPE, a.space)
+    reading = read(tmp_path / "new", a.space)
     assert reading.get(a) == GOOD == writing.get(a)
     failed = reading.get(b)
     assert failed is not None and math.isnan(failed.top1)
@@ -160,9 +166,9 @@ def test_what_is_written_is_read_exactly(tmp_path: Path, a: Architecture, b: Arc
 
 def test_recipes_and_spaces_are_kept_apart(tmp_path: Path, a: Architecture, tiny_space: SearchSpace) -> None:
     TrainingStore(tmp_path, RECIPE, tiny_space).write(a, GOOD)
-    assert TrainingStore(tmp_path, RECIPE | {"config": "abd"}, tiny_space).get(a) is None
+    assert read(tmp_path, tiny_space, config="abd").get(a) is None
     wider = tiny_space.adapt(stem_stride=1)
-    assert TrainingStore(tmp_path, RECIPE, wider).get(Architecture(wider, a.indices)) is None
+    assert read(tmp_path, wider).get(Architecture(wider, a.indices)) is None
 
 
 @pytest.mark.parametrize("kept", range(1, 60, 7))
@@ -173,9 +179,9 @@ def test_a_torn_line_is_not_there_and_harms_no_other(
     (path,) = tmp_path.iterdir()
     line = path.read_bytes()
     path.write_bytes(line.replace(str(a).encode(), str(b).encode())[:kept])
-    assert TrainingStore(tmp_path, RECIPE, a.space).get(b) is None
+    assert read(tmp_path, a.space).get(b) is None
     TrainingStore(tmp_path, RECIPE, a.space).write(a, GOOD)
-    assert TrainingStore(tmp_path, RECIPE, a.space).get(a) == GOOD
+    assert read(tmp_path, a.space).get(a) == GOOD
 
 
 @pytest.mark.filterwarnings("ignore:.* 1 of 2 lines are damaged")
@@ -184,4 +190,15 @@ def test_what_is_no_result_is_passed_over(tmp_path: Path, a: Architecture, line:
     TrainingStore(tmp_path, RECIPE, a.space).write(a, GOOD)
     (path,) = tmp_path.iterdir()
     path.write_text(path.read_text() + line + "\n")
-    assert TrainingStore(tmp_path, RECIPE, a.space).get(a) == GOOD
+    assert read(tmp_path, a.space).get(a) == GOOD
+
+
+def test_files_of_several_processes_and_of_earlier_versions_are_read(
+    tmp_path: Path, a: Architecture, b: Architecture
+) -> None:
+    first = TrainingStore(tmp_path, RECIPE, a.space)
+    first.write(a, GOOD)
+    first.path.rename(tmp_path / f"trainings-{first.key}.jsonl")
+    TrainingStore(tmp_path, RECIPE, a.space, process=2).write(b, GOOD)
+    TrainingStore(tmp_path, RECIPE | {"config": "abd"}, a.space, process=1).write(b, GOOD)
+    assert first.read() == {a: GOOD, b: GOOD}

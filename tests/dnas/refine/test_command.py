@@ -74,17 +74,17 @@ def test_a_signal_says_how_to_go_on(
 
 
 @pytest.mark.slow
-def test_two_processes_find_the_same_as_one(arguments: list[str], tmp_path: Path) -> None:
+def test_three_processes_find_the_same_as_one(arguments: list[str], tmp_path: Path) -> None:
     one = run("-m", "dnas.refine", *arguments, "--output", str(tmp_path / "one"))
     assert one.returncode == 0, one.stderr
-    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
-    two = run(*torchrun, "-m", "dnas.refine", *arguments, "--output", str(tmp_path / "two"))
-    assert two.returncode == 0, two.stderr
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=3")
+    three = run(*torchrun, "-m", "dnas.refine", *arguments, "--output", str(tmp_path / "three"))
+    assert three.returncode == 0, three.stderr
     for name in ("front.json", "evaluated.csv", "hypervolume.csv"):
-        assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
-    shares = [len(path.read_text().split("\n\n")) for path in tmp_path.glob("two/evaluations-*.jsonl")]
-    assert len(shares) == 2 and sum(shares) == 10
-    assert two.stdout.count("Wrote") == 1
+        assert (tmp_path / "three" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
+    shares = [len(path.read_text().split("\n\n")) for path in tmp_path.glob("three/evaluations-*.jsonl")]
+    assert len(shares) == 3 and sum(shares) == 10
+    assert three.stdout.count("Wrote") == 1 and "Traceback" not in three.stderr
 
 
 @pytest.mark.parametrize(
