@@ -23,6 +23,7 @@ from pytorch_lightning.plugins import CheckpointIO
 from dnas.blocks.registry import BLOCKS_FLAG, OPTION_HELP, register_files_of
 from dnas.support.resuming import HELP as RESUME_HELP
 from dnas.support.resuming import remember, resumed_folder
+from dnas.support.stopping import Stopped
 from lightning_modules.app.continuing import continued, logged, refuse_keywords, rolled_back, with_last_good
 from lightning_modules.app.framework_errors import in_our_words
 from lightning_modules.app.moved_keys import refuse_moved
@@ -32,6 +33,7 @@ from lightning_modules.app.run_folder import hold, let_go, make_run_folder, proc
 from lightning_modules.app.run_logs import Events, MetricsFile
 from lightning_modules.callbacks.finite import Diverged
 from lightning_modules.callbacks.interrupt import CheckpointEvery
+from lightning_modules.callbacks.lost import EndWithOthers
 from lightning_modules.checkpoint_io import SealedCheckpointIO
 
 # jsonargparse wraps every message, level by level, in the types it tried and in the whole configuration.
@@ -123,6 +125,7 @@ class DnasCLI(LightningCLI):
             )
         if (minutes := self._get(self.config_init, "checkpoint_minutes")) is not None:
             callbacks.append(CheckpointEvery(minutes))
+        callbacks.append(EndWithOthers())
         return super().instantiate_trainer(**kwargs, callbacks=callbacks)
 
     def _loggers(self, folder: Path) -> list[Logger]:
@@ -176,6 +179,11 @@ def run_lightning(argv: Sequence[str], resumes: bool = False, **options: Any) ->
             return _cli(argv, resumes=folder is not None or resumes, **options)
         except Diverged as error:
             back = rolled_back(error)
+        except Stopped as stopped:
+            if process_number() == 0:
+                raise
+            # All processes stop at the same step, and the first one says so.
+            raise SystemExit(stopped.status) from None
         # Outside of the handler, whose exception holds on to all of the first fit.
         try:
             return _cli([*argv, *back], resumes=True, rolls_back=True, **options)
