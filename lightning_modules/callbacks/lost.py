@@ -29,6 +29,7 @@ class EndWithOthers(pl.Callback):
 
     def __init__(self) -> None:
         self._done = threading.Event()
+        self._watcher: threading.Thread | None = None
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         children = list(getattr(trainer.strategy.launcher, "procs", ()))
@@ -37,14 +38,16 @@ class EndWithOthers(pl.Callback):
             self._done.clear()
             folder = Path(trainer.default_root_dir)
             arguments = (children, os.getppid(), trainer.local_rank, trainer.world_size, folder)
-            threading.Thread(target=self._watch, args=arguments, daemon=True).start()
+            self._watcher = threading.Thread(target=self._watch, args=arguments, daemon=True)
+            self._watcher.start()
 
     def on_exception(
         self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException
     ) -> None:
         if isinstance(exception, distributed.DistError) or "gloo" in str(exception):
-            # The connection broke. Who watches ends this process meanwhile, and says which one is gone.
-            self._done.wait(10 * SECONDS)
+            # The connection broke. The watcher, if there is one, knows which process is gone.
+            if self._watcher is not None:
+                self._watcher.join(10 * SECONDS)
             _end([], gone(None, trainer.world_size, _first_line(exception), Path(trainer.default_root_dir)))
 
     def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:

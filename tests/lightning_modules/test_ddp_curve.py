@@ -130,7 +130,7 @@ def _call(kind: str, world: int, spaces: dict[str, Path], folder: Path) -> list[
         ["fit", f"--config=digits/{kind}.yaml", f"--run_folder={folder}/{kind}{world}"]
         + ["--trainer.precision=64-true", "--trainer.sync_batchnorm=true", *several, *options]
         + ["--data.augment=false", "--data.resolution=8", f"--data.batch_size={GLOBAL_BATCH // world}"]
-        + ["--data.eval_batch_size=8", "--trainer.limit_train_batches=4", "--trainer.max_epochs=2"]
+        + ["--data.eval_batch_size=8", "--trainer.limit_train_batches=2", "--trainer.max_epochs=2"]
         + ["--trainer.num_sanity_val_steps=0", "--trainer.logger=false"]
         + ["--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false"]
         + ["--trainer.callbacks+=runs.Dump", f"--trainer.callbacks.path={folder}/{kind}{world}.pt"]
@@ -170,7 +170,7 @@ def load(folder: Path, kind: str, world: int, rank: int = 0) -> dict[str, Any]:
 def test_the_curve_does_not_depend_on_the_number_of_processes(ended: Path, kind: str, world: int) -> None:
     one, several = load(ended, kind, 1), load(ended, kind, world)
     close = {"rtol": 0.0, "atol": 1e-9}
-    assert len(one["losses"]) >= 8 and one["losses"].dtype == torch.float64
+    assert len(one["losses"]) >= 4 and one["losses"].dtype == torch.float64
     torch.testing.assert_close(several["losses"], one["losses"], **close)
     assert several["state"].keys() == one["state"].keys()
     for name, value in one["state"].items():
