@@ -1,6 +1,6 @@
 """Bytes and messages of a training step among several processes: a model, its check, and what it predicts.
 
-    python benchmarks/scaling.py                            # 1, 2, 3 processes of this machine, then the tables
+    python benchmarks/scaling.py                  # 1, 2, 3 processes of this machine, then the tables
     python benchmarks/scaling.py --processes 0 --bandwidth 25 --latency 10 --step 150 400
 
 The model counts parameters and buffers of the trainings themselves, as torch's DistributedDataParallel sends
@@ -306,7 +306,8 @@ def _forked(processes: int, work: Callable[..., None], options: argparse.Namespa
                 print(f"process {rank}: {error!r}", file=sys.stderr)
             finally:
                 os._exit(status)
-        if any([os.waitpid(child, 0)[1] for child in children]):
+        statuses = [os.waitpid(child, 0)[1] for child in children]
+        if any(statuses):
             raise SystemExit("A process failed.")
         found: list[float] = torch.load(f"{path}.0")
         return found
@@ -319,7 +320,7 @@ def _parser() -> argparse.ArgumentParser:
     result.add_argument("--processes", type=int, default=3, help="check with 1 to so many; 0 for no check")
     result.add_argument("--batch", type=int, default=16, help="images per step and process of the check")
     result.add_argument("--steps", type=int, default=7, help="timed steps of the check")
-    result.add_argument("--only", nargs="+", metavar="TEXT", help="trainings with one of these in their names")
+    result.add_argument("--only", nargs="+", metavar="TEXT", help="trainings with one of these in the name")
     result.add_argument("--bandwidth", type=float, default=10.0, help="assumed, GB/s out of every GPU")
     result.add_argument("--latency", type=float, default=20.0, help="assumed, us per round of a message")
     result.add_argument(

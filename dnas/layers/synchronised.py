@@ -1,6 +1,6 @@
 """Batch normalisation whose statistics are those of all processes' images, on a GPU and on a CPU.
 
-Torch's ``SyncBatchNorm`` needs a GPU, and is no ``BatchNorm2d``, which weight sharing and recalibration look for.
+Torch's ``SyncBatchNorm`` needs a GPU, and is no ``BatchNorm2d``, which weight sharing looks for.
 """
 
 from __future__ import annotations

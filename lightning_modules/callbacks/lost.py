@@ -41,9 +41,7 @@ class EndWithOthers(pl.Callback):
             self._watcher = threading.Thread(target=self._watch, args=arguments, daemon=True)
             self._watcher.start()
 
-    def on_exception(
-        self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException
-    ) -> None:
+    def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
         if isinstance(exception, distributed.DistError) or "gloo" in str(exception):
             # The connection broke. The watcher, if there is one, knows which process is gone.
             if self._watcher is not None:
@@ -69,7 +67,9 @@ def gone(number: int | None, world: int, why: str, folder: Path) -> str:
     which = "another process" if number is None else f"process {number}"
     message = f"dnas fit: {which} of {world} is gone ({why}). "
     if any((folder / "checkpoints").glob("*.ckpt")):
-        return f"{message}What is saved is kept. Go on with: dnas fit {resuming.FLAG} {shlex.quote(str(folder))}"
+        return (
+            f"{message}What is saved is kept. Go on with: dnas fit {resuming.FLAG} {shlex.quote(str(folder))}"
+        )
     return f"{message}Nothing was saved yet: begin anew, in another folder."
 
 
