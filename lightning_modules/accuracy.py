@@ -31,7 +31,9 @@ class Accuracy(nn.ModuleDict):
         logits = full_precision(logits)
         if logits.dtype == torch.float64:
             # Lightning's double precision passes metrics by.
-            self["ce"].set_dtype(logits.dtype)
+            loss = self["ce"]
+            assert isinstance(loss, Metric)
+            loss.set_dtype(logits.dtype)
         self["top1"](logits, labels)
         self["top5"](logits, labels)
         self["ce"](F.cross_entropy(logits, labels), len(labels))

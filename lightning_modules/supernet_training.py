@@ -10,7 +10,6 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from pytorch_lightning.utilities import rank_zero_warn
-from torch import Tensor
 
 from dnas.nn.supernet import Supernet
 from dnas.runs.evaluator import recalibrate

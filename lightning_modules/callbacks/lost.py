@@ -1,4 +1,4 @@
-"""A process of a training that is gone ends the others within seconds, with one message and the way to go on."""
+"""A process of a training that is gone ends the others within seconds, with one message."""
 
 from __future__ import annotations
 
@@ -65,12 +65,10 @@ class EndWithOthers(pl.Callback):
 def gone(number: int | None, world: int, why: str, folder: Path) -> str:
     """The message; processes count from 0, None is any other than this one."""
     which = "another process" if number is None else f"process {number}"
-    message = f"dnas fit: {which} of {world} is gone ({why}). "
+    message, place = f"dnas fit: {which} of {world} is gone ({why}).", shlex.quote(str(folder))
     if any((folder / "checkpoints").glob("*.ckpt")):
-        return (
-            f"{message}What is saved is kept. Go on with: dnas fit {resuming.FLAG} {shlex.quote(str(folder))}"
-        )
-    return f"{message}Nothing was saved yet: begin anew, in another folder."
+        return f"{message} What is saved is kept. Go on with: dnas fit {resuming.FLAG} {place}"
+    return f"{message} Nothing was saved yet: begin anew, in another folder."
 
 
 def _first_line(exception: BaseException) -> str:
