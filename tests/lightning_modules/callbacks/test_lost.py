@@ -1,4 +1,4 @@
-"""A killed process of a real training ends the others, with one message."""
+"""A killed process of a real training ends the others, and a stopped one stops them, with one message."""
 
 from __future__ import annotations
 
@@ -35,9 +35,11 @@ def lives(process: int) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="reads /proc")
-@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize(
+    ("number", "sent", "status"), [(0, "SIGKILL", -9), (1, "SIGKILL", 1), (1, "SIGTERM", 143)]
+)
 def test_the_others_end_too(
-    number: int, tiny_flags: list[str], environment: dict[str, str], tmp_path: Path
+    number: int, sent: str, status: int, tiny_flags: list[str], environment: dict[str, str], tmp_path: Path
 ) -> None:
     more = ["--trainer.strategy=ddp_find_unused_parameters_true", "--trainer.devices=2"]
     more += ["--trainer.max_epochs=100000", "--trainer.limit_val_batches=0", "--run_folder=run"]
@@ -53,8 +55,8 @@ def test_the_others_end_too(
     try:
         until(lambda: list((tmp_path / "run").glob("checkpoints/*.ckpt")) or first.poll() is not None)
         (second,) = children_of(first.pid)
-        os.kill((first.pid, second)[number], signal.SIGKILL)
-        assert first.wait(60) == (1 if number else -signal.SIGKILL)
+        os.kill((first.pid, second)[number], signal.Signals[sent])
+        assert first.wait(60) == status
         until(lambda: not lives(second), 60)
     finally:
         first.kill()
@@ -63,7 +65,7 @@ def test_the_others_end_too(
     said = (tmp_path / "errors").read_text()
     assert "Traceback" not in said
     (line,) = [line for line in said.splitlines() if line.startswith("dnas fit:")]
-    assert f"process {number} of 2 is gone" in line
+    assert ("stopped by SIGTERM" if sent == "SIGTERM" else f"process {number} of 2 is gone") in line
     assert "Go on with: dnas fit --resume " in line
     assert (tmp_path / line.split()[-1]).resolve() == tmp_path / "run"
 
