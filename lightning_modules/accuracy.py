@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytorch_lightning as pl
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics import Metric
@@ -27,10 +28,20 @@ class Accuracy(nn.ModuleDict):
 
     def log_batch(self, module: pl.LightningModule, logits: Tensor, labels: Tensor, split: str) -> None:
         """Take in (N, classes) logits and (N,) labels of ``val`` or ``test``; call it in every step."""
-        logits = logits.float()
+        logits = full_precision(logits)
+        if logits.dtype == torch.float64:
+            # Lightning's double precision passes metrics by.
+            loss = self["ce"]
+            assert isinstance(loss, Metric)
+            loss.set_dtype(logits.dtype)
         self["top1"](logits, labels)
         self["top5"](logits, labels)
         self["ce"](F.cross_entropy(logits, labels), len(labels))
         for name, metric in self.items():
             assert isinstance(metric, Metric)
             module.log(f"{split}_{name}", metric, prog_bar=name == "top1")
+
+
+def full_precision(logits: Tensor) -> Tensor:
+    """Half precision as float32; float64 stays."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))

@@ -21,7 +21,7 @@ from dnas.nn.network import Network
 from dnas.runs.trained import inherit_weights
 from dnas.search.gradient.schedules import Schedule
 from dnas.space import zoo
-from lightning_modules.accuracy import Accuracy
+from lightning_modules.accuracy import Accuracy, full_precision
 from lightning_modules.callbacks import (
     AnnealLearningRates,
     FiniteTraining,
@@ -33,6 +33,7 @@ from lightning_modules.checks import check_whole_epochs
 from lightning_modules.data_protocols import Batch, Normalises, datamodule_of, serve
 from lightning_modules.provenance import save_plain_hyperparameters
 from lightning_modules.saved_order import renumber_states
+from lightning_modules.synchronised_norms import synchronise_norms
 
 
 class Classifier(pl.LightningModule):
@@ -97,6 +98,7 @@ class Classifier(pl.LightningModule):
 
     def configure_callbacks(self) -> list[pl.Callback]:
         check_whole_epochs(self.trainer)
+        synchronise_norms(self.trainer)
         return [AnnealLearningRates([self.lr]), self.finite, RandomState(), GracefulInterrupt()]
 
     def setup(self, stage: str) -> None:
@@ -117,7 +119,7 @@ class Classifier(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         images, targets = self.mix(*batch)
-        loss = F.cross_entropy(self(images).float(), targets, label_smoothing=self.label_smoothing)
+        loss = F.cross_entropy(full_precision(self(images)), targets, label_smoothing=self.label_smoothing)
         self.finite.watch(loss)
         self.log(
             "train_ce",

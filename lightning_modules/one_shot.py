@@ -23,6 +23,7 @@ from dnas.search.gradient.masks import MaskStrategy, Sample, StrictlyFair, gener
 from dnas.search.gradient.schedules import Schedule
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
+from lightning_modules.accuracy import full_precision
 from lightning_modules.callbacks import (
     AnnealLearningRates,
     ClipGradients,
@@ -37,7 +38,7 @@ from lightning_modules.checks import check_one_shot, check_same_supernet
 from lightning_modules.data_protocols import Batch, datamodule_of, serve
 from lightning_modules.provenance import describe_data, library_versions, save_plain_hyperparameters
 from lightning_modules.saved_order import renumber_states
-from lightning_modules.supernet_training import Checkpointing, SupernetTraining, full_precision
+from lightning_modules.supernet_training import Checkpointing, SupernetTraining
 
 
 class OneShotSupernet(SupernetTraining):
@@ -153,7 +154,15 @@ class OneShotSupernet(SupernetTraining):
         # The path itself instead of its one-hot mask: nothing is multiplied by 1.
         logits = self.supernet(images, torch.tensor([choice for (choice,) in sample.active]))
         loss = F.cross_entropy(full_precision(logits), labels, label_smoothing=self.label_smoothing)
-        self.log("train_ce", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(labels))
+        self.log(
+            "train_ce",
+            loss,
+            on_step=False,
+            on_epoch=True,
+            prog_bar=True,
+            batch_size=len(labels),
+            sync_dist=True,
+        )
         self.finite.watch(loss)
         self.cost.count(len(labels))
         return loss

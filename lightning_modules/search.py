@@ -24,6 +24,7 @@ from dnas.search.gradient.relaxation import Expected, Relaxation
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 from latency import load_table
+from lightning_modules.accuracy import full_precision
 from lightning_modules.callbacks import (
     AlphaWarmup,
     Anneal,
@@ -45,7 +46,7 @@ from lightning_modules.data_protocols import Batch, datamodule_of, serve
 from lightning_modules.provenance import describe_data, library_versions, save_plain_hyperparameters
 from lightning_modules.saved_order import renumber_states
 from lightning_modules.search_settings import Learner, Steps
-from lightning_modules.supernet_training import Checkpointing, SupernetTraining, full_precision
+from lightning_modules.supernet_training import Checkpointing, SupernetTraining
 
 _ALTERNATING = Steps()
 
@@ -182,7 +183,7 @@ class DifferentiableSearch(SupernetTraining):
         images, labels = batch
         logits = self.supernet(images.contiguous(memory_format=torch.channels_last), *sample)
         loss = F.cross_entropy(full_precision(logits), labels)
-        log = partial(self.log, on_step=False, on_epoch=True, batch_size=len(labels))
+        log = partial(self.log, on_step=False, on_epoch=True, batch_size=len(labels), sync_dist=True)
         log("alpha_ce" if costs and self.steps.bilevel else "train_ce", loss, prog_bar=True)
         if costs:
             loss = self.objective(loss, *self._costs(sample.mask), scale=self.latency_scale).total

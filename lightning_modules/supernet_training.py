@@ -10,7 +10,6 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from pytorch_lightning.utilities import rank_zero_warn
-from torch import Tensor
 
 from dnas.nn.supernet import Supernet
 from dnas.runs.evaluator import recalibrate
@@ -19,6 +18,7 @@ from lightning_modules.accuracy import Accuracy
 from lightning_modules.callbacks import FiniteTraining, TrainingCost
 from lightning_modules.checks import check_trainer
 from lightning_modules.data_protocols import Batch, ServesRecalibration, datamodule_of
+from lightning_modules.synchronised_norms import SynchronisedNorms, synchronise_norms
 
 Checkpointing = Literal["none", "choice", "block"]
 
@@ -68,6 +68,7 @@ class SupernetTraining(pl.LightningModule, ABC):
 
     def configure_callbacks(self) -> list[pl.Callback]:
         check_trainer(self.trainer)
+        synchronise_norms(self.trainer)
         return self.own_callbacks
 
     def on_validation_epoch_start(self) -> None:
@@ -76,6 +77,8 @@ class SupernetTraining(pl.LightningModule, ABC):
         networks = [self.supernet.extract(architecture) for architecture in self.candidates()]
         if isinstance(data, ServesRecalibration) and self.recalibration_batches:
             for network in networks:
+                # All processes see all of these batches.
+                SynchronisedNorms().revert(network)
                 batches = map(self.trainer.precision_plugin.convert_input, data.recalibration_dataloader())
                 recalibrate(network, batches, self.recalibration_batches)
         # Bound methods, not modules: their weights are no parameters of this one.
@@ -96,8 +99,3 @@ class SupernetTraining(pl.LightningModule, ABC):
         images = images.contiguous(memory_format=torch.channels_last)
         logits = torch.cat([network(images) for network in self.validated])
         self.metrics.log_batch(self, logits, labels.repeat(len(self.validated)), split)
-
-
-def full_precision(logits: Tensor) -> Tensor:
-    """Half precision as float32; float64 stays."""
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))

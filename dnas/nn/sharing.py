@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from dnas.blocks.sharing import Projections, Together
 from dnas.layers.fused.statistics import Running
 from dnas.layers.layers import centre_cut
+from dnas.layers.synchronised import batch_norm
 from dnas.nn.mixed_block import MixedBlock
 from dnas.space import Layer
 
@@ -91,7 +91,7 @@ class EntangledBlock(MixedBlock):
         assert bn.momentum is not None
         mean, var = self.get_buffer(f"{part}_mean_{choice}"), self.get_buffer(f"{part}_var_{choice}")
         scale, shift = bn.weight[:channels], bn.bias[:channels]
-        return conv.act(F.batch_norm(y, mean, var, scale, shift, self.training, bn.momentum, bn.eps))
+        return conv.act(batch_norm(bn, y, mean, var, scale, shift, bn.momentum))
 
     @torch.no_grad()
     def extract(self, choice: int) -> nn.Module:

@@ -24,6 +24,7 @@ from dnas.blocks.registry import BLOCKS_FLAG, OPTION_HELP, register_files_of
 from dnas.support.files import write_text
 from dnas.support.resuming import HELP as RESUME_HELP
 from dnas.support.resuming import remember, resumed_folder
+from dnas.support.stopping import Stopped
 from lightning_modules.app.continuing import (
     CONFIG,
     continued,
@@ -40,6 +41,7 @@ from lightning_modules.app.run_folder import hold, let_go, make_run_folder, proc
 from lightning_modules.app.run_logs import Events, MetricsFile
 from lightning_modules.callbacks.finite import Diverged
 from lightning_modules.callbacks.interrupt import CheckpointEvery
+from lightning_modules.callbacks.lost import EndWithOthers
 from lightning_modules.checkpoint_io import SealedCheckpointIO
 
 # jsonargparse wraps every message, level by level, in the types it tried and in the whole configuration.
@@ -137,6 +139,7 @@ class DnasCLI(LightningCLI):
             )
         if (minutes := self._get(self.config_init, "checkpoint_minutes")) is not None:
             callbacks.append(CheckpointEvery(minutes))
+        callbacks.append(EndWithOthers())
         return super().instantiate_trainer(**kwargs, callbacks=callbacks)
 
     def _loggers(self, folder: Path) -> list[Logger]:
@@ -191,6 +194,11 @@ def run_lightning(argv: Sequence[str], resumes: bool = False, **options: Any) ->
             return _cli(argv, resumes=folder is not None or resumes, **options)
         except Diverged as error:
             back = rolled_back(error)
+        except Stopped as stopped:
+            if process_number() == 0:
+                raise
+            # All processes stop at the same step, and the first one says so.
+            raise SystemExit(stopped.status) from None
         # Outside of the handler, whose exception holds on to all of the first fit.
         try:
             return _cli([*argv, *back], resumes=True, rolls_back=True, **options)

@@ -21,6 +21,8 @@ _WARNINGS = (
     r"You're using the WeightAveraging callback, but loading a checkpoint outside",
     # It is kept (run_logs.py).
     r"Experiment logs directory .* exists and is not empty",
+    # What is logged without being reduced is the same on all processes.
+    r"It is recommended to use `self\.log\(.*sync_dist=True",
     # The data module says which split is empty.
     r"Total length of `\w+` across ranks is zero",
     # Lightning sees only the loaders for evaluation, not the one for training.

@@ -48,7 +48,9 @@ def let_go() -> None:
 
 def process_number() -> int:
     """Of this process among those of a run, 0 the first; known before torch.distributed is."""
-    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")))
+    # Of torchrun, of Lightning, of srun.
+    names = ("RANK", "LOCAL_RANK", "SLURM_PROCID")
+    return int(next((os.environ[name] for name in names if name in os.environ), "0"))
 
 
 def folder_of_first_process(requested: str | Path | None) -> Path:
@@ -61,7 +63,7 @@ def folder_of_first_process(requested: str | Path | None) -> Path:
     """
     folder = os.environ.get(_SHARED) or requested
     if folder is None:
-        raise ValueError("Processes that were started by torchrun or the like need a --run_folder in common.")
+        raise ValueError("Processes that were started by torchrun or srun need a --run_folder in common.")
     return Path(folder)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.overrides.distributed import UnrepeatedDistributedSampler
 from pytorch_lightning.utilities import rank_zero_warn
 from torch.utils.data import DataLoader
 
@@ -200,6 +201,17 @@ class ImageDataModule(pl.LightningDataModule, ABC):
         if not len(split.indices):
             rank_zero_warn(f"The {name} split is empty ({name}_fraction 0): no accuracy is measured on it.")
         loading["persistent_workers"] = loading["num_workers"] > 0
+        rank, world_size = self._processes()
+        if world_size > 1 and len(split.indices):
+            if len(split.indices) < world_size:
+                raise ValueError(
+                    f"the {name} split of {len(split.indices)} images has none for some of {world_size} "
+                    "processes: enlarge its fraction, or take fewer processes"
+                )
+            # Lightning's own fills up with images that count twice.
+            loading["sampler"] = UnrepeatedDistributedSampler(
+                range(len(split.indices)), num_replicas=world_size, rank=rank, shuffle=False
+            )
         return evaluation_loader(split._replace(raw=self._on_device()), self.eval_batch_size, **loading)
 
     def _steps(self) -> Steps:

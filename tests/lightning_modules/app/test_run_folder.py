@@ -15,7 +15,7 @@ from lightning_modules.app.run_folder import make_run_folder
 @pytest.fixture(autouse=True)
 def empty_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("LOCAL_RANK", "RANK", "DNAS_RUN_FOLDER"):
+    for name in ("LOCAL_RANK", "RANK", "SLURM_PROCID", "DNAS_RUN_FOLDER"):
         # Setting first makes monkeypatch remember to restore it, whatever the code under test does.
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
@@ -71,7 +71,7 @@ def test_a_later_run_of_the_same_process_does_not_share() -> None:
     assert "DNAS_RUN_FOLDER" in os.environ
 
 
-@pytest.mark.parametrize("variable", ["RANK", "LOCAL_RANK"])
+@pytest.mark.parametrize("variable", ["RANK", "LOCAL_RANK", "SLURM_PROCID"])
 def test_processes_started_from_outside_share_what_was_requested(
     monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
