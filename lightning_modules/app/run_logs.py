@@ -108,7 +108,13 @@ class Events(TensorBoardLogger):
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         with going_on(f"Events of TensorBoard in {self.log_dir}"):
-            super().log_metrics(metrics, step)
+            try:
+                super().log_metrics(metrics, step)
+            except ValueError as error:
+                # Lightning takes every failure for a value that cannot be logged.
+                if isinstance(error.__cause__, OSError):
+                    raise error.__cause__ from None
+                raise
 
     def save(self) -> None:
         with going_on(f"Events of TensorBoard in {self.log_dir}"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import multiprocessing
 import os
 import subprocess
 from collections.abc import Callable
@@ -218,6 +219,30 @@ def test_figures_and_logs_that_cannot_be_written_end_nothing(
     assert "metrics.csv cannot be written" in done.stderr and "this goes on without" in done.stderr
     assert "Figures in " in done.stderr
     assert (tmp_path / "run" / "checkpoints" / "last.ckpt").is_file()
+
+
+def log(events: Events) -> None:
+    for step in range(40):
+        events.log_metrics({"loss": 1.0}, step)
+        events.save()
+    events.finalize("failed")
+
+
+def log_until_full(folder: Path) -> None:
+    """In a process of its own, whose files may have 500 bytes, as on a disk that is full then."""
+    import resource  # Windows has none
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, resource.RLIM_INFINITY))
+    with pytest.warns(UserWarning, match="File too large.* goes on without"):
+        log(Events(folder))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such limit")
+def test_events_on_a_full_disk_end_nothing(tmp_path: Path) -> None:
+    process = multiprocessing.get_context("fork").Process(target=log_until_full, args=(tmp_path,))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 0
 
 
 def test_logs_that_cannot_begin_end_nothing(tmp_path: Path) -> None:
