@@ -51,7 +51,7 @@ class EndWithOthers(pl.Callback):
                 self._watcher.join(10 * SECONDS)
             # Of spawned processes torch says in the first one which is gone.
             folder, spawned = Path(trainer.default_root_dir), parent_process() is not None
-            _end([], "" if spawned else gone(None, trainer.world_size, _first_line(exception), folder))
+            _end([], "" if spawned else gone(None, trainer.world_size, "its connection broke", folder))
 
     def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         if self._done is not None:
@@ -79,10 +79,6 @@ def gone(number: int | None, world: int | None, why: str, folder: Path) -> str:
     if any((folder / "checkpoints").glob("*.ckpt")):
         return f"{message} What is saved is kept. Go on with: dnas fit {resuming.FLAG} {place}"
     return f"{message} Nothing was saved yet: begin anew, in another folder."
-
-
-def _first_line(exception: BaseException) -> str:
-    return str(exception).strip().partition("\n")[0]
 
 
 def _end(children: list[Popen[Any]], message: str) -> NoReturn:
