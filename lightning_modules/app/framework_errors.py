@@ -7,6 +7,10 @@ from contextlib import contextmanager
 
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch.distributed import DistNetworkError
+from torch.multiprocessing.spawn import ProcessExitedException
+
+from lightning_modules.app.run_folder import folder_of_first_process
+from lightning_modules.callbacks.lost import gone
 
 
 @contextmanager
@@ -34,5 +38,10 @@ def in_our_words() -> Iterator[None]:
             f"The processes cannot meet ({reason}). If the port is taken, set MASTER_PORT to a free one; "
             "another run may use it."
         ) from error
+    except ProcessExitedException as error:
+        # Of a strategy that spawns: torch has ended the others.
+        folder = folder_of_first_process(".")
+        why = error.signal_name or f"status {error.exit_code}"
+        raise ValueError(gone(error.error_index, None, why, folder)) from error
     except ModuleNotFoundError as error:
         raise ValueError(f"{error}, which an option asks for: pip install {error.name}") from error

@@ -7,11 +7,13 @@ import shlex
 import signal
 import sys
 import threading
+from multiprocessing import parent_process
 from pathlib import Path
 from subprocess import Popen
 from typing import Any, NoReturn
 
 import pytorch_lightning as pl
+from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 from torch import distributed
 
 from dnas.support import resuming
@@ -28,16 +30,17 @@ class EndWithOthers(pl.Callback):
     """
 
     def __init__(self) -> None:
-        self._done = threading.Event()
+        # Made in the process that trains: one that is spawned gets a copy of this.
+        self._done: threading.Event | None = None
         self._watcher: threading.Thread | None = None
 
     def setup(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
-        children = list(getattr(trainer.strategy.launcher, "procs", ()))
+        launcher = trainer.strategy.launcher
+        children = launcher.procs if isinstance(launcher, _SubprocessScriptLauncher) else []
         started = trainer.world_size > 1 and not children and trainer.local_rank > 0
         if children or (started and "TORCHELASTIC_RUN_ID" not in os.environ):
-            self._done.clear()
-            folder = Path(trainer.default_root_dir)
-            arguments = (children, os.getppid(), trainer.local_rank, trainer.world_size, folder)
+            self._done, folder = threading.Event(), Path(trainer.default_root_dir)
+            arguments = (self._done, children, os.getppid(), trainer.local_rank, trainer.world_size, folder)
             self._watcher = threading.Thread(target=self._watch, args=arguments, daemon=True)
             self._watcher.start()
 
@@ -46,13 +49,19 @@ class EndWithOthers(pl.Callback):
             # The connection broke. The watcher, if there is one, knows which process is gone.
             if self._watcher is not None:
                 self._watcher.join(10 * SECONDS)
-            _end([], gone(None, trainer.world_size, _first_line(exception), Path(trainer.default_root_dir)))
+            # Of spawned processes torch says in the first one which is gone.
+            folder, spawned = Path(trainer.default_root_dir), parent_process() is not None
+            _end([], "" if spawned else gone(None, trainer.world_size, "its connection broke", folder))
 
     def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
-        self._done.set()
+        if self._done is not None:
+            self._done.set()
 
-    def _watch(self, children: list[Popen[Any]], parent: int, rank: int, world: int, folder: Path) -> None:
-        while not self._done.wait(SECONDS):
+    @staticmethod
+    def _watch(
+        done: threading.Event, children: list[Popen[Any]], parent: int, rank: int, world: int, folder: Path
+    ) -> None:
+        while not done.wait(SECONDS):
             # One that ended with a status has said why, and the first one ends for the same reason.
             for number, child in enumerate(children, start=1):
                 if (child.poll() or 0) < 0:
@@ -62,23 +71,20 @@ class EndWithOthers(pl.Callback):
                 _end([], gone(0, world, "it has left its processes", folder) if rank == 1 else "")
 
 
-def gone(number: int | None, world: int, why: str, folder: Path) -> str:
-    """The message; processes count from 0, None is any other than this one."""
-    which = "another process" if number is None else f"process {number}"
-    message, place = f"dnas fit: {which} of {world} is gone ({why}).", shlex.quote(str(folder))
+def gone(number: int | None, world: int | None, why: str, folder: Path) -> str:
+    """The message; processes count from 0, None is any other than this one. Their number may be unknown."""
+    which = "Another process" if number is None else f"Process {number}"
+    which, place = f"{which} of {world}" if world else which, shlex.quote(str(folder))
+    message = f"{which} is gone ({why})."
     if any((folder / "checkpoints").glob("*.ckpt")):
         return f"{message} What is saved is kept. Go on with: dnas fit {resuming.FLAG} {place}"
     return f"{message} Nothing was saved yet: begin anew, in another folder."
-
-
-def _first_line(exception: BaseException) -> str:
-    return str(exception).strip().partition("\n")[0]
 
 
 def _end(children: list[Popen[Any]], message: str) -> NoReturn:
     for child in children:
         child.kill()
     if message:
-        print(message, file=sys.stderr, flush=True)
+        print(f"dnas fit: {message}", file=sys.stderr, flush=True)
     # The main thread waits in a library, perhaps for good; what is on disk is whole.
     os._exit(1)

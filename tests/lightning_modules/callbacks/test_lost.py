@@ -65,11 +65,11 @@ def test_the_others_end_too(
     said = (tmp_path / "errors").read_text()
     assert "Traceback" not in said
     (line,) = [line for line in said.splitlines() if line.startswith("dnas fit:")]
-    assert ("stopped by SIGTERM" if sent == "SIGTERM" else f"process {number} of 2 is gone") in line
+    assert ("stopped by SIGTERM" if sent == "SIGTERM" else f"Process {number} of 2 is gone") in line
     assert "Go on with: dnas fit --resume " in line
     assert (tmp_path / line.split()[-1]).resolve() == tmp_path / "run"
 
 
 def test_without_a_checkpoint_there_is_nothing_to_go_on_from(tmp_path: Path) -> None:
     assert gone(1, 2, "SIGKILL", tmp_path).endswith("Nothing was saved yet: begin anew, in another folder.")
-    assert gone(None, 2, "closed", tmp_path).startswith("dnas fit: another process of 2 is gone (closed).")
+    assert gone(None, 2, "closed", tmp_path).startswith("Another process of 2 is gone (closed).")
