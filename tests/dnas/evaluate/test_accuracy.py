@@ -21,7 +21,7 @@ def test_predictions_are_torchvisions(classified: Any) -> None:
     images = Images(folder, trained.preprocessing, 7)
     assert len(expected.argmax(1).unique()) > 3, "a network that says the same of every image proves nothing"
     with torch.no_grad():
-        logits = torch.cat([trained.network(pixels) for pixels, _, _ in DataLoader(images, 8)])
+        logits = torch.cat([trained.network.double()(each.double()) for each, _, _ in DataLoader(images, 8)])
     torch.testing.assert_close(logits, expected, rtol=0, atol=1e-5 * expected.abs().max().item())
     assert torch.equal(logits.argmax(1), expected.argmax(1))
     assert [label for _, label in images.files] == labels.tolist()

@@ -17,6 +17,7 @@ import pytest
 from dnas.runs.checkpoint_file import read
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
+from dnas.support.sealed_json import seal, unseal
 from dnas.support.stopping import Stopped
 from latency.sources.calibrated.calibrated_table import build_calibrated
 from latency.sources.calibrated.model import CalibratedModel
@@ -124,7 +125,7 @@ def test_every_target_may_have_a_search(
     # Killed between its last epoch and the note that it has finished: it resumes, and has nothing to do.
     record = tmp_path / "out/searches/w0.5_48px_40ms/search.json"
     content = json.loads(record.read_text())
-    record.write_text(json.dumps(content | {"checkpoint": None}))
+    record.write_text(json.dumps(seal(unseal(content) | {"checkpoint": None})))
     again = run_cli(*command, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert json.loads(record.read_text()) == content
