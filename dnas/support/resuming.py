@@ -49,6 +49,13 @@ def remember(folder: Path, command: str) -> None:
         write_text(folder / FILE, json.dumps(seal(content), indent=1) + "\n")
 
 
+def again(command: str, folder: Path | str) -> str:
+    """``COMMAND --resume FOLDER`` as a shell reads it, whatever the name of the folder."""
+    # Behind a space, a leading dash would begin an option.
+    between = "=" if str(folder).startswith("-") else " "
+    return f"{command} {FLAG}{between}{shlex.quote(str(folder))}"
+
+
 def note(command: str, arguments: Sequence[str]) -> str:
     """What a command says that was stopped."""
     return f"What is done is kept. Go on with: {command} {shlex.join(arguments)}"
@@ -106,7 +113,7 @@ def resume(command: str, arguments: Sequence[str]) -> tuple[str, ...] | None:
         raise ValueError(f"{FLAG} takes the run's own options: leave out {shlex.join(others)}.")
     call = read_call(folder)
     if call.command != command:
-        raise ValueError(f"{folder} was written by {call.command}: {call.command} {FLAG} {folder}")
+        raise ValueError(f"{folder} was written by {call.command}: {again(call.command, folder)}")
     enter(call)
     print(f"Going on with: {call}", flush=True)
     return call.arguments

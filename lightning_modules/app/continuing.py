@@ -39,7 +39,7 @@ def continued(folder: Path, others: Sequence[str]) -> list[str]:
         folder = folder_of_first_process(folder)
     call = resuming.read_call(folder)
     if call.command != "dnas fit":
-        raise ValueError(f"{folder} was written by {call.command}: {call.command} {resuming.FLAG} {folder}")
+        raise ValueError(f"{folder} was written by {call.command}: {resuming.again(call.command, folder)}")
     folder = folder.resolve()
     if not any((folder / CHECKPOINTS).glob("*.ckpt")):
         resuming.enter(call)
@@ -50,7 +50,8 @@ def continued(folder: Path, others: Sequence[str]) -> list[str]:
         raise ValueError(f"All checkpoints in {folder} are damaged. Begin anew, in another folder: {call}")
     if not config.is_file():
         raise ValueError(
-            f"{config}, which every run leaves, is gone. Go on with: {call} {_CKPT} {checkpoint}"
+            f"{config}, which every run leaves, is gone. Go on in another folder: {call} {_CKPT} "
+            f"{shlex.quote(str(checkpoint))} --run_folder ANOTHER"
         )
     resuming.enter(call)
     print(f"Going on from {checkpoint}", flush=True)
@@ -78,7 +79,7 @@ def with_last_good(error: Diverged) -> Diverged:
     if checkpoint is None:
         good = "There is no checkpoint to go back to."
     elif error.curable:
-        call = f"dnas fit {resuming.FLAG} {shlex.quote(str(error.folder))} --model.on_nan rollback"
+        call = f"{resuming.again('dnas fit', error.folder)} --model.on_nan rollback"
         good += f" '{call}' goes on from there, and lowers its learning rates when this happens again."
     return Diverged(f"{error} {good}", error.folder, curable=error.curable)
 
@@ -128,7 +129,7 @@ def refuse_keywords(arguments: Sequence[str]) -> None:
     path = found or Path("RUN_FOLDER", CHECKPOINTS, "last.ckpt")
     raise ValueError(
         f"{_CKPT} {keyword}: every run has a folder of its own, and a new one holds no checkpoint. Give its "
-        f"path, {_CKPT} {path}, or go on in the same folder: dnas fit {resuming.FLAG} {path.parents[1]}"
+        f"path, {_CKPT} {path}, or go on in the same folder: {resuming.again('dnas fit', path.parents[1])}"
     )
 
 

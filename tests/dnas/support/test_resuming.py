@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
 
 from dnas.support import resuming
-from dnas.support.resuming import called, read_call, remember, resume, resumed_folder
+from dnas.support.resuming import again, called, read_call, remember, resume, resumed_folder
 
 
 def test_a_command_is_given_again_where_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,3 +57,9 @@ def test_a_place_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_without_the_option_nothing_changes() -> None:
     assert resume("dnas thing", ["--seed", "3"]) is None
     assert resumed_folder(["--seed", "3"]) == (None, ["--seed", "3"])
+
+
+@pytest.mark.parametrize("name", ["plain", "it's a run", "-dash", "-it's both"])
+def test_what_to_give_names_any_folder_as_a_shell_reads_it(name: str) -> None:
+    command, *arguments = shlex.split(again("dnas thing", Path(name)))[1:]
+    assert (command, resumed_folder(arguments)) == ("thing", (Path(name), []))
