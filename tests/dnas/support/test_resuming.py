@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,28 @@ def test_a_place_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / "there").rmdir()
     with pytest.raises(ValueError, match="which cannot be entered"):
         resume("dnas thing", ["--resume", "out"])
+
+
+@pytest.mark.parametrize("how", ["moved", "copied"])
+def test_a_folder_elsewhere_is_not_taken_for_the_one_that_was_written(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    called("dnas thing", ["--output", "out"])
+    remember(Path("out"), "dnas thing")
+    shutil.copytree("out", "new")
+    if how == "moved":
+        shutil.rmtree("out")
+    with pytest.raises(ValueError, match=r"going on would write there.*dnas thing --output out"):
+        resume("dnas thing", ["--resume", "new"])
+
+
+def test_a_link_to_a_folder_is_that_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    called("dnas thing", ["--output", "out"])
+    remember(Path("out"), "dnas thing")
+    Path("link").symlink_to("out")
+    assert resume("dnas thing", ["--resume", "link"]) == ("--output", "out")
 
 
 def test_without_the_option_nothing_changes() -> None:
