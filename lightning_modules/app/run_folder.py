@@ -80,8 +80,10 @@ def _requested(folder: Path) -> Path:
 
 
 def _files_of(folder: Path) -> list[Path]:
-    """What a run has left; the lock of one that could not begin is nothing, nor what it began to write."""
-    return [path for path in folder.iterdir() if path.name != LOCK and path.suffix != UNFINISHED]
+    """What a run has left; of one that could not begin its lock and its command, and what it began to write,
+    are nothing."""
+    nothing = (LOCK, resuming.FILE)
+    return [path for path in folder.iterdir() if path.name not in nothing and path.suffix != UNFINISHED]
 
 
 def fresh_folder(parent: Path) -> Path:
