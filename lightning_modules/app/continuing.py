@@ -22,6 +22,7 @@ CHECKPOINTS = "checkpoints"
 # What Lightning takes for a checkpoint of the trainer's own, which a run in a new folder has not.
 KEYWORDS = ("last", "best", "hpc")
 _CKPT = "--ckpt_path"
+_FOLDERS = ("--run_folder", "--trainer.default_root_dir")
 
 
 def continued(folder: Path, others: Sequence[str]) -> list[str]:
@@ -30,10 +31,16 @@ def continued(folder: Path, others: Sequence[str]) -> list[str]:
     A run that was killed before its first checkpoint begins anew there.
 
     Raises:
-        ValueError: no folder of a run, or all checkpoints in it are damaged.
+        ValueError: no folder of a run, all checkpoints in it are damaged, or another folder to write to.
     """
     if not others or others[0] != "fit":
         raise ValueError(f"{resuming.FLAG} FOLDER goes on with what 'dnas fit' did there.")
+    for flag, _ in _pairs(others):
+        if flag in _FOLDERS:
+            raise ValueError(
+                f"{resuming.FLAG} goes on in the run's own folder: leave out {flag}. For a run in another "
+                f"folder, give {_CKPT} a checkpoint of this one, without {resuming.FLAG}."
+            )
     if process_number() != 0:
         # It is started in the folder that the first one has changed to, and has the same arguments.
         folder = folder_of_first_process(folder)
