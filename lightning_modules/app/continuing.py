@@ -51,7 +51,10 @@ def continued(folder: Path, others: Sequence[str]) -> list[str]:
     if not any((folder / CHECKPOINTS).glob("*.ckpt")):
         resuming.enter(call)
         print(f"Nothing was saved yet: beginning anew in {folder}", flush=True)
-        return ["fit", *call.arguments, f"--run_folder={folder}", *others[1:]]
+        arguments = [*call.arguments, f"--run_folder={folder}", *others[1:]]
+        # Killed again before its first checkpoint, it shall know its further options.
+        resuming.called("dnas fit", arguments)
+        return ["fit", *arguments]
     config, checkpoint = folder / CONFIG, newest_checkpoint(folder)
     if checkpoint is None:
         raise ValueError(f"All checkpoints in {folder} are damaged. Begin anew, in another folder: {call}")

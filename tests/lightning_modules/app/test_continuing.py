@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+from dnas.support import resuming
 from dnas.support.files import only_one
 from lightning_modules.app.cli import main
 from lightning_modules.app.continuing import continued, newest_checkpoint, refuse_keywords
@@ -153,6 +154,8 @@ def test_killed_before_the_first_checkpoint_it_begins_anew(
     begun = ["fit", "--config", "a.yaml", f"--run_folder={tmp_path}", "--trainer.max_epochs=4"]
     assert continued(tmp_path, ["fit", "--trainer.max_epochs=4"]) == begun
     assert f"Nothing was saved yet: beginning anew in {tmp_path}" in capsys.readouterr().out
+    resuming.remember(tmp_path, "dnas fit")
+    assert continued(tmp_path, ["fit"])[: len(begun)] == begun, "killed again, it knows its further options"
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "last.ckpt").write_bytes(b"torn")
     with pytest.raises(ValueError, match=r"All checkpoints in .* are damaged. Begin anew, in another folder"):
