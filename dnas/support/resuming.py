@@ -27,11 +27,15 @@ _called: ContextVar[tuple[str, tuple[str, ...]] | None] = ContextVar("called", d
 
 
 class Call(NamedTuple):
-    """A command as it was given: ``arguments`` behind its name, in the folder ``cwd``."""
+    """A command as it was given: ``arguments`` behind its name, in the folder ``cwd``.
+
+    ``folder`` is where it wrote; earlier versions did not say.
+    """
 
     command: str
     arguments: tuple[str, ...]
     cwd: Path
+    folder: Path | None = None
 
     def __str__(self) -> str:
         return f"{self.command} {shlex.join(self.arguments)}"
@@ -46,7 +50,15 @@ def remember(folder: Path, command: str) -> None:
     """Leave in ``folder`` how this process was called, if it was for ``command`` and not a function of it."""
     if (call := _called.get()) is not None and call[0] == command:
         content = {"command": call[0], "arguments": call[1], "cwd": os.getcwd()}
+        content["folder"] = str(folder.resolve())
         write_text(folder / FILE, json.dumps(seal(content), indent=1) + "\n")
+
+
+def again(command: str, folder: Path | str) -> str:
+    """``COMMAND --resume FOLDER`` as a shell reads it, whatever the name of the folder."""
+    # Behind a space, a leading dash would begin an option.
+    between = "=" if str(folder).startswith("-") else " "
+    return f"{command} {FLAG}{between}{shlex.quote(str(folder))}"
 
 
 def note(command: str, arguments: Sequence[str]) -> str:
@@ -69,7 +81,8 @@ def read_call(folder: Path) -> Call:
     try:
         content = unseal(load_json(read_text(path)))
         command, arguments = str(content["command"]), tuple(map(str, content["arguments"]))
-        return Call(command, arguments, Path(str(content["cwd"])))
+        where = Path(str(content["folder"])) if "folder" in content else None
+        return Call(command, arguments, Path(str(content["cwd"])), where)
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{FLAG} {folder}: {FILE} is damaged ({error!r}); give the command itself."
@@ -97,7 +110,7 @@ def resume(command: str, arguments: Sequence[str]) -> tuple[str, ...] | None:
     """What to call ``command`` with instead of ``--resume FOLDER``, in the folder it was given in; or None.
 
     Raises:
-        ValueError: further arguments, or the folder is of another command, or of none.
+        ValueError: further arguments, or the folder is of another command, or of none, or not where it was.
     """
     folder, others = resumed_folder(arguments)
     if folder is None:
@@ -106,10 +119,22 @@ def resume(command: str, arguments: Sequence[str]) -> tuple[str, ...] | None:
         raise ValueError(f"{FLAG} takes the run's own options: leave out {shlex.join(others)}.")
     call = read_call(folder)
     if call.command != command:
-        raise ValueError(f"{folder} was written by {call.command}: {call.command} {FLAG} {folder}")
+        raise ValueError(f"{folder} was written by {call.command}: {again(call.command, folder)}")
+    _check_place(call, folder)
     enter(call)
     print(f"Going on with: {call}", flush=True)
     return call.arguments
+
+
+def _check_place(call: Call, folder: Path) -> None:
+    """Refuse a folder that was moved or copied: its command, as it was, would write where it was."""
+    if call.folder is None or (call.folder.exists() and call.folder.samefile(folder)):
+        return
+    raise ValueError(
+        f"{folder} was {call.folder} when {call.command} wrote into it, and going on would write there. Move "
+        f"it back, or give the command itself, with {folder.resolve()} as the folder to write to, in "
+        f"{call.cwd}: {call}"
+    )
 
 
 def enter(call: Call) -> None:

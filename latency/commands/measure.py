@@ -184,7 +184,7 @@ def _measure(
         except Stopped as stopped:
             stopped.note = (
                 f"{len(work.records())} visits are kept. Go on with the same command, or with: "
-                f"{COMMAND} {resuming.FLAG} {work.path}"
+                f"{resuming.again(COMMAND, work.path)}"
             )
             raise
 

@@ -22,6 +22,7 @@ CHECKPOINTS = "checkpoints"
 # What Lightning takes for a checkpoint of the trainer's own, which a run in a new folder has not.
 KEYWORDS = ("last", "best", "hpc")
 _CKPT = "--ckpt_path"
+_FOLDERS = ("--run_folder", "--trainer.default_root_dir")
 
 
 def continued(folder: Path, others: Sequence[str]) -> list[str]:
@@ -30,27 +31,37 @@ def continued(folder: Path, others: Sequence[str]) -> list[str]:
     A run that was killed before its first checkpoint begins anew there.
 
     Raises:
-        ValueError: no folder of a run, or all checkpoints in it are damaged.
+        ValueError: no folder of a run, all checkpoints in it are damaged, or another folder to write to.
     """
     if not others or others[0] != "fit":
         raise ValueError(f"{resuming.FLAG} FOLDER goes on with what 'dnas fit' did there.")
+    for flag, _ in _pairs(others):
+        if flag in _FOLDERS:
+            raise ValueError(
+                f"{resuming.FLAG} goes on in the run's own folder: leave out {flag}. For a run in another "
+                f"folder, give {_CKPT} a checkpoint of this one, without {resuming.FLAG}."
+            )
     if process_number() != 0:
         # It is started in the folder that the first one has changed to, and has the same arguments.
         folder = folder_of_first_process(folder)
     call = resuming.read_call(folder)
     if call.command != "dnas fit":
-        raise ValueError(f"{folder} was written by {call.command}: {call.command} {resuming.FLAG} {folder}")
+        raise ValueError(f"{folder} was written by {call.command}: {resuming.again(call.command, folder)}")
     folder = folder.resolve()
     if not any((folder / CHECKPOINTS).glob("*.ckpt")):
         resuming.enter(call)
         print(f"Nothing was saved yet: beginning anew in {folder}", flush=True)
-        return ["fit", *call.arguments, f"--run_folder={folder}", *others[1:]]
+        arguments = [*call.arguments, f"--run_folder={folder}", *others[1:]]
+        # Killed again before its first checkpoint, it shall know its further options.
+        resuming.called("dnas fit", arguments)
+        return ["fit", *arguments]
     config, checkpoint = folder / CONFIG, newest_checkpoint(folder)
     if checkpoint is None:
         raise ValueError(f"All checkpoints in {folder} are damaged. Begin anew, in another folder: {call}")
     if not config.is_file():
         raise ValueError(
-            f"{config}, which every run leaves, is gone. Go on with: {call} {_CKPT} {checkpoint}"
+            f"{config}, which every run leaves, is gone. Go on in another folder: {call} {_CKPT} "
+            f"{shlex.quote(str(checkpoint))} --run_folder ANOTHER"
         )
     resuming.enter(call)
     print(f"Going on from {checkpoint}", flush=True)
@@ -78,7 +89,7 @@ def with_last_good(error: Diverged) -> Diverged:
     if checkpoint is None:
         good = "There is no checkpoint to go back to."
     elif error.curable:
-        call = f"dnas fit {resuming.FLAG} {shlex.quote(str(error.folder))} --model.on_nan rollback"
+        call = f"{resuming.again('dnas fit', error.folder)} --model.on_nan rollback"
         good += f" '{call}' goes on from there, and lowers its learning rates when this happens again."
     return Diverged(f"{error} {good}", error.folder, curable=error.curable)
 
@@ -128,7 +139,7 @@ def refuse_keywords(arguments: Sequence[str]) -> None:
     path = found or Path("RUN_FOLDER", CHECKPOINTS, "last.ckpt")
     raise ValueError(
         f"{_CKPT} {keyword}: every run has a folder of its own, and a new one holds no checkpoint. Give its "
-        f"path, {_CKPT} {path}, or go on in the same folder: dnas fit {resuming.FLAG} {path.parents[1]}"
+        f"path, {_CKPT} {path}, or go on in the same folder: {resuming.again('dnas fit', path.parents[1])}"
     )
 
 

@@ -122,7 +122,7 @@ class DnasCLI(LightningCLI):
         folder = make_run_folder(requested, self._run_name(), resumes=self._resumes)
         if process_number() == 0:
             hold(folder)
-            if not self._resumes:
+            if not self._resumes or self._get(self.config_init, "ckpt_path") is None:
                 remember(folder, "dnas fit")
         kwargs["default_root_dir"] = str(folder)
         plugins = self._get(self.config_init, "trainer.plugins") or []

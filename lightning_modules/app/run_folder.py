@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
+from dnas.support import resuming
 from dnas.support.files import LOCK, UNFINISHED, only_one
 
 # Of the run of this process; no attribute of anything, as processes that are spawned get copies of those.
@@ -71,15 +72,18 @@ def _requested(folder: Path) -> Path:
     if folder.exists() and (not folder.is_dir() or _files_of(folder)):
         raise FileExistsError(
             f"The run folder {folder} is not empty. Every run gets a folder of its own: choose another "
-            f"--run_folder, or leave it out. To go on with the run there: dnas fit --resume {folder}"
+            "--run_folder, or leave it out. To go on with the run there: "
+            f"{resuming.again('dnas fit', folder)}"
         )
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def _files_of(folder: Path) -> list[Path]:
-    """What a run has left; the lock of one that could not begin is nothing, nor what it began to write."""
-    return [path for path in folder.iterdir() if path.name != LOCK and path.suffix != UNFINISHED]
+    """What a run has left; of one that could not begin its lock and its command, and what it began to write,
+    are nothing."""
+    nothing = (LOCK, resuming.FILE)
+    return [path for path in folder.iterdir() if path.name not in nothing and path.suffix != UNFINISHED]
 
 
 def fresh_folder(parent: Path) -> Path:

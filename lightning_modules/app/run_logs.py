@@ -137,11 +137,12 @@ def _text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
 
 
 def _whole_rows(path: Path) -> list[dict[str, str]]:
-    """Those of a file, without empty values; a torn last line is not there."""
+    """Those of a file, without empty values; a torn last line, or one with too many values, is not there."""
     if not path.is_file():
         return []
-    with path.open(newline="", encoding="utf-8") as stream:
-        whole = [row for row in csv.DictReader(stream) if None not in row.values()]
+    # A flipped bit costs a value or a row, not the training.
+    with path.open(newline="", encoding="utf-8", errors="replace") as stream:
+        whole = [row for row in csv.DictReader(stream) if None not in row and None not in row.values()]
     return [{key: value for key, value in row.items() if value} for row in whole]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -97,7 +96,7 @@ class GracefulInterrupt(BetweenSteps):
             folder = Path(trainer.default_root_dir)
             self._stopped.note = f"Saved {self.save(trainer, INTERRUPTED)}"
             if (folder / resuming.FILE).is_file():
-                self._stopped.note += f". Go on with: dnas fit {resuming.FLAG} {shlex.quote(str(folder))}"
+                self._stopped.note += f". Go on with: {resuming.again('dnas fit', folder)}"
         self._restore()
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:

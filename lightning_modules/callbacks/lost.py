@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import sys
 import threading
@@ -74,10 +73,10 @@ class EndWithOthers(pl.Callback):
 def gone(number: int | None, world: int | None, why: str, folder: Path) -> str:
     """The message; processes count from 0, None is any other than this one. Their number may be unknown."""
     which = "Another process" if number is None else f"Process {number}"
-    which, place = f"{which} of {world}" if world else which, shlex.quote(str(folder))
+    which = f"{which} of {world}" if world else which
     message = f"{which} is gone ({why})."
     if any((folder / "checkpoints").glob("*.ckpt")):
-        return f"{message} What is saved is kept. Go on with: dnas fit {resuming.FLAG} {place}"
+        return f"{message} What is saved is kept. Go on with: {resuming.again('dnas fit', folder)}"
     return f"{message} Nothing was saved yet: begin anew, in another folder."
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 
 from dnas.support import resuming
-from dnas.support.resuming import called, read_call, remember, resume, resumed_folder
+from dnas.support.resuming import again, called, read_call, remember, resume, resumed_folder
 
 
 def test_a_command_is_given_again_where_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,6 +55,34 @@ def test_a_place_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         resume("dnas thing", ["--resume", "out"])
 
 
+@pytest.mark.parametrize("how", ["moved", "copied"])
+def test_a_folder_elsewhere_is_not_taken_for_the_one_that_was_written(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    called("dnas thing", ["--output", "out"])
+    remember(Path("out"), "dnas thing")
+    shutil.copytree("out", "new")
+    if how == "moved":
+        shutil.rmtree("out")
+    with pytest.raises(ValueError, match=r"going on would write there.*dnas thing --output out"):
+        resume("dnas thing", ["--resume", "new"])
+
+
+def test_a_link_to_a_folder_is_that_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    called("dnas thing", ["--output", "out"])
+    remember(Path("out"), "dnas thing")
+    Path("link").symlink_to("out")
+    assert resume("dnas thing", ["--resume", "link"]) == ("--output", "out")
+
+
 def test_without_the_option_nothing_changes() -> None:
     assert resume("dnas thing", ["--seed", "3"]) is None
     assert resumed_folder(["--seed", "3"]) == (None, ["--seed", "3"])
+
+
+@pytest.mark.parametrize("name", ["plain", "it's a run", "-dash", "-it's both"])
+def test_what_to_give_names_any_folder_as_a_shell_reads_it(name: str) -> None:
+    command, *arguments = shlex.split(again("dnas thing", Path(name)))[1:]
+    assert (command, resumed_folder(arguments)) == ("thing", (Path(name), []))

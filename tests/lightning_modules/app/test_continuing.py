@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 
+from dnas.support import resuming
 from dnas.support.files import only_one
 from lightning_modules.app.cli import main
 from lightning_modules.app.continuing import continued, newest_checkpoint, refuse_keywords
@@ -138,6 +139,13 @@ def test_what_cannot_be_resumed_says_why(content: str | None, message: str, tmp_
         main(["fit", "--resume", str(tmp_path)])
 
 
+@pytest.mark.parametrize("flag", ["--run_folder", "--trainer.default_root_dir"])
+def test_it_goes_on_in_no_other_folder(flag: str, tmp_path: Path) -> None:
+    for arguments in ([flag, "other"], [f"{flag}=other"]):
+        with pytest.raises(ValueError, match=f"in the run's own folder: leave out {flag}"):
+            continued(tmp_path, ["fit", *arguments])
+
+
 def test_killed_before_the_first_checkpoint_it_begins_anew(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -146,6 +154,8 @@ def test_killed_before_the_first_checkpoint_it_begins_anew(
     begun = ["fit", "--config", "a.yaml", f"--run_folder={tmp_path}", "--trainer.max_epochs=4"]
     assert continued(tmp_path, ["fit", "--trainer.max_epochs=4"]) == begun
     assert f"Nothing was saved yet: beginning anew in {tmp_path}" in capsys.readouterr().out
+    resuming.remember(tmp_path, "dnas fit")
+    assert continued(tmp_path, ["fit"])[: len(begun)] == begun, "killed again, it knows its further options"
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "last.ckpt").write_bytes(b"torn")
     with pytest.raises(ValueError, match=r"All checkpoints in .* are damaged. Begin anew, in another folder"):
@@ -183,6 +193,21 @@ def test_metrics_of_steps_that_are_done_again_are_written_once(tmp_path: Path) -
     with (tmp_path / "metrics.csv").open(newline="") as stream:
         rows = [(row["step"], row["loss"], row["new"]) for row in csv.DictReader(stream)]
     assert rows == [("2", "1.0", ""), ("5", "2.5", ""), ("6", "3.0", ""), ("8", "9.0", "1.0")]
+
+
+@pytest.mark.parametrize("damage", [(b"1.5", b"1,5"), (b"1.5", b"1\xae5"), (b"1.5", b"1\x005")])
+def test_a_damaged_row_of_metrics_does_not_end_a_training(
+    damage: tuple[bytes, bytes], tmp_path: Path
+) -> None:
+    first, file = MetricsFile(tmp_path), tmp_path / "metrics.csv"
+    for step in range(3):
+        first.log_metrics({"loss": step + 0.5, "epoch": 0}, step)
+    first.save()
+    file.write_bytes(file.read_bytes().replace(*damage))
+    again = MetricsFile(tmp_path, done=(1, 3))
+    again.log_metrics({"loss": 3.5, "epoch": 1}, 3)
+    again.save()
+    assert [row["step"] for row in curve(tmp_path) if row["step"] != "1"] == ["0", "2", "3"]
 
 
 def test_two_runs_never_share_a_folder(tiny_flags: list[str], tmp_path: Path) -> None:

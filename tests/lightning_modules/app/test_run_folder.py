@@ -53,7 +53,7 @@ def test_a_requested_folder_that_is_taken_is_refused(kind: str) -> None:
 def test_a_folder_in_which_a_run_was_killed_before_it_began_is_free() -> None:
     folder = Path("killed")
     folder.mkdir()
-    for name in (".lock", f".command.json.x{UNFINISHED}"):
+    for name in (".lock", "command.json", f".command.json.x{UNFINISHED}"):
         (folder / name).touch()
     assert make_run_folder("killed", "x") == folder
 
