@@ -6,12 +6,16 @@ import os
 import signal
 import sys
 import threading
+import time
+from collections.abc import Callable
+from functools import partial
 from multiprocessing import parent_process
 from pathlib import Path
 from subprocess import Popen
 from typing import Any, NoReturn
 
 import pytorch_lightning as pl
+from lightning_fabric.strategies.launchers.subprocess_script import _ChildProcessObserver
 from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 from torch import distributed
 
@@ -42,6 +46,7 @@ class EndWithOthers(pl.Callback):
             arguments = (self._done, children, os.getppid(), trainer.local_rank, trainer.world_size, folder)
             self._watcher = threading.Thread(target=self._watch, args=arguments, daemon=True)
             self._watcher.start()
+            _let_it_speak_first()
 
     def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
         if isinstance(exception, distributed.DistError) or "gloo" in str(exception):
@@ -68,6 +73,18 @@ class EndWithOthers(pl.Callback):
             if not children and os.getppid() != parent:
                 # One of the others is enough to say so.
                 _end([], gone(0, world, "it has left its processes", folder) if rank == 1 else "")
+
+
+def _let_it_speak_first() -> None:
+    """Lightning's observer, which kills this process without a word, waits until the watcher has spoken."""
+    for thread in threading.enumerate():
+        if isinstance(thread, _ChildProcessObserver):
+            thread._terminate_all = partial(_later, thread._terminate_all)  # type: ignore[method-assign]
+
+
+def _later(act: Callable[[], None]) -> None:
+    time.sleep(4 * SECONDS)
+    act()
 
 
 def gone(number: int | None, world: int | None, why: str, folder: Path) -> str:
