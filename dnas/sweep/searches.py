@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from dnas.runs import sealed_file
 from dnas.support.files import write_text
 from dnas.support.sealed_json import seal, unseal
 from dnas.sweep.plan import Search
@@ -85,5 +87,10 @@ def _runs(folder: Path) -> list[Path]:
 
 
 def _newest(folder: Path) -> Path | None:
+    """The newest checkpoint of a folder's runs; damaged ones are named and passed over."""
     found = [path for run in _runs(folder) for path in run.glob("checkpoints/*.ckpt")]
-    return max(found, key=lambda path: path.stat().st_mtime_ns, default=None)
+    for path in sorted(found, key=lambda path: path.stat().st_mtime_ns, reverse=True):
+        if (fault := sealed_file.problem(path)) == "":
+            return path
+        print(f"Not used, damaged: {path} ({fault or 'no file of torch'})", file=sys.stderr)
+    return None

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dnas.runs import sealed_file
 from dnas.sweep.plan import Search
 from dnas.sweep.searches import finished, run_search
 
@@ -26,8 +27,7 @@ class Recorder:
         self.calls.append((arguments, folder, resume))
         for age, name in enumerate(self.names):
             path = folder / "checkpoints" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(name)
+            sealed_file.save({"name": name}, path)
             os.utime(path, (age, age))
         if self.stops:
             raise ValueError("stopped")
@@ -49,6 +49,21 @@ def test_an_interrupted_search_continues_in_a_folder_of_its_own(tmp_path: Path) 
     run_search(SEARCH, tmp_path, fit)
     ((_, folder, resume),) = fit.calls
     assert (folder, resume) == (tmp_path / "run-2", tmp_path / "run-1/checkpoints/interrupted.ckpt")
+
+
+def test_it_passes_over_a_damaged_checkpoint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match="stopped"):
+        run_search(SEARCH, tmp_path, Recorder("last.ckpt", "moment.ckpt", "cut.ckpt", stops=True))
+    folder = tmp_path / "run-1" / "checkpoints"
+    for age, (name, kept) in enumerate((("moment.ckpt", -1), ("cut.ckpt", 100)), start=1):
+        path = folder / name
+        path.write_bytes(path.read_bytes()[:kept])
+        os.utime(path, (age, age))
+    fit = Recorder("last.ckpt")
+    run_search(SEARCH, tmp_path, fit)
+    assert fit.calls[0][2] == folder / "last.ckpt"
+    named = [line.split()[3] for line in capsys.readouterr().err.splitlines()]
+    assert named[:2] == [str(folder / name) for name in ("cut.ckpt", "moment.ckpt")]
 
 
 def test_one_that_was_killed_after_its_last_epoch_only_ends(tmp_path: Path) -> None:
