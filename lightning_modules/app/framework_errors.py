@@ -44,4 +44,6 @@ def in_our_words() -> Iterator[None]:
         why = error.signal_name or f"status {error.exit_code}"
         raise ValueError(gone(error.error_index, None, why, folder)) from error
     except ModuleNotFoundError as error:
-        raise ValueError(f"{error}, which an option asks for: pip install {error.name}") from error
+        # Lightning says which package, and names no module.
+        install = f"pip install {error.name}" if error.name else "install it"
+        raise ValueError(f"{str(error).rstrip('.')}, which an option asks for: {install}") from error

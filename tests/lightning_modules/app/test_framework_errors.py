@@ -33,6 +33,15 @@ def test_what_is_not_there(
     assert said.startswith("dnas fit: ") and message in said
 
 
+def test_a_package_that_is_missing_is_named() -> None:
+    """Lightning's own message is one of the package alone; Python's has a name."""
+    wanted = r"^Needs psutil, which an option asks for: install it$"
+    with pytest.raises(ValueError, match=wanted), in_our_words():
+        raise ModuleNotFoundError("Needs psutil.")
+    with pytest.raises(ValueError, match=r"asks for: pip install nosuch$"), in_our_words():
+        import nosuch  # noqa: F401
+
+
 def test_a_port_that_is_taken() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
