@@ -163,7 +163,8 @@ def _check_options(options: argparse.Namespace) -> None:
         raise FileExistsError(f"--output {options.output} is a file: give a folder to write to.")
     if (options.output / RESULT).exists() and not options.overwrite:
         raise FileExistsError(
-            f"{options.output} already holds a comparison. Choose another --output, or add --overwrite."
+            f"{options.output} already holds a comparison. Choose another --output, or give the command "
+            "itself with --overwrite."
         )
 
 
