@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,7 @@ class Events(TensorBoardLogger):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, name="", version="")
         self._lost = False
-        threading.excepthook = _without_writers(threading.excepthook)
+        _quieten_writers()
 
     @property
     @rank_zero_experiment
@@ -125,9 +126,16 @@ class Events(TensorBoardLogger):
             super().finalize(status)
 
 
-def _without_writers(hook: Callable[[threading.ExceptHookArgs], object]) -> Callable[..., object]:
+@cache  # once for all trainings of a process
+def _quieten_writers() -> None:
     """Threads of TensorBoard hand their errors on to the one that logs: their tracebacks say nothing more."""
-    return lambda failed: None if isinstance(failed.thread, _AsyncWriterThread) else hook(failed)
+    hook = threading.excepthook
+
+    def without_writers(failed: threading.ExceptHookArgs) -> None:
+        if not isinstance(failed.thread, _AsyncWriterThread):
+            hook(failed)
+
+    threading.excepthook = without_writers
 
 
 def _text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
