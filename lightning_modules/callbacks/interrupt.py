@@ -93,17 +93,14 @@ class GracefulInterrupt(BetweenSteps):
 
     def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
         if exception is self._stopped and self._stopped is not None:
-            folder = Path(trainer.default_root_dir)
-            self._stopped.note = f"Saved {self.save(trainer, INTERRUPTED)}"
-            if (folder / resuming.FILE).is_file():
-                self._stopped.note += f". Go on with: {resuming.again('dnas fit', folder)}"
+            self._stopped.note = f"Saved {self.save(trainer, INTERRUPTED)}{_go_on(trainer)}"
         self._restore()
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._restore()
         if self._requested is not None:
             # Asked for after the last batch: what there was to do is done, what follows is not.
-            raise Stopped(self._requested, "The training had come to its end.")
+            raise Stopped(self._requested, f"The training had come to its end{_go_on(trainer) or '.'}")
 
     def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         self._restore()
@@ -111,6 +108,13 @@ class GracefulInterrupt(BetweenSteps):
     def _restore(self) -> None:
         restore(self._previous)
         self._previous = {}
+
+
+def _go_on(trainer: pl.Trainer) -> str:
+    """The end of a sentence of what is kept, where a command can go on with it."""
+    folder = Path(trainer.default_root_dir)
+    known = (folder / resuming.FILE).is_file()
+    return f". Go on with: {resuming.again('dnas fit', folder)}" if known else ""
 
 
 class CheckpointEvery(BetweenSteps):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -50,10 +51,17 @@ def test_it_waits_for_the_batches_that_the_trainer_accumulates(callback: Gracefu
         start(callback, trainer(accumulate=2), [], batch_idx=2)
 
 
-def test_a_signal_after_the_last_batch_ends_what_follows_the_training(callback: GracefulInterrupt) -> None:
+@pytest.mark.parametrize(("command", "note"), [(False, r"\.$"), (True, r"\. Go on with: dnas fit --resume ")])
+def test_a_signal_after_the_last_batch_ends_what_follows_the_training(
+    command: bool, note: str, callback: GracefulInterrupt, tmp_path: Path
+) -> None:
+    if command:
+        (tmp_path / "command.json").touch()
+    ended = trainer()
+    ended.default_root_dir = str(tmp_path)
     os.kill(os.getpid(), signal.SIGUSR1)
-    with pytest.raises(Stopped, match=r"SIGUSR1\. The training had come to its end\."):
-        callback.on_train_end(trainer(), None)  # type: ignore[arg-type]
+    with pytest.raises(Stopped, match=r"SIGUSR1\. The training had come to its end" + note):
+        callback.on_train_end(ended, None)  # type: ignore[arg-type]
 
 
 def test_all_processes_stop_when_one_is_asked_to(callback: GracefulInterrupt) -> None:
