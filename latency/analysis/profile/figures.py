@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dnas.report import style
-from dnas.report.choice_grid import choice_columns, choice_grid
+from dnas.report.choice_grid import choice_columns, choice_grid, columns_have_names
 from dnas.space import SearchSpace
 from latency.analysis.profile.cells import exact_shifts
 from latency.analysis.profile.variance import VarianceShares
@@ -23,10 +23,16 @@ ATTRIBUTE_COLOURS = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.
 
 
 def shift_heatmap(table: LatencyTable) -> Figure:
-    """Layers x choices: by how many ms each choice moves the mean latency (red: slower, blue: faster)."""
+    """Layers x choices: by how many ms each choice moves the mean latency (red: slower, blue: faster).
+
+    Where layers have too few names in common for columns of one name, columns are numbered and cells have
+    the names.
+    """
     names, _ = choice_columns(table.space)
     grid = choice_grid(exact_shifts(table), table.space)
-    figure = style.new_figure(1.5 + ROW_IN * len(grid))
+    printed, named = len(names) <= MOST_PRINTED_COLUMNS, columns_have_names(table.space)
+    lines = 1 if named or not printed else 1.5
+    figure = style.new_figure(1.5 + lines * ROW_IN * len(grid))
     axes = figure.add_subplot()
     # A space whose choices are all equally fast still needs a scale.
     limit = float(np.nanmax(np.abs(grid))) or 1.0
@@ -39,9 +45,11 @@ def shift_heatmap(table: LatencyTable) -> Figure:
         linewidth=1.0,
     )
     axes.invert_yaxis()
-    if len(names) <= MOST_PRINTED_COLUMNS:
-        _write_shifts(axes, grid, limit)
+    if printed:
+        _write_shifts(axes, grid, limit, None if named else table.space)
     _label_cells(axes, names, table.space)
+    if not named:
+        axes.set_xlabel("choice, numbered in the order of profile.csv", size=style.TEXT_PT, color=style.INK)
     bar = figure.colorbar(mesh, ax=axes, fraction=0.04, pad=0.015, aspect=30)
     bar.set_label(f"shift of the {table.kind} latency (ms)", size=style.TEXT_PT, color=style.INK)
     bar.ax.tick_params(labelsize=style.TEXT_PT, length=3)
@@ -67,11 +75,13 @@ def variance_bars(shares: VarianceShares, kind: str) -> Figure:
     return figure
 
 
-def _write_shifts(axes: Axes, grid: np.ndarray, limit: float) -> None:
+def _write_shifts(axes: Axes, grid: np.ndarray, limit: float, named: SearchSpace | None) -> None:
+    """Write the cells, under the names of their choices in the space ``named`` if there is one."""
     for row, column in np.argwhere(~np.isnan(grid)):
         value = grid[row, column]
         colour = "white" if abs(value) > 0.65 * limit else style.INK
         text = f"{value + 0.0:+.2f}" if abs(value) >= 0.005 else "0"
+        text = f"{named.decisions[row].names[column]}\n{text}" if named else text
         axes.text(
             column + 0.5, row + 0.5, text, ha="center", va="center", size=style.SMALL_PT - 1, color=colour
         )

@@ -31,6 +31,17 @@ def test_heatmap_writes_every_shift(file: Path, tiny: SearchSpace, tmp_path: Pat
     assert save_figure(figure, tmp_path / "shifts.png")[0].stat().st_size > 5000
 
 
+def test_cells_have_names_where_columns_have_none() -> None:
+    space = SearchSpace.load("ofa_resnet50")
+    figure = shift_heatmap(load_table("powervr_ge8320_tflite2.10", space))
+    written = texts(figure)
+    assert [text.split("\n")[0] for text in written] == [
+        name for each in space.decisions for name in each.names
+    ]
+    assert written[:3] == ["C3\n+3.04", "skip\n-3.04", "C3out\n0"]
+    assert "profile.csv" in figure.axes[0].get_xlabel()
+
+
 def test_bars_show_the_shares(file: Path, tiny: SearchSpace, tmp_path: Path) -> None:
     shares = variance_shares(load_table(file, tiny))
     figure = variance_bars(shares, "measured")
