@@ -110,127 +110,74 @@ def prepare(folder: Path) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.effect_noise((40, 30), 20 + number + 8 * (split == "val")).convert("RGB").save(path)
     torch.save(torchvision.models.mobilenet_v3_small().state_dict(), folder / "weights.pth")
-    for arguments in (_search(folder, folder / "search"), _supernet(folder, folder / "supernet")):
-        _must(arguments)
-    _must([*_refine(folder), "--output", str(folder / "refined"), "--generations", "2"])
-    _must(
-        ["derive", "--checkpoint", f"{folder}/search/checkpoints/last.ckpt", "--output", f"{folder}/derived"]
-    )
+    known = commands(folder, folder)
+    one_shot = ["fit", "--config=digits/one_shot.yaml", f"--model.space={folder}/space.yaml", *TINY]
     train = ["fit", "--config=digits/train.yaml", f"--model.architecture={folder}/derived/architecture.json"]
-    _must([*train, *TINY, f"--run_folder={folder}/trained"])
+    for made, arguments in {
+        "search": [*known["fit"], f"--run_folder={folder}/search"],
+        "supernet": [*one_shot, f"--run_folder={folder}/supernet"],
+        "refined": [*known["refine"], "--output", f"{folder}/refined", "--generations", "2"],
+        "derived": [*known["derive"], "--output", f"{folder}/derived"],
+        "trained": [*train, *TINY, f"--run_folder={folder}/trained"],
+    }.items():
+        print(f"Making {made}", file=sys.stderr)
+        _must(arguments)
     return folder
 
 
-def _search(made: Path, output: Path) -> list[str]:
-    arguments = ["fit", "--config=digits/search.yaml", f"--model.space={made}/space.yaml", *TINY]
-    arguments += [f"--model.table={made}/adreno630_mace.csv", "--model.steps.warmup_epochs=1"]
-    return [*arguments, f"--run_folder={output}", "--checkpoint_minutes=1e-6"]
-
-
-def _supernet(made: Path, output: Path) -> list[str]:
-    arguments = ["fit", "--config=digits/one_shot.yaml", f"--model.space={made}/space.yaml", *TINY]
-    return [*arguments, f"--run_folder={output}"]
-
-
-def _refine(made: Path) -> list[str]:
-    arguments = ["refine", "--checkpoint", f"{made}/supernet/checkpoints/last.ckpt", "--population", "8"]
-    return [*arguments, "--table", f"{made}/adreno630_mace.csv", "--recalibration-batches", "1"]
+# By name, each writing to DISK what it makes of what `prepare` has MADE.
+COMMANDS = {
+    "fit": "SEARCH --run_folder=DISK/new --checkpoint_minutes=1e-6",
+    "derive": "derive --checkpoint SEARCHED --output DISK/new",
+    "refine": "REFINE --generations 3 --output DISK/new",
+    "compare": "compare --run a=MADE/refined --table TABLE --budgets 9 --output DISK/new",
+    "fidelity": "fidelity --checkpoint SUPERNET --train-config digits/train.yaml --architectures 3 "
+    "--epochs 1 --set data.resolution=8 data.batch_size=8 trainer.limit_train_batches=2 "
+    "trainer.limit_val_batches=1 trainer.limit_test_batches=1 --output DISK/new",
+    "sweep (checkpoint)": "sweep --checkpoint SEARCHED --targets 9 --output DISK/new",
+    "sweep (config)": "sweep --config digits/search.yaml --targets 9 --set model.space=MADE/space.yaml "
+    "model.table=TABLE model.steps.warmup_epochs=1 PLAIN_TINY --output DISK/new",
+    "export": "export --checkpoint MADE/trained/checkpoints/last.ckpt --output DISK/a.onnx",
+    "zoo load": "zoo load mobilenet_v3_small --weights MADE/weights.pth --output DISK/a.ckpt",
+    "space new": "space new DISK/space.yaml",
+    "configs": "configs --copy digits/search.yaml --to DISK",
+    "data check --page": "data check MADE/photos --page DISK/page.png",
+    "latency measure": "latency measure --space MADE/space.yaml --backend torch-cpu --output DISK/table.csv "
+    "--rounds 2 --networks 2 --runs 2 --visit-ms 0.1 --repeats 0",
+    "latency build-calibrated": "latency build-calibrated adreno630_mace --space MADE/space.yaml "
+    "--output DISK/a.csv",
+    "latency import": "latency import csv MADE/readings.csv --space MADE/space.yaml --device x --soc x "
+    "--gpu x --runtime x --backend x --precision fp32 --date 2026-11-29 --kind measured --relative-error 0.1 "
+    "--runtime-version 1 --licence x --source x --output DISK/a.csv",
+    "latency calibrate": "latency calibrate --published mace_ms --header MADE/facts.yaml "
+    "--output DISK/a.yaml",
+    "latency profile": "latency profile --table TABLE --space MADE/space.yaml --networks 100 "
+    "--output DISK/new",
+    "latency compare": "latency compare TABLE MADE/adreno630_snpe.csv --space MADE/space.yaml --networks 50 "
+    "--output DISK/new",
+    "demo": "demo --epochs 1 --output DISK/new",
+}
 
 
 def commands(made: Path, disk: Path) -> dict[str, list[str]]:
-    """The commands by name, each writing to ``disk``."""
-    space, table, output = ["--space", f"{made}/space.yaml"], f"{made}/adreno630_mace.csv", f"{disk}/new"
-    searched, supernet = (f"{made}/{name}/checkpoints/last.ckpt" for name in ("search", "supernet"))
-    into = ["--output", output]
-    fidelity = ["--checkpoint", supernet, "--train-config", "digits/train.yaml", "--architectures", "3"]
-    fidelity += ["--epochs", "1", "--set", "data.resolution=8", "data.batch_size=8"]
-    fidelity += [
-        "trainer.limit_train_batches=2",
-        "trainer.limit_val_batches=1",
-        "trainer.limit_test_batches=1",
-    ]
-    measure = [*space, "--backend", "torch-cpu", "--output", f"{disk}/table.csv", "--rounds", "2"]
-    measure += ["--networks", "2", "--runs", "2", "--visit-ms", "0.1", "--repeats", "0"]
-    facts = [part for name in ("device", "soc", "gpu", "runtime", "backend") for part in (f"--{name}", "x")]
-    facts += ["--precision", "fp32", "--date", "2026-11-29", "--kind", "measured", "--relative-error", "0.1"]
-    facts += ["--runtime-version", "1", "--licence", "x", "--source", "x"]
-    sweep = [
-        "--set",
-        *(part.removeprefix("--") for part in _search(made, disk) if part.startswith("--model.sp")),
-    ]
-    sweep += [part.removeprefix("--") for part in TINY] + [
-        f"model.table={table}",
-        "model.steps.warmup_epochs=1",
-    ]
-    return {
-        "fit": _search(made, Path(output)),
-        "derive": ["derive", "--checkpoint", searched, *into],
-        "refine": [*_refine(made), "--generations", "3", *into],
-        "compare": ["compare", "--run", f"a={made}/refined", "--table", table, "--budgets", "9", *into],
-        "fidelity": ["fidelity", *fidelity, *into],
-        "sweep (checkpoint)": ["sweep", "--checkpoint", searched, "--targets", "9", *into],
-        "sweep (config)": ["sweep", "--config", "digits/search.yaml", "--targets", "9", *sweep, *into],
-        "export": [
-            "export",
-            "--checkpoint",
-            f"{made}/trained/checkpoints/last.ckpt",
-            "--output",
-            f"{disk}/a.onnx",
-        ],
-        "zoo load": [
-            "zoo",
-            "load",
-            "mobilenet_v3_small",
-            "--weights",
-            f"{made}/weights.pth",
-            "--output",
-            f"{disk}/a.ckpt",
-        ],
-        "space new": ["space", "new", f"{disk}/space.yaml"],
-        "configs": ["configs", "--copy", "digits/search.yaml", "--to", str(disk)],
-        "data check --page": ["data", "check", f"{made}/photos", "--page", f"{disk}/page.png"],
-        "latency measure": ["latency", "measure", *measure],
-        "latency build-calibrated": [
-            "latency",
-            "build-calibrated",
-            "adreno630_mace",
-            *space,
-            "--output",
-            f"{disk}/a.csv",
-        ],
-        "latency import": [
-            "latency",
-            "import",
-            "csv",
-            f"{made}/readings.csv",
-            *space,
-            *facts,
-            "--output",
-            f"{disk}/a.csv",
-        ],
-        "latency calibrate": [
-            "latency",
-            "calibrate",
-            "--published",
-            "mace_ms",
-            "--header",
-            f"{made}/facts.yaml",
-            "--output",
-            f"{disk}/a.yaml",
-        ],
-        "latency profile": ["latency", "profile", "--table", table, *space, "--networks", "100", *into],
-        "latency compare": [
-            "latency",
-            "compare",
-            table,
-            f"{made}/adreno630_snpe.csv",
-            *space,
-            "--networks",
-            "50",
-            *into,
-        ],
-        "demo": ["demo", "--epochs", "1", *into],
+    """The arguments of :data:`COMMANDS`, with their abbreviations written out."""
+    meaning = {
+        "SEARCH ": f"fit --config=digits/search.yaml --model.space=MADE/space.yaml {' '.join(TINY)} "
+        "--model.table=TABLE --model.steps.warmup_epochs=1 ",
+        "REFINE": "refine --checkpoint SUPERNET --population 8 --table TABLE --recalibration-batches 1",
+        "PLAIN_TINY": " ".join(part.removeprefix("--") for part in TINY),
+        "SEARCHED": "MADE/search/checkpoints/last.ckpt",
+        "SUPERNET": "MADE/supernet/checkpoints/last.ckpt",
+        "TABLE": "MADE/adreno630_mace.csv",
+        "MADE": str(made),
+        "DISK": str(disk),
     }
+    written = {}
+    for name, command in COMMANDS.items():
+        for abbreviation, text in meaning.items():
+            command = command.replace(abbreviation, text)
+        written[name] = command.split()
+    return written
 
 
 def tried(arguments: list[str], disk: Path) -> list[str]:
