@@ -162,6 +162,20 @@ def test_killed_before_the_first_checkpoint_it_begins_anew(
         continued(tmp_path, ["fit"])
 
 
+@pytest.mark.slow
+def test_how_a_run_was_called_stays_known(tiny_flags: list[str], tmp_path: Path) -> None:
+    """Begun anew with a further option it knows that, too; going on with one changes nothing."""
+    command = tmp_path / "command.json"
+    call = {"command": "dnas fit", "arguments": tiny_flags[1:], "cwd": str(tmp_path)}
+    command.write_text(json.dumps(call))
+    main(["fit", "--resume", str(tmp_path), "--trainer.max_epochs=1"])
+    known = json.loads(command.read_text())
+    assert known["arguments"] == [*tiny_flags[1:], f"--run_folder={tmp_path}", "--trainer.max_epochs=1"]
+    main(["fit", "--resume", str(tmp_path), "--trainer.max_epochs=2"])
+    assert json.loads(command.read_text()) == known
+    assert [row["epoch"] for row in curve(tmp_path) if row["val_top1"]] == ["0", "1"]
+
+
 def test_a_process_that_lightning_starts_finds_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
