@@ -119,7 +119,7 @@ class Counted(pl.Callback):
             distributed._broadcast_coalesced = self._send
         times = self.times[2:]
         content = [each / len(times) for each in (self.bytes, self.messages, self.broadcast)]
-        torch.save([*content, min(times)], f"{self.path}.{os.environ.get('RANK', 0)}")
+        torch.save([*content, statistics.median(times)], f"{self.path}.{os.environ.get('RANK', 0)}")
 
     def _count(self, bucket: distributed.GradBucket) -> torch.futures.Future[torch.Tensor]:
         self.bytes += bucket.buffer().nbytes
@@ -202,7 +202,7 @@ def predicted(kinds: dict[str, Traffic], step_ms: float, options: argparse.Names
 def checked(options: argparse.Namespace) -> Table:
     """Counted bytes and messages beside the model's; times of steps, images per process alike."""
     machine = f"{os.cpu_count()} cores, {platform.machine()}, gloo, torch {torch.__version__}"
-    title = f"16 px, {options.batch} images per process, fastest of {options.steps} steps; {machine}"
+    title = f"16 px, {options.batch} images per process, median of {options.steps} steps; {machine}"
     table = Table("training", title=title)
     for heading in ("processes", "MB model", "MB counted", "buckets", "counted", "broadcast", "counted"):
         table.add_column(heading, justify="right")
