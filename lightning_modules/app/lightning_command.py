@@ -1,4 +1,4 @@
-"""LightningCLI as ``dnas fit``, ``validate`` and ``test``: a folder per run, mistakes told in one message."""
+"""LightningCLI as ``dnas fit``, ``validate`` and ``test``: a folder per run, one message for a mistake."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from lightning_modules.app.resources import resolve_config_arguments
 from lightning_modules.app.run_folder import hold, let_go, make_run_folder, process_number
 from lightning_modules.app.run_logs import Events, MetricsFile
 from lightning_modules.callbacks.finite import Diverged
-from lightning_modules.callbacks.interrupt import CheckpointEvery
+from lightning_modules.callbacks.interrupt import CheckpointEvery, go_on
 from lightning_modules.callbacks.lost import EndWithOthers
 from lightning_modules.checkpoint_io import SealedCheckpointIO
 
@@ -81,6 +81,11 @@ class DnasCLI(LightningCLI):
         self._resumes, self._rolls_back = resumes, rolls_back
         try:
             super().__init__(*arguments, **options)
+        except Stopped as stopped:
+            # While the data are made ready, before the callback listens.
+            if not stopped.note and hasattr(self, "trainer"):
+                stopped.note = f"It was before the first step{go_on(self.trainer) or '.'}"
+            raise
         finally:
             let_go()
 

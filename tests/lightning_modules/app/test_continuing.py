@@ -6,6 +6,7 @@ import csv
 import json
 import multiprocessing
 import os
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from dnas.support.files import only_one
 from lightning_modules.app.cli import main
 from lightning_modules.app.continuing import continued, newest_checkpoint, refuse_keywords
 from lightning_modules.app.run_logs import Events, MetricsFile
+from lightning_modules.data.digits import Digits
 
 RunCLI = Callable[..., subprocess.CompletedProcess[str]]
 # Signals of our choice, behind a batch of our choice: the process sends itself what a batch system would.
@@ -160,6 +162,17 @@ def test_killed_before_the_first_checkpoint_it_begins_anew(
     (tmp_path / "checkpoints" / "last.ckpt").write_bytes(b"torn")
     with pytest.raises(ValueError, match=r"All checkpoints in .* are damaged. Begin anew, in another folder"):
         continued(tmp_path, ["fit"])
+
+
+def test_a_signal_before_the_first_step_says_how_to_go_on(
+    tiny_flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Digits, "setup", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(SystemExit) as ended:
+        main([*tiny_flags, f"--run_folder={tmp_path}"])
+    assert ended.value.code == 143
+    says = f"SIGTERM. It was before the first step. Go on with: dnas fit --resume {tmp_path}\n"
+    assert capsys.readouterr().err.endswith(says)
 
 
 @pytest.mark.slow
