@@ -1,5 +1,5 @@
-"""Memory of the search's training step: told before training, chosen with ``batch_size: auto``, advice when
-it runs out.
+"""Memory of the search's training step: estimated before training, chosen with ``batch_size: auto``, advice
+when it runs out.
 """
 
 from __future__ import annotations

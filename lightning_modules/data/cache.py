@@ -1,6 +1,6 @@
 """Decoded images kept on disk, so that no epoch decodes them again; whole and up to date, or made anew.
 
-A cache is a folder with `images.npy`, (N, 3, S, S) uint8, and `identity.json`, which tells what it was made
+A cache is a folder with `images.npy`, (N, 3, S, S) uint8, and `identity.json`, which says what it was made
 of. It is made under another name and renamed when it is complete.
 """
 

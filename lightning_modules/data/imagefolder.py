@@ -95,7 +95,7 @@ class ImageFolder(ImageDataModule):
 
     @property
     def num_classes(self) -> int:
-        """Number of classes in use; `class_subset` tells it without the data, else folders are counted."""
+        """Number of classes in use; `class_subset` gives it without the data, else folders are counted."""
         if self.class_subset is None:
             return len(self.classes)
         return self.class_subset if isinstance(self.class_subset, int) else len(self.class_subset)

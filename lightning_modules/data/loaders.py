@@ -28,7 +28,7 @@ class ResumableLoader:
         num_workers: processes that assemble batches, ahead of their use and for all epochs; 0 assembles each
             in this process when it is asked for.
         pin_memory: put batches into page-locked memory, from which copies to a CUDA device are faster.
-        progress: tells how far training has come, if anyone knows: the epoch, and the number of its batches
+        progress: says how far training has come, if anyone knows: the epoch, and the number of its batches
             whose training step has ended. A batch that was handed out but whose step was interrupted is then
             handed out again, as Lightning counts it.
     """

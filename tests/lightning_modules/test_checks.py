@@ -34,16 +34,16 @@ def test_all_unusable_flags_are_named_at_once() -> None:
     )
     with pytest.raises(ValueError) as caught:
         check_trainer(trainer)
-    told = str(caught.value)
+    said = str(caught.value)
     for flag in ("gradient_clip_val", "accumulate_grad_batches", "bf16-true", "trainer.strategy ddp"):
-        assert flag in told
+        assert flag in said
     for instead in (
         "model.weights.clip and model.alpha.clip",
         "model.steps.accumulate",
         "bf16-mixed",
         "ddp_find_unused_parameters_true",
     ):
-        assert instead in told
+        assert instead in said
 
 
 def test_an_explicit_false_is_refused_too() -> None:

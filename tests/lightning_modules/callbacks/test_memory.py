@@ -1,4 +1,4 @@
-"""Memory in real fits: told, chosen with ``batch_size: auto``, and what is said when there is none left."""
+"""Memory in real fits: estimated, chosen with ``batch_size: auto``, and messages when there is none left."""
 
 from __future__ import annotations
 
@@ -72,10 +72,10 @@ def test_large_steps_are_estimated_before_training(
 ) -> None:
     limit(monkeypatch, dense, 10**5)
     fit(dense, tmp_path, data={"batch_size": 32})
-    told = capsys.readouterr().out
-    assert "GB of 0.0 GB for a step of 32 images (checkpointing none)\n" in told
-    assert "more than there is. Try, in this order: --model.checkpointing choice, then --model.chec" in told
-    assert "--data.batch_size 16." in told
+    said = capsys.readouterr().out
+    assert "GB of 0.0 GB for a step of 32 images (checkpointing none)\n" in said
+    assert "more than there is. Try, in this order: --model.checkpointing choice, then --model.chec" in said
+    assert "--data.batch_size 16." in said
 
 
 @pytest.mark.slow
@@ -84,9 +84,9 @@ def test_auto_takes_what_the_data_allow(
 ) -> None:
     trainer = fit(make_search(), tmp_path, data={"batch_size": "auto"})
     assert trainer.datamodule.batch_size == 64  # 1,077 images that train weights, in 16 steps
-    told = capsys.readouterr().out
-    assert "batch_size auto took 64 (the largest that leaves 16 steps in an epoch of this data)" in told
-    assert "for a step of 64 images (checkpointing none)" in told
+    said = capsys.readouterr().out
+    assert "batch_size auto took 64 (the largest that leaves 16 steps in an epoch of this data)" in said
+    assert "for a step of 64 images (checkpointing none)" in said
 
 
 @pytest.mark.slow
