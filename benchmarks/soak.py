@@ -1,6 +1,6 @@
 """Does anything grow while a search or a refinement runs for long?
 
-    python benchmarks/soak.py --minutes 15 [--only fit]
+    python benchmarks/soak.py --minutes 30 [--only fit]
 
 runs ``dnas fit`` (a small supernet on handwritten digits, one data worker, a checkpoint after each epoch, all
 figures) and then ``dnas refine`` (populations of 24 in a supernet of 4^10 architectures), each for --minutes
