@@ -207,6 +207,32 @@ def test_litert_benchmark_in_python(accelerators: str, fully: bool, cpu: bool) -
         assert "not fully executed by GPU" in reason(text.replace("True", "False"))
 
 
+@pytest.mark.parametrize(
+    ("options", "cpu"),
+    [("backends:CpuAcc", True), ("x:1;backends:CpuAcc,CpuRef;y:2", True), ("backends:GpuAcc", False)],
+)
+def test_the_processor_of_arm_nn(log: Log, options: str, cpu: bool) -> None:
+    """Its delegate is an external one, whether it uses the CPU or the GPU."""
+    text = log(
+        100, delegated=OLD.replace("GPU", "EXTERNAL"), asked=f"External delegate options: [{options}]"
+    ).replace(CREATED, "")
+    text = text.replace(REPLACED, REPLACED.replace("GpuDelegateV2", "ArmNnDelegate"))
+    assert read(text, "x.log", None).readings[0].cpu is cpu
+
+
+def test_arm_nn_with_both_processors(log: Log) -> None:
+    text = log(100, asked="External delegate options: [backends:GpuAcc,CpuAcc]")
+    assert "Arm NN had the backends GpuAcc and CpuAcc, the log does not say" in reason(text)
+
+
+def test_a_delegate_of_tf_1_14(log: Log) -> None:
+    """The log does not say how much of the graph it took, unless all of it was required."""
+    text = log(100, delegated="Applied GPU delegate.").replace(REPLACED, "")
+    assert "does not say whether to the whole graph" in reason(text)
+    assert ran_on_cpu(f"Require full delegation : [1]\n{text}") is False
+    assert "no delegate executed the graph" in reason(text.replace("Applied GPU", "Applied XNNPACK"))
+
+
 def test_the_cpu_of_litert() -> None:
     text = RESULTS.replace("LITERT_CL", "TfLiteXNNPackDelegate").replace(
         "delegate for GPU", "XNNPACK delegate for CPU"
