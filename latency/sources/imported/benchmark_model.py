@@ -28,8 +28,13 @@ WHOLE_INFERENCES = True
 KIND = "measured"
 STATISTIC = "mean of the runs of benchmark_model"
 
-START = re.compile(r"^.*\bSTARTING!", re.MULTILINE)
-GRAPH = re.compile(r"\bGraph: \[(?P<path>[^\]]+)\]|\bLoaded model (?P<loaded>\S+)")
+START = re.compile(r"^.*STARTING!", re.MULTILINE)
+# The first of LiteRT 2 is its only one, TFLite writes the other two.
+GRAPH = re.compile(
+    r"\bLoading model from: (?P<loading>\S+)|\bGraph: \[(?P<path>[^\]]+)\]|\bLoaded model (?P<loaded>\S+)"
+)
+FAILED = re.compile(r"\b(?:Failed to apply \w+ delegate|Benchmarking failed)\b")
+OPTIONS = "Summary of All Runs w/ Different Performance Options"
 STATISTICS = re.compile(
     r"^(?P<before>.*?)\bcount=(?P<count>\d{1,12})(?P<rest>(?: \w+=\S+)*)(?P<same>\(all same\))?", re.MULTILINE
 )
@@ -78,7 +83,7 @@ def _runs(text: str) -> list[tuple[int, str]]:
     """The number of the first line and the text of every run."""
     starts = [match.start() for match in START.finditer(text)]
     # Without the tool's first line, the parameters still precede every run.
-    starts = starts or [match.start() for match in GRAPH.finditer(text) if match["path"]]
+    starts = starts or [match.start() for match in GRAPH.finditer(text) if not match["loaded"]]
     if len(starts) < 2:
         return [(1, text)]
     ends = [*starts[1:], len(text)]
@@ -89,7 +94,7 @@ def _runs(text: str) -> list[tuple[int, str]]:
 
 def _graph(text: str) -> str | None:
     match = GRAPH.search(text)
-    return file_key(match["path"] or match["loaded"]) if match else None
+    return file_key(match["loading"] or match["path"] or match["loaded"]) if match else None
 
 
 def _reading(text: str, key: str, source: str, first_line: int) -> Reading:

@@ -207,6 +207,24 @@ def test_litert_benchmark_in_python(accelerators: str, fully: bool, cpu: bool) -
         assert "not fully executed by GPU" in reason(text.replace("True", "False"))
 
 
+def test_the_model_that_a_run_of_litert_2_loads() -> None:
+    """Its only name: no line 'Graph: [...]'."""
+    runs = [
+        f"INFO: STARTING!\nINFO: [litert/benchmark.cc:20] Loading model from: out/{name}.tflite\n{RESULTS}"
+        for name in ("L1_small", "L1_large")
+    ]
+    assert read(runs[0], "monday.log", None).readings[0].key == "L1_small"
+    for text in ("".join(runs), "".join(runs).replace("STARTING!", ""), "".join(["./run --x=4", *runs])):
+        assert [each.key for each in read(text, "all.log", None).readings] == ["L1_small", "L1_large"]
+    assert "2 runs in one log" in reason(runs[0] * 2)
+
+
+def test_a_command_line_that_the_first_line_follows(log: Log) -> None:
+    texts = [log(us).replace("block", name) for us, name in ((100, "L1_small"), (200, "L1_large"))]
+    text = "./benchmark_model --num_threads=4" + texts[0].replace("INFO: STARTING!", "STARTING!") + texts[1]
+    assert [each.key for each in read(text, "all.log", None).readings] == ["L1_small", "L1_large"]
+
+
 @pytest.mark.parametrize(
     ("options", "cpu"),
     [("backends:CpuAcc", True), ("x:1;backends:CpuAcc,CpuRef;y:2", True), ("backends:GpuAcc", False)],
