@@ -43,6 +43,8 @@ SUMMARY = re.compile(
 )
 RESULTS = re.compile(r"Inference \(avg\):\s+(?P<ms>\S+) ms \((?P<runs>\d{1,12}) runs\)")
 RESULTS_STD = re.compile(r"Inference \(std\):\s+(?P<ms>\S+)")
+# The GPU delegate falls back to OpenGL where it finds no OpenCL.
+API = re.compile(r"\bInitialized (?P<name>OpenCL|OpenGL)-based API")
 # Of the same microseconds the two lines print six digits, BENCHMARK RESULTS two decimals of milliseconds.
 RELATIVE, ROUNDING_US = 1e-3, 5.1
 
@@ -63,11 +65,13 @@ def read(text: str, source: str, unit: str | None) -> ImportResult:
     runs = _runs(text)
     graphs = [_graph(run) for _, run in runs]
     readings, unread = [], []
+    backends: list[str] = []
     for (line, run), graph in zip(runs, graphs, strict=True):
         # The file's name says which block it is, unless the file holds several.
         names = (graph, file_key(source)) if len(set(graphs)) > 1 else (file_key(source), graph)
         try:
             readings.append(_reading(run, first_key(*names), source, line))
+            backends += ["CPU"] if readings[-1].cpu else API.findall(run)
         except ValueError as error:
             unread.append(Unread(source, line if len(runs) > 1 else 0, str(error)))
     for key, cpu in dict.fromkeys((reading.key, reading.cpu) for reading in readings):
@@ -76,7 +80,8 @@ def read(text: str, source: str, unit: str | None) -> ImportResult:
             places = ", ".join(f"{reading.ms * 1000:g} us in line {reading.line}" for reading in same)
             unread.append(Unread(source, 0, f"{len(same)} runs in one log ({places}): keep the one meant"))
             readings = [reading for reading in readings if reading not in same]
-    return ImportResult(tuple(readings), tuple(unread))
+    facts = tuple(("backend", name) for name in dict.fromkeys(backends))
+    return ImportResult(tuple(readings), tuple(unread), facts if readings else ())
 
 
 def _runs(text: str) -> list[tuple[int, str]]:

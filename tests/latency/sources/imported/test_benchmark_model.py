@@ -251,6 +251,16 @@ def test_a_delegate_of_tf_1_14(log: Log) -> None:
     assert "no delegate executed the graph" in reason(text.replace("Applied GPU", "Applied XNNPACK"))
 
 
+@pytest.mark.parametrize("api", ["OpenCL", "OpenGL"])
+def test_the_interface_that_the_gpu_delegate_used(log: Log, api: str) -> None:
+    """It falls back from one to the other without a word in the header."""
+    gpu = log(100) + f"INFO: Initialized {api}-based API.\n"
+    assert read(gpu, "x.log", None).facts == (("backend", api),)
+    cpu = log(300, delegated="", asked="Use gpu: [0]").replace(CREATED, "").replace(REPLACED, "")
+    assert read(gpu + cpu, "x.log", None).facts == (("backend", api), ("backend", "CPU"))
+    assert read("nothing", "x.log", None).facts == ()
+
+
 def test_the_cpu_of_litert() -> None:
     text = RESULTS.replace("LITERT_CL", "TfLiteXNNPackDelegate").replace(
         "delegate for GPU", "XNNPACK delegate for CPU"
