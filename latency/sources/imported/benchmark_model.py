@@ -103,6 +103,8 @@ def _graph(text: str) -> str | None:
 
 
 def _reading(text: str, key: str, source: str, first_line: int) -> Reading:
+    if (failed := FAILED.search(text)) and not any(_summaries(text)):
+        raise ValueError(f"the run failed ({failed[0]!r}), so there is no latency in it")
     cpu = ran_on_cpu(text)
     found = _of_the_runs(text, first_line)
     scale = MS_PER_UNIT["us"]
@@ -121,6 +123,11 @@ def _of_the_runs(text: str, first_line: int) -> Statistics:
     """The statistics that the summary means; those of warm-up and profiler differ or are marked."""
     candidates = list(_statistics(text))
     summaries = list(_summaries(text))
+    if OPTIONS in text:
+        raise ValueError(
+            "runs with several options in one log (benchmark_model_performance_options): give the log of a "
+            "run of benchmark_model with the options meant"
+        )
     if not candidates and not any(each.count for each in summaries):
         raise ValueError(
             "no line of statistics ('count=... avg=...'): no log of benchmark_model, or cut short"

@@ -225,6 +225,26 @@ def test_a_command_line_that_the_first_line_follows(log: Log) -> None:
     assert [each.key for each in read(text, "all.log", None).readings] == ["L1_small", "L1_large"]
 
 
+@pytest.mark.parametrize("last", ["Failed to apply GPU delegate", "Benchmarking failed"])
+def test_a_run_that_failed(log: Log, last: str) -> None:
+    """It did not run on the CPU."""
+    text = log(100, delegated=f"ERROR: {last}.").replace(REPLACED, "")
+    failed = text[: text.index("INFO: Running")]
+    assert reason(failed) == f"the run failed ('{last}'), so there is no latency in it"
+    found = read(failed + log(200).replace("block", "L1_small"), "all.log", None)
+    assert ([each.key for each in found.readings], found.unread[0].line) == (["L1_small"], 1)
+
+
+def test_the_summary_of_runs_with_several_options() -> None:
+    text = (
+        "INFO: Graph: [L1_small.tflite]\n"
+        "INFO: ====Summary of All Runs w/ Different Performance Options====\n"
+        "INFO:  cpu w/ 2 threads: count=50 first=900 curr=800 min=700 max=950 avg=800 std=20\n"
+        "INFO:  gpu-default: count=50 first=500 curr=400 min=300 max=500 avg=400 std=20\n"
+    )
+    assert "runs with several options in one log" in reason(text)
+
+
 @pytest.mark.parametrize(
     ("options", "cpu"),
     [("backends:CpuAcc", True), ("x:1;backends:CpuAcc,CpuRef;y:2", True), ("backends:GpuAcc", False)],
