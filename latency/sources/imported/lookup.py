@@ -61,6 +61,8 @@ class LookupTable:
                 raise ValueError("expected a mapping from keys to latencies")
             stated = {name: value for name, value in _scalars(root).items() if name in STATED}
             scale = ms_per_unit(_unit(stated), unit)
+            if root.value and all(_is_numbered(name, node) for name, node in root.value):
+                raise ValueError("layers and choices are numbered, which is a matrix: import it as one")
         except ValueError as error:
             return ImportResult(unread=(Unread(source, 0, str(error)),))
         readings: list[Reading] = []
@@ -89,7 +91,7 @@ class LookupTable:
     ) -> Reading:
         if self._numbers and isinstance(value, yaml.ScalarNode):
             return Reading(key, amount(str(value.value)) * scale, source, line, table=table)
-        if isinstance(value, yaml.SequenceNode) and value.value:
+        if _is_list_of_runs(value):
             single = [amount(str(each.value)) * scale for each in value.value]
             ms, deviation = mean_and_std(single)
             return Reading(key, ms, source, line, n=len(single), std=deviation, table=table)
@@ -127,6 +129,17 @@ def _unit(stated: dict[str, str]) -> str | None:
 def _is_table(node: yaml.Node) -> bool:
     """Whether a value is a table of its own, rather than what is known of one key."""
     return isinstance(node, yaml.MappingNode) and not {str(key.value) for key, _ in node.value} & OF_A_VALUE
+
+
+def _is_list_of_runs(node: yaml.Node) -> bool:
+    if not isinstance(node, yaml.SequenceNode) or not node.value:
+        return False
+    return all(isinstance(each, yaml.ScalarNode) for each in node.value)
+
+
+def _is_numbered(name: yaml.Node, node: yaml.Node) -> bool:
+    keys = [key for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+    return bool(keys) and all(str(key.value).isdecimal() for key in (name, *keys))
 
 
 def _scalars(node: yaml.Node) -> dict[str, str]:
