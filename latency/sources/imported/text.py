@@ -58,7 +58,7 @@ def read_text(path: Path) -> str:
 
 
 def normal(text: str) -> str:
-    """One line per line, ended by ``\\n``, without colours, quotation marks, prefixes and trailing blanks."""
+    """One line per line, ended by ``\\n``, without colours, quotation marks, prefixes and what trails."""
     text = INVISIBLE.sub("", BLANK.sub(" ", TERMINAL.sub("", text)))
     return "\n".join(_bare(line) for line in LINE_END.split(text))
 
@@ -67,7 +67,8 @@ def _bare(line: str) -> str:
     # One tool's line may have passed through several others.
     while (match := PREFIXES.match(line)) and match.end():
         line = line[match.end() :]
-    return line.rstrip()
+    # Code in a line of Markdown ends in a mark of its own.
+    return line.rstrip().rstrip("`").rstrip()
 
 
 def _decoded(content: bytes) -> str:

@@ -37,6 +37,10 @@ def test_prefixes(prefix: str) -> None:
     assert normal(f"{prefix}{LINE}\x1b[K \t\n{prefix}last\u00a0one ") == f"{LINE}\nlast one"
 
 
+def test_code_in_a_list_of_markdown() -> None:
+    assert normal(f"  - `INFO: {LINE}`\n`") == f"  - `INFO: {LINE}\n"
+
+
 @pytest.mark.parametrize(
     "line", ["  conv - 1.04 ms", "a: {mean: 1}", "L1,small,-1", "key > 2", "   L1_small  min = 1"]
 )
