@@ -29,9 +29,11 @@ KIND = "measured"
 STATISTIC = "mean of the runs of benchmark_model"
 
 START = re.compile(r"^.*STARTING!", re.MULTILINE)
-# The first of LiteRT 2 is its only one, TFLite writes the other two.
+# LiteRT 2 writes the first, its tool in Python the second, TFLite the other two.
 GRAPH = re.compile(
-    r"\bLoading model from: (?P<loading>\S+)|\bGraph: \[(?P<path>[^\]]+)\]|\bLoaded model (?P<loaded>\S+)"
+    r"\bLoading model from: (?P<loading>\S+)|^Model: +(?P<model>\S+)$"
+    r"|\bGraph: \[(?P<path>[^\]]+)\]|\bLoaded model (?P<loaded>\S+)",
+    re.MULTILINE,
 )
 FAILED = re.compile(r"\b(?:Failed to apply \w+ delegate|Benchmarking failed)\b")
 OPTIONS = "Summary of All Runs w/ Different Performance Options"
@@ -99,7 +101,7 @@ def _runs(text: str) -> list[tuple[int, str]]:
 
 def _graph(text: str) -> str | None:
     match = GRAPH.search(text)
-    return file_key(match["loading"] or match["path"] or match["loaded"]) if match else None
+    return file_key(match[match.lastgroup or 0]) if match else None
 
 
 def _reading(text: str, key: str, source: str, first_line: int) -> Reading:

@@ -22,6 +22,7 @@ BINARY = re.compile(r"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f]")
 
 _TIME = r"\d{2}:\d{2}:\d{2}[.,]\d{3,9}"
 _DATED = rf"(?:(?:\d{{4}}-)?\d{{2}}-\d{{2}}[ T]){_TIME}(?:Z|[+-]\d{{2}}:?\d{{2}})?"
+_DATED_TO_SECONDS = r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}"
 _LEVEL = "INFO|VERBOSE|WARNING|WARN|ERROR|DEBUG"
 PREFIXES = re.compile(
     "|".join(
@@ -32,7 +33,7 @@ PREFIXES = re.compile(
             r"[VDIWEF]/[^(]*\( *\d+\): ?",  # logcat -v brief
             r"[VDIWEF] +\S+\.(?:cc|cpp|h):\d+\] ?",  # MACE
             r"[IWEF]\d{4,8} [\d:. ]+\S+\.(?:cc|cpp|h|py):\d+\] ?",  # glog and absl
-            rf"{_DATED} (?:{_LEVEL}) [\w.]+: ?",  # Python's logging
+            rf"{_DATED_TO_SECONDS}(?:[.,]\d{{3}})? (?:{_LEVEL}) [\w.]+: ?",  # Python's logging
             rf"{_DATED} ",  # a build server
             rf"(?:{_LEVEL}): ?(?:\[[^\]\s]+:\d+\] ?)?",  # TFLite and LiteRT
         )

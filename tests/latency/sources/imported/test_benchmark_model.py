@@ -203,6 +203,8 @@ def test_litert_benchmark_in_python(accelerators: str, fully: bool, cpu: bool) -
     )
     (reading,) = read(text, "x.log", None).readings
     assert (reading.ms, reading.n, reading.std, reading.cpu) == (85.23, 50, pytest.approx(3.21), cpu)
+    texts = [f"Model:           out/{name}.tflite\n{text}" for name in ("L1_small", "L1_large")]
+    assert [each.key for each in read("".join(texts), "all.log", None).readings] == ["L1_small", "L1_large"]
     if not cpu:
         assert "not fully executed by GPU" in reason(text.replace("True", "False"))
 

@@ -28,6 +28,7 @@ LINE = "count=50 first=9 curr=8 avg=8.5"
         "I0000 00:00:1764410400.123456    1234 benchmark.cc:120] ",
         "INFO: [./litert/tools/benchmark_litert_model.h:88] ",
         "2026-11-29 10:00:00,123 INFO benchmark_litert_model: ",
+        "2026-11-29 10:00:00 INFO __main__: ",
         "2026-11-29T10:00:00.1234567Z ",
         "\x1b[32mINFO: \x1b[0m",
         "\ufeff",
