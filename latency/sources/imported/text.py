@@ -31,6 +31,8 @@ PREFIXES = re.compile(
             rf"{_DATED} +(?:\d+ +){{1,3}}[VDIWEF] [^:]*?: ?",  # logcat -v threadtime
             rf"{_DATED} +[VDIWEF]/[^(]*\( *\d+\): ?",  # logcat -v time
             r"[VDIWEF]/[^(]*\( *\d+\): ?",  # logcat -v brief
+            rf"(?:(?:{_DATED}|{_TIME}) +)?\d+-\d+/\S+ [VDIWEF]/[^:]*: ?",  # Android Studio, until 2022
+            rf"(?:(?:{_DATED}|{_TIME}) +)?\d+-\d+ +\S+ +\S+ +[VDIWEF] {{2}}",  # and since then
             r"[VDIWEF] +\S+\.(?:cc|cpp|h):\d+\] ?",  # MACE
             r"[IWEF]\d{4,8} [\d:. ]+\S+\.(?:cc|cpp|h|py):\d+\] ?",  # glog and absl
             rf"{_DATED_TO_SECONDS}(?:[.,]\d{{3}})? (?:{_LEVEL}) [\w.]+: ?",  # Python's logging
