@@ -13,6 +13,7 @@ from __future__ import annotations
 import csv
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -36,7 +37,7 @@ STATISTIC = "as in the CSV file"
 # Excel writes and reads the separator in a first line.
 EXCEL = re.compile(r"sep=.")
 # Below the header of a Markdown table.
-RULE = re.compile(r"[\s|:-]*-[\s|:-]*")
+RULE = re.compile(r"(?=[\s|:]*-)[\s|:-]+")
 LATENCY = {
     "latency",
     "latencies",
@@ -106,7 +107,8 @@ def read(text: str, source: str, unit: str | None) -> ImportResult:
     except (ValueError, csv.Error) as error:
         return ImportResult(unread=(Unread(source, rows.line_num, str(error)),))
     readings, unread = [], []
-    unused = [name for name in header if name and name not in columns.used]
+    used = columns.used
+    unused = [name for name in header if name and name not in used]
     if unused:
         unread.append(Unread(source, rows.line_num, f"column(s) not used: {', '.join(unused)}"))
     try:
@@ -162,7 +164,7 @@ class Columns:
 
 
 def _columns(header: list[str], unit: str | None) -> Columns:
-    twice = sorted({name for name in header if name and header.count(name) > 1})
+    twice = sorted(name for name, times in Counter(header).items() if name and times > 1)
     if twice:
         raise ValueError(f"column(s) given twice: {', '.join(twice)}")
     columns = [Column.of(name) for name in header]
