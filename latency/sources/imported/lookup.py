@@ -2,9 +2,9 @@
 
 The line of every key, and keys given twice, are kept. The keys are read in
 :mod:`latency.sources.imported.keys`. A value is a number, a list of single runs, or a mapping with ``mean``
-and what else is known: ``count``, ``std`` or ``var``. The files state no unit, unless a key ``unit`` does. A
-mapping of such tables, one for every device and metric, is read as several tables, of which the user chooses
-one; a mapping of layers (``L1``) to their choices is one table.
+(or ``latency``) and what else is known: ``count``, ``std`` or ``var``. The files state no unit, unless a key
+``unit`` does. A mapping of such tables, one for every device and metric, is read as several tables, of which
+the user chooses one; a mapping of layers (``L1``) to their choices is one table.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TOO_DEEP = "nested too deeply for a look-up table"
 # The C parser is many times as fast, and look-up tables are long.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 LAYER = re.compile(r"[Ll][1-9]\d*")
-MEANS, COUNTS, STDS = ("mean", "avg"), ("count", "n"), ("std", "stddev")
+MEANS, COUNTS, STDS = ("mean", "avg", "latency"), ("count", "n"), ("std", "stddev")
 # What a table may state of itself beside its entries.
 STATED = {"unit", "units", *FACTS}
 OF_A_VALUE = {*MEANS, *COUNTS, *STDS, "var", "p90", "median", "min", "max"}
@@ -128,7 +128,8 @@ def _unit(stated: dict[str, str]) -> str | None:
 
 def _is_table(node: yaml.Node) -> bool:
     """Whether a value is a table of its own, rather than what is known of one key."""
-    return isinstance(node, yaml.MappingNode) and not {str(key.value) for key, _ in node.value} & OF_A_VALUE
+    names = {str(key.value) for key, _ in node.value} if isinstance(node, yaml.MappingNode) else OF_A_VALUE
+    return not names & OF_A_VALUE and not any(name.startswith("latency_") for name in names)
 
 
 def _is_list_of_runs(node: yaml.Node) -> bool:

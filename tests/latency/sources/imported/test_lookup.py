@@ -75,6 +75,13 @@ def test_a_matrix_is_no_table_of_several_devices() -> None:
     )
 
 
+def test_what_else_is_known_of_a_key_is_no_table() -> None:
+    (reading,) = FBNET.read('{"a": {"latency": 1.5, "flops": 9}}', "x", "ms").readings
+    assert (reading.key, reading.ms, reading.table) == ("a", 1.5, None)
+    result = FBNET.read('{"a": {"latency_ms": 1.5, "flops": 9}}', "x", "ms")
+    assert "a: expected a number or {mean: a number" in str(result.unread[0])
+
+
 def test_lists_of_something_else() -> None:
     (unread,) = FBNET.read('{"layers": [{"name": "L1", "ms": 2}]}', "x", "ms").unread
     assert unread.reason.startswith("layers: expected a number or {mean: a number, ...}")
