@@ -28,8 +28,15 @@ WHOLE_INFERENCES = True
 KIND = "measured"
 STATISTIC = "mean of the runs of benchmark_model"
 
-START = re.compile(r"^.*\bSTARTING!", re.MULTILINE)
-GRAPH = re.compile(r"\bGraph: \[(?P<path>[^\]]+)\]|\bLoaded model (?P<loaded>\S+)")
+START = re.compile(r"^.*STARTING!", re.MULTILINE)
+# LiteRT 2 writes the first, its tool in Python the second, TFLite the other two.
+GRAPH = re.compile(
+    r"\bLoading model from: (?P<loading>\S+)|^Model: +(?P<model>\S+)$"
+    r"|\bGraph: \[(?P<path>[^\]]+)\]|\bLoaded model (?P<loaded>\S+)",
+    re.MULTILINE,
+)
+FAILED = re.compile(r"\b(?:Failed to apply \w+ delegate|Benchmarking failed)\b")
+OPTIONS = "Summary of All Runs w/ Different Performance Options"
 STATISTICS = re.compile(
     r"^(?P<before>.*?)\bcount=(?P<count>\d{1,12})(?P<rest>(?: \w+=\S+)*)(?P<same>\(all same\))?", re.MULTILINE
 )
@@ -38,6 +45,8 @@ SUMMARY = re.compile(
 )
 RESULTS = re.compile(r"Inference \(avg\):\s+(?P<ms>\S+) ms \((?P<runs>\d{1,12}) runs\)")
 RESULTS_STD = re.compile(r"Inference \(std\):\s+(?P<ms>\S+)")
+# The GPU delegate falls back to OpenGL where it finds no OpenCL.
+API = re.compile(r"\bInitialized (?P<name>OpenCL|OpenGL)-based API")
 # Of the same microseconds the two lines print six digits, BENCHMARK RESULTS two decimals of milliseconds.
 RELATIVE, ROUNDING_US = 1e-3, 5.1
 
@@ -58,11 +67,13 @@ def read(text: str, source: str, unit: str | None) -> ImportResult:
     runs = _runs(text)
     graphs = [_graph(run) for _, run in runs]
     readings, unread = [], []
+    backends: list[str] = []
     for (line, run), graph in zip(runs, graphs, strict=True):
         # The file's name says which block it is, unless the file holds several.
         names = (graph, file_key(source)) if len(set(graphs)) > 1 else (file_key(source), graph)
         try:
             readings.append(_reading(run, first_key(*names), source, line))
+            backends += ["CPU"] if readings[-1].cpu else API.findall(run)
         except ValueError as error:
             unread.append(Unread(source, line if len(runs) > 1 else 0, str(error)))
     for key, cpu in dict.fromkeys((reading.key, reading.cpu) for reading in readings):
@@ -71,14 +82,15 @@ def read(text: str, source: str, unit: str | None) -> ImportResult:
             places = ", ".join(f"{reading.ms * 1000:g} us in line {reading.line}" for reading in same)
             unread.append(Unread(source, 0, f"{len(same)} runs in one log ({places}): keep the one meant"))
             readings = [reading for reading in readings if reading not in same]
-    return ImportResult(tuple(readings), tuple(unread))
+    facts = tuple(("backend", name) for name in dict.fromkeys(backends))
+    return ImportResult(tuple(readings), tuple(unread), facts if readings else ())
 
 
 def _runs(text: str) -> list[tuple[int, str]]:
     """The number of the first line and the text of every run."""
     starts = [match.start() for match in START.finditer(text)]
     # Without the tool's first line, the parameters still precede every run.
-    starts = starts or [match.start() for match in GRAPH.finditer(text) if match["path"]]
+    starts = starts or [match.start() for match in GRAPH.finditer(text) if not match["loaded"]]
     if len(starts) < 2:
         return [(1, text)]
     ends = [*starts[1:], len(text)]
@@ -89,10 +101,12 @@ def _runs(text: str) -> list[tuple[int, str]]:
 
 def _graph(text: str) -> str | None:
     match = GRAPH.search(text)
-    return file_key(match["path"] or match["loaded"]) if match else None
+    return file_key(match[match.lastgroup or 0]) if match else None
 
 
 def _reading(text: str, key: str, source: str, first_line: int) -> Reading:
+    if (failed := FAILED.search(text)) and not any(_summaries(text)):
+        raise ValueError(f"the run failed ({failed[0]!r}), so there is no latency in it")
     cpu = ran_on_cpu(text)
     found = _of_the_runs(text, first_line)
     scale = MS_PER_UNIT["us"]
@@ -111,6 +125,11 @@ def _of_the_runs(text: str, first_line: int) -> Statistics:
     """The statistics that the summary means; those of warm-up and profiler differ or are marked."""
     candidates = list(_statistics(text))
     summaries = list(_summaries(text))
+    if OPTIONS in text:
+        raise ValueError(
+            "runs with several options in one log (benchmark_model_performance_options): give the log of a "
+            "run of benchmark_model with the options meant"
+        )
     if not candidates and not any(each.count for each in summaries):
         raise ValueError(
             "no line of statistics ('count=... avg=...'): no log of benchmark_model, or cut short"

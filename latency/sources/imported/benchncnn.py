@@ -2,7 +2,9 @@
 keys.
 
 ``loop_count`` is the number of runs, ``gpu_device = -1`` the CPU; lines before these two hold for all
-models after them, so that runs on CPU and GPU may follow each other in one file. No standard deviation is
+models after them, so that runs on CPU and GPU may follow each other in one file. ``[0 Adreno (TM) 640]
+queueC=0[3] ...`` names the device ``gpu_device = 0``; of a Vulkan driver that computes on the CPU nothing is
+read. No standard deviation is
 printed, and two decimals only: below 0.1 ms rounding alone is up to 5 %.
 
 Checked against ``benchmark/benchncnn.cpp`` of Tencent/ncnn and outputs that public READMEs quote. Given a
@@ -26,6 +28,9 @@ STATISTIC = "mean of the runs of benchncnn"
 RESULT = re.compile(r"\s*(?P<name>\S+)(?P<columns>(?:\s+\w+ = *\S+)+)\s*")
 COLUMN = re.compile(r"(\w+) = *(\S+)")
 SETTING = re.compile(r"\s*(?P<name>loop_count|gpu_device) = (?P<value>-?\d{1,9})\s*")
+GPU = re.compile(r"\[(?P<number>\d{1,3}) (?P<name>.+?)\] +\S+=.*")
+# Mesa's and Google's drivers of Vulkan for machines without a GPU.
+SOFTWARE = ("llvmpipe", "lavapipe", "swiftshader")
 NEEDED = ("min", "max", "avg")
 STD = ("std", "stddev", "stdev")
 
@@ -33,12 +38,16 @@ STD = ("std", "stddev", "stdev")
 def read(text: str, source: str, unit: str | None) -> ImportResult:
     """A reading per line; what only resembles one is listed."""
     settings: dict[str, int] = {}
+    gpus: dict[int, str] = {}
     readings, unread = [], []
     for number, line in enumerate(text.splitlines(), start=1):
         if setting := SETTING.fullmatch(line):
             settings[setting["name"]] = int(setting["value"])
+        elif gpu := GPU.fullmatch(line):
+            gpus[int(gpu["number"])] = gpu["name"]
         elif "avg =" in line or "min =" in line:
             try:
+                _check_gpu(gpus.get(settings.get("gpu_device", -1), ""))
                 readings.append(_reading(line, source, number, settings))
             except ValueError as error:
                 unread.append(Unread(source, number, str(error)))
@@ -47,6 +56,11 @@ def read(text: str, source: str, unit: str | None) -> ImportResult:
             Unread(source, 0, "no line 'name  min = ...  max = ...  avg = ...': no output of benchncnn")
         )
     return ImportResult(tuple(readings), tuple(unread))
+
+
+def _check_gpu(name: str) -> None:
+    if any(word in name.lower() for word in SOFTWARE):
+        raise ValueError(f"the GPU is {name}, a driver that computes on the CPU")
 
 
 def _reading(line: str, source: str, number: int, settings: dict[str, int]) -> Reading:

@@ -1,5 +1,6 @@
 """A plain CSV file with a header line, the unit of the latency in the name of its column (``ms``,
-``latency_us``, ``latency (ms)``, ``time [us]``); commas, semicolons or tabs separate.
+``latency_us``, ``latency (ms)``, ``time [us]``, ``latency_ms_mean``) or in a column ``unit``; commas,
+semicolons, tabs or the bars of a Markdown table separate.
 
 Whose latency a row holds is said by ``layer`` and ``choice`` (``stem``, ``head``, ``overhead`` without a
 choice), by ``key``, or by columns of the geometry (``input_size``, ``in_channels``, ``hidden``, ...: those
@@ -12,6 +13,7 @@ from __future__ import annotations
 import csv
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -34,6 +36,8 @@ STATISTIC = "as in the CSV file"
 
 # Excel writes and reads the separator in a first line.
 EXCEL = re.compile(r"sep=.")
+# Below the header of a Markdown table.
+RULE = re.compile(r"(?=[\s|:]*-)[\s|:-]+")
 LATENCY = {
     "latency",
     "latencies",
@@ -46,9 +50,16 @@ LATENCY = {
     "average",
     "median",
     "p50",
+    "real",
+    "wall",
+    "elapsed",
+    "execution",
 }
 MEAN = {"mean", "avg", "average"}
-COUNT = {"n", "count", "runs", "iterations", "loops", "samples", "repeats"}
+UNIT_WORDS = {"unit", "units"}
+COUNT = {"n", "count", "runs", "iterations", "iters", "loops", "samples", "repeats", "repetitions"}
+# What may stand beside the words above: num_runs, loop_count, std_dev.
+BESIDE = {"num", "number", "of", "dev", "run", "iteration", "loop", "sample", "repeat"}
 STD = {"std", "stddev", "stdev", "sd"}
 VARIANCE = {"var", "variance"}
 KEYS = ("name", "model", "block")
@@ -66,31 +77,29 @@ class Column:
     @classmethod
     def of(cls, name: str) -> Column:
         words = [word for word in re.split(r"[^\wµμ^²]+|_", name) if word]
-        unit = None
-        squared = words[-1].rstrip("^2²") if words else ""
-        if words and (words[-1] in UNITS or squared in UNITS):
-            unit = UNITS.get(words.pop(), UNITS.get(squared))
-        return cls(name, frozenset(words), unit)
+        # A single letter is a unit at the end alone.
+        units = [
+            word for at, word in enumerate(words, 1) if _unit(word) and (at == len(words) or len(word) > 1)
+        ]
+        unit = units[-1] if units else None
+        return cls(name, frozenset(words) - {unit}, _unit(unit) if unit else None)
 
     def is_latency(self) -> bool:
         return self.words <= LATENCY and bool(self.words or self.unit)
 
     def states(self, names: Iterable[str]) -> bool:
         """Whether the column is one of ``names``, perhaps of the latency."""
-        return bool(self.words & set(names)) and self.words <= {
-            *names,
-            *LATENCY,
-            "num",
-            "dev",
-            "number",
-            "of",
-        }
+        return bool(self.words & set(names)) and self.words <= {*names, *LATENCY, *BESIDE}
+
+
+def _unit(word: str) -> str | None:
+    return UNITS.get(word, UNITS.get(word.rstrip("^2²")))
 
 
 def read(text: str, source: str, unit: str | None) -> ImportResult:
     """A reading per row; rows and columns that say nothing that we understand are listed."""
     # Comments become empty lines, so that line numbers stay those of the file.
-    lines = ["" if line.startswith("#") or EXCEL.fullmatch(line) else line for line in text.splitlines()]
+    lines = ["" if _says_nothing(line) else line for line in text.splitlines()]
     rows = csv.reader(lines, delimiter=_separator(lines), skipinitialspace=True)
     try:
         header = [name.strip().lower() for name in next(filter(None, rows), [])]
@@ -98,7 +107,8 @@ def read(text: str, source: str, unit: str | None) -> ImportResult:
     except (ValueError, csv.Error) as error:
         return ImportResult(unread=(Unread(source, rows.line_num, str(error)),))
     readings, unread = [], []
-    unused = [name for name in header if name and name not in columns.used]
+    used = columns.used
+    unused = [name for name in header if name and name not in used]
     if unused:
         unread.append(Unread(source, rows.line_num, f"column(s) not used: {', '.join(unused)}"))
     try:
@@ -112,41 +122,65 @@ def read(text: str, source: str, unit: str | None) -> ImportResult:
     return ImportResult(tuple(readings), tuple(unread))
 
 
+def _says_nothing(line: str) -> bool:
+    return line.startswith("#") or bool(EXCEL.fullmatch(line) or RULE.fullmatch(line))
+
+
 def _separator(lines: Iterable[str]) -> str:
     header = next(filter(None, lines), "")
-    return max(",;\t", key=header.count)
+    return max(",;\t|", key=header.count)
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns hold what, and the milliseconds in their units; variance in milliseconds squared."""
+    """Which columns hold what.
+
+    Attributes:
+        unit: what the name of the latency's column states, or else what the user gave.
+        units: the column that states one for every row.
+        spread: the column of a statistic, and its own unit.
+    """
 
     latency: Column
-    scale: float
+    unit: str | None
+    units: str | None
     keys: dict[str, str]
     n: str | None
-    spread: Mapping[str, tuple[str, float]]
+    spread: Mapping[str, tuple[str, str | None]]
 
     @property
     def used(self) -> set[str]:
-        names = {self.latency.name, *self.keys.values(), *(name for name, _ in self.spread.values())}
-        return names | ({self.n} if self.n else set())
+        others = [self.n, self.units, *(name for name, _ in self.spread.values())]
+        return {self.latency.name, *self.keys.values(), *filter(None, others)}
+
+    def ms_per_unit(self, row: Mapping[str, str]) -> float:
+        """Milliseconds in the unit of a row."""
+        text = row[self.units] if self.units else ""
+        if text and text.lower() not in UNITS:
+            raise ValueError(
+                f"{self.units} {text!r} is no unit of time that is known ({', '.join(MS_PER_UNIT)})"
+            )
+        return ms_per_unit(UNITS.get(text.lower()), self.unit)
 
 
 def _columns(header: list[str], unit: str | None) -> Columns:
-    twice = sorted({name for name in header if name and header.count(name) > 1})
+    twice = sorted(name for name, times in Counter(header).items() if name and times > 1)
     if twice:
         raise ValueError(f"column(s) given twice: {', '.join(twice)}")
     columns = [Column.of(name) for name in header]
     latency = _latency(columns, header)
-    scale = ms_per_unit(latency.unit, unit)
-    spread = {}
-    for kind, names in (("std", STD), ("var", VARIANCE), ("p90", {"p90"})):
-        if found := next((column for column in columns if column.states(names)), None):
-            own = MS_PER_UNIT[found.unit] if found.unit else scale
-            spread[kind] = (found.name, own**2 if kind == "var" else own)
+    units = (
+        None if latency.unit else next((column.name for column in columns if column.states(UNIT_WORDS)), None)
+    )
+    if units is None:
+        ms_per_unit(latency.unit, unit)
+    spread = {
+        kind: (found.name, found.unit)
+        for kind, names in (("std", STD), ("var", VARIANCE), ("p90", {"p90"}))
+        if (found := next((column for column in columns if column.states(names)), None))
+    }
     n = next((column.name for column in columns if column.unit is None and column.states(COUNT)), None)
-    return Columns(latency, scale, _key_columns(header), n, spread)
+    return Columns(latency, latency.unit or unit, units, _key_columns(header), n, spread)
 
 
 def _latency(columns: list[Column], header: list[str]) -> Column:
@@ -155,6 +189,10 @@ def _latency(columns: list[Column], header: list[str]) -> Column:
         found = [column for column in found if column.words & MEAN] or found
     if len(found) == 1:
         return found[0]
+    if len(columns) == 1:
+        raise ValueError(
+            f"one column, {columns[0].name!r}: expected several, separated by commas, semicolons, tabs or |"
+        )
     expected = "expected one column of latencies (ms, us, latency_ms, mean_us, latency (ms), ...), found"
     if found:
         raise ValueError(f"{expected} {', '.join(column.name for column in found)}")
@@ -163,7 +201,7 @@ def _latency(columns: list[Column], header: list[str]) -> Column:
         if column.words & LATENCY and others and not column.states({*STD, *VARIANCE, *COUNT, "p90"}):
             raise ValueError(
                 f"column {column.name!r}: {' '.join(sorted(others))} is no unit of time that is known "
-                f"({', '.join(MS_PER_UNIT)}); {expected} none"
+                f"({', '.join(MS_PER_UNIT)}), and of no other meaning here; {expected} none"
             )
     raise ValueError(f"{expected} none among {', '.join(header) or 'no columns'}")
 
@@ -192,12 +230,14 @@ def _named(header: list[str], row: list[str]) -> dict[str, str]:
 
 
 def _reading(row: Mapping[str, str], columns: Columns, source: str, line: int) -> Reading:
-    n = row[columns.n] if columns.n else ""
+    n, scale = row[columns.n] if columns.n else "", columns.ms_per_unit(row)
     spread = {
-        kind: amount(row[name], name) * scale for kind, (name, scale) in columns.spread.items() if row[name]
+        kind: amount(row[name], name) * (MS_PER_UNIT[unit] if unit else scale) ** (2 if kind == "var" else 1)
+        for kind, (name, unit) in columns.spread.items()
+        if row[name]
     }
     std = spread.get("std", math.sqrt(spread["var"]) if "var" in spread else None)
-    ms = amount(row[columns.latency.name], columns.latency.name) * columns.scale
+    ms = amount(row[columns.latency.name], columns.latency.name) * scale
     return Reading(
         _key(row, columns.keys), ms, source, line, n=runs(n) if n else None, std=std, p90=spread.get("p90")
     )

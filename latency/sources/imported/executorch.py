@@ -1,10 +1,11 @@
-"""Tables of ExecuTorch's Inspector (``save_data_to_tsv``, ``to_dataframe().to_csv``): one file per block,
-named by its key.
+"""Tables of ExecuTorch's Inspector (``save_data_to_tsv``, ``to_dataframe().to_csv``, or as
+``print_data_tabular`` prints them): one file per block, named by its key.
 
 The row ``Method::execute`` is a whole inference; ``avg (ms)`` or another unit is in the column's name, and
-``raw`` lists single runs where it was kept. *Assumptions:* a column without a unit is in milliseconds, the
-Inspector's default; without a delegated operator, or with XNNPACK alone, the CPU executed the block;
-otherwise a row ``native_call_...`` is an operator that the delegate did not take.
+``raw`` lists single runs where it was kept, ``start_time`` when they began. *Assumptions:* a column without a
+unit is in milliseconds, the Inspector's default; without a delegated operator, or with XNNPACK alone, the CPU
+executed the block; otherwise a row ``native_call_...`` is an operator that the delegate did not take. Without
+an ETRecord the Inspector knows no names of delegates.
 
 Checked against ``devtools/inspector/_inspector.py`` of pytorch/executorch and its
 documentation of the Inspector.
@@ -34,6 +35,8 @@ STATISTIC = "mean of the runs that ExecuTorch's Inspector lists"
 
 COLUMN = re.compile(r"(?P<name>avg|p90|raw)(?: \((?P<unit>\w+)\))?")
 CPU_DELEGATES = ("xnnpack",)
+# The rows of a printed table stand between bars, as those of Markdown do.
+PRINTED = re.compile(r"\s*[│|](?P<cells>.*)[│|]\s*")
 
 
 def read(text: str, source: str, unit: str | None) -> ImportResult:
@@ -44,16 +47,31 @@ def read(text: str, source: str, unit: str | None) -> ImportResult:
         return ImportResult(unread=(Unread(source, 0, str(error)),))
 
 
+def _rows(text: str) -> list[tuple[int, dict[str, str]]]:
+    """The number of the line and the values by column of every row."""
+    lines = text.splitlines()
+    printed = {line: found["cells"] for line, row in enumerate(lines, 1) if (found := PRINTED.fullmatch(row))}
+    if printed:
+        cells = {line: [cell.strip() for cell in re.split("[│|]", row)] for line, row in printed.items()}
+        names = cells.pop(min(cells))
+        # Of Markdown the second row is a rule.
+        rows = {line: row for line, row in cells.items() if "---" not in row[0]}
+        return [(line, dict(zip(names, row, strict=False))) for line, row in rows.items()]
+    header = next(iter(lines), "")
+    reader = csv.DictReader(lines, delimiter="\t" if "\t" in header else ",")
+    return [(reader.line_num, row) for row in reader]
+
+
 def _reading(text: str, source: str) -> Reading:
-    header = next(iter(text.splitlines()), "")
-    separator = "\t" if "\t" in header else ","
-    rows = list(csv.DictReader(text.splitlines(), delimiter=separator))
-    runs = [row for row in rows if row.get("event_name") == "Method::execute"]
+    rows = _rows(text)
+    runs = [(line, row) for line, row in rows if row.get("event_name") == "Method::execute"]
     if len(runs) != 1:
+        if not runs and "Method::execute" in text:
+            raise ValueError("no column 'event_name': the table has lost its header, or is of another tool")
         raise ValueError(
             f"{len(runs)} rows 'Method::execute', expected one: the Inspector's table of one model and input"
         )
-    (run,) = runs
+    ((line, run),) = runs
     found = {match["name"]: (name, match["unit"]) for name in run if (match := COLUMN.fullmatch(name or ""))}
     if "avg" not in found:
         raise ValueError(f"no column 'avg (ms)' among {', '.join(filter(None, run))}")
@@ -78,16 +96,16 @@ def _reading(text: str, source: str) -> Reading:
         file_key(source),
         ms,
         source,
-        rows.index(run) + 2,
-        n=len(single) or None,
+        line,
+        n=len(single or re.findall(r"[^\s,\[\]]+", run.get("start_time") or "")) or None,
         std=std,
         p90=next(iter(values.get("p90", [])), None),
-        cpu=_ran_on_cpu(rows),
+        cpu=_ran_on_cpu([row for _, row in rows]),
     )
 
 
 def _ran_on_cpu(rows: list[dict[str, str]]) -> bool | None:
-    if "delegate_backend_name" not in rows[0]:
+    if not all("delegate_backend_name" in row for row in rows):
         return None
     delegates = {row["delegate_backend_name"] for row in rows if row["delegate_backend_name"]}
     others = sorted(name for name in delegates if not name.lower().startswith(CPU_DELEGATES))
@@ -96,4 +114,10 @@ def _ran_on_cpu(rows: list[dict[str, str]]) -> bool | None:
         raise ValueError(
             f"{' and '.join(others)} did not take all of it, the CPU executed {left or 'a part'}"
         )
+    if not delegates and any(_is_delegated(row) for row in rows):
+        return None
     return not others
+
+
+def _is_delegated(row: dict[str, str]) -> bool:
+    return row["event_name"] == "DELEGATE_CALL" or row.get("is_delegated_op") == "True"

@@ -2,9 +2,9 @@
 
 The line of every key, and keys given twice, are kept. The keys are read in
 :mod:`latency.sources.imported.keys`. A value is a number, a list of single runs, or a mapping with ``mean``
-and what else is known: ``count``, ``std`` or ``var``. The files state no unit, unless a key ``unit`` does. A
-mapping of such tables, one for every device and metric, is read as several tables, of which the user chooses
-one; a mapping of layers (``L1``) to their choices is one table.
+(or ``latency``) and what else is known: ``count``, ``std`` or ``var``. The files state no unit, unless a key
+``unit`` does. A mapping of such tables, one for every device and metric, is read as several tables, of which
+the user chooses one; a mapping of layers (``L1``) to their choices is one table.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TOO_DEEP = "nested too deeply for a look-up table"
 # The C parser is many times as fast, and look-up tables are long.
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 LAYER = re.compile(r"[Ll][1-9]\d*")
-MEANS, COUNTS, STDS = ("mean", "avg"), ("count", "n"), ("std", "stddev")
+MEANS, COUNTS, STDS = ("mean", "avg", "latency"), ("count", "n"), ("std", "stddev")
 # What a table may state of itself beside its entries.
 STATED = {"unit", "units", *FACTS}
 OF_A_VALUE = {*MEANS, *COUNTS, *STDS, "var", "p90", "median", "min", "max"}
@@ -61,6 +61,8 @@ class LookupTable:
                 raise ValueError("expected a mapping from keys to latencies")
             stated = {name: value for name, value in _scalars(root).items() if name in STATED}
             scale = ms_per_unit(_unit(stated), unit)
+            if root.value and all(_is_numbered(name, node) for name, node in root.value):
+                raise ValueError("layers and choices are numbered, which is a matrix: import it as one")
         except ValueError as error:
             return ImportResult(unread=(Unread(source, 0, str(error)),))
         readings: list[Reading] = []
@@ -89,7 +91,7 @@ class LookupTable:
     ) -> Reading:
         if self._numbers and isinstance(value, yaml.ScalarNode):
             return Reading(key, amount(str(value.value)) * scale, source, line, table=table)
-        if isinstance(value, yaml.SequenceNode) and value.value:
+        if _is_list_of_runs(value):
             single = [amount(str(each.value)) * scale for each in value.value]
             ms, deviation = mean_and_std(single)
             return Reading(key, ms, source, line, n=len(single), std=deviation, table=table)
@@ -126,7 +128,19 @@ def _unit(stated: dict[str, str]) -> str | None:
 
 def _is_table(node: yaml.Node) -> bool:
     """Whether a value is a table of its own, rather than what is known of one key."""
-    return isinstance(node, yaml.MappingNode) and not {str(key.value) for key, _ in node.value} & OF_A_VALUE
+    names = {str(key.value) for key, _ in node.value} if isinstance(node, yaml.MappingNode) else OF_A_VALUE
+    return not names & OF_A_VALUE and not any(name.startswith("latency_") for name in names)
+
+
+def _is_list_of_runs(node: yaml.Node) -> bool:
+    if not isinstance(node, yaml.SequenceNode) or not node.value:
+        return False
+    return all(isinstance(each, yaml.ScalarNode) for each in node.value)
+
+
+def _is_numbered(name: yaml.Node, node: yaml.Node) -> bool:
+    keys = [key for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+    return bool(keys) and all(str(key.value).isdecimal() for key in (name, *keys))
 
 
 def _scalars(node: yaml.Node) -> dict[str, str]:

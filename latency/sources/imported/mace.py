@@ -1,8 +1,9 @@
 """Logs of MACE's ``mace_run``: ``Average latency: 3.58266 ms``, one run per block, or one after another.
 
 ``model name:``, ``device:`` and ``round:`` stand before it; the table that ends a run repeats the mean as
-``run_avg``. The statistics of operators that ``--benchmark`` adds are those of kernels, their ``std`` is in
-another unit (XiaoMi/mace#679), and neither is read. A run of which operators fell back to the CPU is refused.
+``run_avg``, which is read where that is all of the log. The statistics of operators that ``--benchmark`` adds
+are those of kernels, their ``std`` is in another unit (XiaoMi/mace#679), and neither is read. A run of which
+operators fell back to the CPU is refused.
 
 Checked against ``mace/tools/mace_run.cc`` of XiaoMi/mace and logs in its issues #528, #553, #583 and #603.
 """
@@ -51,11 +52,11 @@ def read(text: str, source: str, unit: str | None) -> ImportResult:
 
 
 def _reading(text: str, key: str, stated: dict[str, str], source: str, first_line: int) -> Reading:
-    means = list(AVERAGE.finditer(text))
+    means = list(AVERAGE.finditer(text)) or list(TABLE.finditer(text))
     if len(means) != 1:
         raise ValueError(
-            f"{len(means)} lines 'Average latency: ... ms' in a run, expected one: no log of mace_run, cut "
-            "short, or with --restart_round"
+            f"{len(means)} lines 'Average latency: ... ms' in a run (or of 'run_avg'), expected one: no log "
+            "of mace_run, cut short, or with --restart_round"
         )
     device, rounds, fallen = stated.get("device"), stated.get("round"), FALL_BACK.findall(text)
     if fallen and device not in (None, "CPU"):

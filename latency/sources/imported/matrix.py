@@ -3,11 +3,12 @@
 As text, the header names the choices (``k3_e1 k3_e1_g2 skip``, or ``ir_k3_e1 ir_k3_s2``), and blanks,
 commas, semicolons or tabs separate; a first column may number the layers. As JSON, a list has a list per
 layer without names: its columns are the choices of the layer in the space's order. Layers without a choice
-may be ``null`` and are passed over. No matrix states its unit; those of AnnaAraslanova/FBNet and its copies
-are in microseconds.
+may be ``null`` and are passed over. JSON may number layers and choices, too, from 0 or 1: ``{"0": {"0": 3.1,
+...}, ...}``. No matrix states its unit; those of AnnaAraslanova/FBNet and its copies are in microseconds.
 
-Checked against ``supernet_functions/lookup_table_builder.py`` of public copies of AnnaAraslanova/FBNet and
-``lookup_table_pi.json`` of jh88/fbnet. *Assumption:* every row that is no ``null`` is a searched layer.
+Checked against ``supernet_functions/lookup_table_builder.py`` of public copies of AnnaAraslanova/FBNet,
+``lookup_table_pi.json`` of jh88/fbnet and ``nas-search/pixel1_runtime_model.json`` of
+enyac-group/single-path-nas. *Assumption:* every row that is no ``null`` is a searched layer.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def read(text: str, source: str, unit: str | None) -> ImportResult:
     """A reading per number; nothing is read of a matrix with a row of another length."""
     try:
         scale = ms_per_unit(None, unit)
-        names, rows = _json(text) if text.lstrip().startswith("[") else _text(text)
+        names, rows = _json(text) if text.lstrip().startswith(("[", "{")) else _text(text)
         readings = [
             Reading(f"row {row} of {len(rows)}, {column}", amount(value) * scale, source, line)
             for row, (line, values) in enumerate(rows, start=1)
@@ -94,10 +95,21 @@ def _json(text: str) -> tuple[list[str], list[Row]]:
         data: Any = load_json(text)
     except ValueError as error:
         raise ValueError(f"no JSON: {error}") from None
-    rows = [row for row in data if row is not None]
+    rows = [_in_order(row) for row in _in_order(data) if row is not None]
     if not rows or not all(isinstance(row, list) and row and all(map(_is_amount, row)) for row in rows):
         raise ValueError("expected a list with a list of numbers, or null, for every layer")
     return [], [(0, [str(value) for value in row]) for row in rows]
+
+
+def _in_order(numbered: Any) -> Any:
+    """The values by their numbers; what has no numbers is returned as it is."""
+    if not isinstance(numbered, dict):
+        return numbered
+    numbers = sorted(int(name) for name in numbered if re.fullmatch(r"\d{1,4}", name))
+    if len(numbers) < len(numbered) or numbers not in [[*range(at, at + len(numbered))] for at in (0, 1)]:
+        found = ", ".join(map(repr, list(numbered)[:4]))
+        raise ValueError(f"expected layers and choices numbered from 0 or 1, found {found}")
+    return [numbered[name] for name in sorted(numbered, key=int)]
 
 
 def _is_amount(value: object) -> bool:

@@ -23,8 +23,10 @@ STATISTIC = "mean of the runs of MNN's benchmark"
 FORWARD = re.compile(r"Forward type: \**(?P<type>[A-Za-z/]+)")
 LOOP = re.compile(r"Benchmarking\.\.\. loop = (?P<loop>\d{1,9})\b")
 RESULT = re.compile(r"\[ - \] (?P<name>\S+) +(?P<columns>.*)")
-COLUMN = re.compile(r"(max|min|avg) = *(\S+?) ?ms(?=\s|$)")
+COLUMN = re.compile(r"(max|min|avg) = *(\S+?) ?ms(?!\w)")
 REPLACED = re.compile(r"Can't Find type=(?P<type>\d+) backend, use (?P<other>\d+) instead")
+# MNNV2Basic.out and timeProfile.out, which callbacks around every operator slow down.
+OF_OPERATORS = re.compile(r"^Avg= \S+ ms, OpSum = |^total time : \S+ ms, total mflops", re.MULTILINE)
 ON_CPU = {"CPU": True, "N/A": None}
 
 
@@ -50,11 +52,14 @@ def read(text: str, source: str, unit: str | None) -> ImportResult:
             except ValueError as error:
                 unread.append(Unread(source, number, str(error)))
     if not readings and not unread:
-        unread.append(
-            Unread(
-                source, 0, "no line '[ - ] name  max = ... ms  min = ... ms  avg = ... ms': no output of MNN"
-            )
+        reason = (
+            "no line '[ - ] name  max = ... ms  min = ... ms  avg = ... ms': no output of MNN's benchmark"
         )
+        if OF_OPERATORS.search(text):
+            reason = (
+                "MNNV2Basic.out and timeProfile.out time every operator, give the output of benchmark.out"
+            )
+        unread.append(Unread(source, 0, reason))
     facts = [("runtime", "MNN")] + [("backend", name) for name in sorted(backends - {"N/A"})]
     return ImportResult(tuple(readings), tuple(unread), tuple(facts) if readings else ())
 

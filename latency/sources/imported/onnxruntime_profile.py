@@ -49,6 +49,8 @@ def read(text: str, source: str, unit: str | None) -> ImportResult:
 
 
 def _events(text: str) -> list[dict[str, Any]]:
+    if "Average inference time cost:" in text:
+        raise ValueError("the output of onnxruntime_perf_test, give the profile that its option -p writes")
     try:
         data = load_json(text)
     except ValueError as error:

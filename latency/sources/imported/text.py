@@ -22,6 +22,7 @@ BINARY = re.compile(r"[\x00-\x07\x0e-\x1a\x1c-\x1f\x7f]")
 
 _TIME = r"\d{2}:\d{2}:\d{2}[.,]\d{3,9}"
 _DATED = rf"(?:(?:\d{{4}}-)?\d{{2}}-\d{{2}}[ T]){_TIME}(?:Z|[+-]\d{{2}}:?\d{{2}})?"
+_DATED_TO_SECONDS = r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}"
 _LEVEL = "INFO|VERBOSE|WARNING|WARN|ERROR|DEBUG"
 PREFIXES = re.compile(
     "|".join(
@@ -30,9 +31,11 @@ PREFIXES = re.compile(
             rf"{_DATED} +(?:\d+ +){{1,3}}[VDIWEF] [^:]*?: ?",  # logcat -v threadtime
             rf"{_DATED} +[VDIWEF]/[^(]*\( *\d+\): ?",  # logcat -v time
             r"[VDIWEF]/[^(]*\( *\d+\): ?",  # logcat -v brief
+            rf"(?:(?:{_DATED}|{_TIME}) +)?\d+-\d+/\S+ [VDIWEF]/[^:]*: ?",  # Android Studio, until 2022
+            rf"(?:(?:{_DATED}|{_TIME}) +)?\d+-\d+ +\S+ +\S+ +[VDIWEF] {{2}}",  # and since then
             r"[VDIWEF] +\S+\.(?:cc|cpp|h):\d+\] ?",  # MACE
             r"[IWEF]\d{4,8} [\d:. ]+\S+\.(?:cc|cpp|h|py):\d+\] ?",  # glog and absl
-            rf"{_DATED} (?:{_LEVEL}) [\w.]+: ?",  # Python's logging
+            rf"{_DATED_TO_SECONDS}(?:[.,]\d{{3}})? (?:{_LEVEL}) [\w.]+: ?",  # Python's logging
             rf"{_DATED} ",  # a build server
             rf"(?:{_LEVEL}): ?(?:\[[^\]\s]+:\d+\] ?)?",  # TFLite and LiteRT
         )
@@ -58,7 +61,7 @@ def read_text(path: Path) -> str:
 
 
 def normal(text: str) -> str:
-    """One line per line, ended by ``\\n``, without colours, quotation marks, prefixes and trailing blanks."""
+    """One line per line, ended by ``\\n``, without colours, quotation marks, prefixes and what trails."""
     text = INVISIBLE.sub("", BLANK.sub(" ", TERMINAL.sub("", text)))
     return "\n".join(_bare(line) for line in LINE_END.split(text))
 
@@ -67,7 +70,8 @@ def _bare(line: str) -> str:
     # One tool's line may have passed through several others.
     while (match := PREFIXES.match(line)) and match.end():
         line = line[match.end() :]
-    return line.rstrip()
+    # Code in a line of Markdown ends in a mark of its own.
+    return line.rstrip().rstrip("`").rstrip()
 
 
 def _decoded(content: bytes) -> str:

@@ -203,8 +203,84 @@ def test_litert_benchmark_in_python(accelerators: str, fully: bool, cpu: bool) -
     )
     (reading,) = read(text, "x.log", None).readings
     assert (reading.ms, reading.n, reading.std, reading.cpu) == (85.23, 50, pytest.approx(3.21), cpu)
+    texts = [f"Model:           out/{name}.tflite\n{text}" for name in ("L1_small", "L1_large")]
+    assert [each.key for each in read("".join(texts), "all.log", None).readings] == ["L1_small", "L1_large"]
     if not cpu:
         assert "not fully executed by GPU" in reason(text.replace("True", "False"))
+
+
+def test_the_model_that_a_run_of_litert_2_loads() -> None:
+    """Its only name: no line 'Graph: [...]'."""
+    runs = [
+        f"INFO: STARTING!\nINFO: [litert/benchmark.cc:20] Loading model from: out/{name}.tflite\n{RESULTS}"
+        for name in ("L1_small", "L1_large")
+    ]
+    assert read(runs[0], "monday.log", None).readings[0].key == "L1_small"
+    for text in ("".join(runs), "".join(runs).replace("STARTING!", ""), "".join(["./run --x=4", *runs])):
+        assert [each.key for each in read(text, "all.log", None).readings] == ["L1_small", "L1_large"]
+    assert "2 runs in one log" in reason(runs[0] * 2)
+
+
+def test_a_command_line_that_the_first_line_follows(log: Log) -> None:
+    texts = [log(us).replace("block", name) for us, name in ((100, "L1_small"), (200, "L1_large"))]
+    text = "./benchmark_model --num_threads=4" + texts[0].replace("INFO: STARTING!", "STARTING!") + texts[1]
+    assert [each.key for each in read(text, "all.log", None).readings] == ["L1_small", "L1_large"]
+
+
+@pytest.mark.parametrize("last", ["Failed to apply GPU delegate", "Benchmarking failed"])
+def test_a_run_that_failed(log: Log, last: str) -> None:
+    """It did not run on the CPU."""
+    text = log(100, delegated=f"ERROR: {last}.").replace(REPLACED, "")
+    failed = text[: text.index("INFO: Running")]
+    assert reason(failed) == f"the run failed ('{last}'), so there is no latency in it"
+    found = read(failed + log(200).replace("block", "L1_small"), "all.log", None)
+    assert ([each.key for each in found.readings], found.unread[0].line) == (["L1_small"], 1)
+
+
+def test_the_summary_of_runs_with_several_options() -> None:
+    text = (
+        "INFO: Graph: [L1_small.tflite]\n"
+        "INFO: ====Summary of All Runs w/ Different Performance Options====\n"
+        "INFO:  cpu w/ 2 threads: count=50 first=900 curr=800 min=700 max=950 avg=800 std=20\n"
+        "INFO:  gpu-default: count=50 first=500 curr=400 min=300 max=500 avg=400 std=20\n"
+    )
+    assert "runs with several options in one log" in reason(text)
+
+
+@pytest.mark.parametrize(
+    ("options", "cpu"),
+    [("backends:CpuAcc", True), ("x:1;backends:CpuAcc,CpuRef;y:2", True), ("backends:GpuAcc", False)],
+)
+def test_the_processor_of_arm_nn(log: Log, options: str, cpu: bool) -> None:
+    """Its delegate is an external one, whether it uses the CPU or the GPU."""
+    text = log(
+        100, delegated=OLD.replace("GPU", "EXTERNAL"), asked=f"External delegate options: [{options}]"
+    ).replace(CREATED, "")
+    text = text.replace(REPLACED, REPLACED.replace("GpuDelegateV2", "ArmNnDelegate"))
+    assert read(text, "x.log", None).readings[0].cpu is cpu
+
+
+def test_arm_nn_with_both_processors(log: Log) -> None:
+    text = log(100, asked="External delegate options: [backends:GpuAcc,CpuAcc]")
+    assert "Arm NN had the backends GpuAcc and CpuAcc, the log does not say" in reason(text)
+
+
+def test_a_delegate_of_tf_1_14(log: Log) -> None:
+    """The log does not say how much of the graph it took, unless all of it was required."""
+    text = log(100, delegated="Applied GPU delegate.").replace(REPLACED, "")
+    assert "does not say whether to the whole graph" in reason(text)
+    assert ran_on_cpu(f"Require full delegation : [1]\n{text}") is False
+    assert "no delegate executed the graph" in reason(text.replace("Applied GPU", "Applied XNNPACK"))
+
+
+@pytest.mark.parametrize("api", ["OpenCL", "OpenGL"])
+def test_the_interface_that_the_gpu_delegate_used(log: Log, api: str) -> None:
+    """It falls back from one to the other without a word in the header."""
+    gpu = log(100) + f"INFO: Initialized {api}-based API.\n"
+    assert read(gpu, "x.log", None).facts == (("backend", api),)
+    cpu = log(300, delegated="", asked="Use gpu: [0]").replace(CREATED, "").replace(REPLACED, "")
+    assert read(gpu + cpu, "x.log", None).facts == (("backend", api), ("backend", "CPU"))
+    assert read("nothing", "x.log", None).facts == ()
 
 
 def test_the_cpu_of_litert() -> None:

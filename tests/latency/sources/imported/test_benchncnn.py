@@ -28,6 +28,18 @@ def test_names_milliseconds_and_device(device: int, cpu: bool) -> None:
     assert result.unread == ()
 
 
+def test_a_gpu_that_is_none() -> None:
+    """Vulkan without a GPU, in containers and virtual machines, is a driver that computes on the CPU."""
+    devices = (
+        "[0 Maker (R) 9]  queueC=1[1]  queueT=2[1]\n[1 llvmpipe (LLVM 1.2, 8 bits)]  subgroup=8(8~8)  x=0\n"
+    )
+    assert len(read(devices + TEXT.format(device=0), "x", None).readings) == 2
+    assert len(read(devices + TEXT.format(device=-1), "x", None).readings) == 2
+    result = read(devices + TEXT.format(device=1), "x", None)
+    assert result.readings == ()
+    assert "x:8: the GPU is llvmpipe (LLVM 1.2, 8 bits), a driver that computes" in str(result.unread[0])
+
+
 def test_an_old_version_does_not_tell_the_device() -> None:
     (reading,) = read("L1_small  min = 1.20  max = 1.50  avg = 1.30", "x", None).readings
     assert (reading.n, reading.cpu, reading.std) == (None, None, None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from latency.sources.imported.csv_table import read
@@ -35,11 +37,38 @@ def test_layer_and_choice_with_statistics() -> None:
         ("duration/ns", None, 2e-6),
         ("avg-latency(msec)", None, 2.0),
         ("mean_milliseconds", None, 2.0),
+        ("latency_us_mean", None, 0.002),
+        ("us (avg)", None, 0.002),
+        ("execution_time_ms", None, 2.0),
     ],
 )
 def test_units(column: str, unit: str | None, ms: float) -> None:
     (reading,) = read(f"key,{column}\nstem,2\n", "x", unit).readings
     assert reading.ms == pytest.approx(ms)
+
+
+def test_a_unit_in_every_row() -> None:
+    """As Google Benchmark writes it; the deviation without a unit of its own is in the row's."""
+    text = (
+        "name,iterations,real_time,cpu_time,time_unit,stddev,p90_ms\nstem,9,2,1,{},0.5,3\nhead,8,4,3,ms,,\n"
+    )
+    stem, head = read(text.format("us"), "x", None).readings
+    assert (stem.ms, stem.n, stem.std, stem.p90) == (0.002, 9, pytest.approx(0.0005), 3)
+    assert (head.ms, head.n) == (4, 8)
+    result = read(text.format("us"), "x", "ms")
+    assert [each.key for each in result.readings] == ["head"]
+    assert "x:2: the latencies are in us, not in ms" in str(result.unread[-1])
+    assert "x:2: time_unit 'ticks' is no unit of time" in str(
+        read(text.format("ticks"), "x", None).unread[-1]
+    )
+    assert [each.ms for each in read(text.format(""), "x", "s").readings] == [2000]
+
+
+@pytest.mark.parametrize("edge", ["", "|"])
+def test_a_table_of_markdown(edge: str) -> None:
+    rows = ("layer | choice | Latency (ms) | # runs", ":---|:---|---:|---", "L1 | small | 1.5 | 9")
+    (reading,) = read("\n".join(f"{edge} {row} {edge}" for row in rows), "x", None).readings
+    assert (reading.key, reading.ms, reading.n, reading.line) == ("L1_small", 1.5, 9, 3)
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
@@ -89,7 +118,7 @@ def test_unused_columns_are_named() -> None:
         ("key,value\nstem,1\n", "ms", "none among key, value"),
         ("key,ms,ms\nstem,1,1\n", None, "given twice: ms"),
         ("ms\n1\n", None, "no columns 'layer' and 'choice', 'key', or of the geometry"),
-        ("key|ms\nstem|1\n", None, "none among key|ms"),
+        ("key ms\nstem 1\n", None, "one column, 'key ms': expected several, separated by commas"),
         ("key;ms\nstem;1,5\n", None, "ms '1,5' is not a number: write it with a decimal point and no comma"),
         ("key,latency (cycles)\nstem,1\n", None, "cycles is no unit of time that is known (ns, us, ms, s)"),
         ("key,latency_fps\nstem,1\n", "ms", "fps is no unit"),
@@ -106,3 +135,12 @@ def test_what_is_refused(text: str, unit: str | None, message: str) -> None:
     result = read(text, "x", unit)
     assert result.readings == ()
     assert message in str(result.unread[0])
+
+
+@pytest.mark.parametrize(
+    "text", ["a," * 50_000, "-|" * 50_000 + "x", "key,ms," + ",".join(map(str, range(50_000)))]
+)
+def test_a_header_of_many_columns_takes_no_minutes(text: str) -> None:
+    start = time.monotonic()
+    assert read(f"{text}\nstem,1\n", "x", None).readings == ()
+    assert time.monotonic() - start < 5

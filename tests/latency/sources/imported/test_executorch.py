@@ -33,6 +33,40 @@ def test_tabs() -> None:
     assert (reading.ms, reading.n, reading.std) == (3.0, 1, None)
 
 
+COLUMNS = "event_block_name,event_name,p90 (ms),avg (ms),is_delegated_op,delegate_backend_name,start_time"
+ROWS = (
+    "0,Default,Method::init,9,9,False,,[1]",
+    "1,Execute,conv,1,1,True,{name},[3; 5]",
+    "2,Execute,DELEGATE_CALL,2,2,False,,[2; 4]",
+    "3,Execute,Method::execute,3.8,3.0,False,,[2; 4]",
+)
+
+
+@pytest.mark.parametrize("bar", ["│", "|"])
+@pytest.mark.parametrize(("name", "cpu"), [("", None), ("XnnpackBackend", True), ("CoreMLBackend", False)])
+def test_as_it_is_printed(bar: str, name: str, cpu: bool | None) -> None:
+    """In a frame, behind the command; without an ETRecord no delegate has a name."""
+    header, *rows = ([*line.format(name=name).split(",")] for line in ("," + COLUMNS, *ROWS))
+    rule = [["---"] * len(header)] if bar == "|" else []
+    table = [
+        bar + bar.join(f" {cell.replace(';', ','):20} " for cell in row) + bar
+        for row in (header, *rule, *rows)
+    ]
+    frame = "├───┼───┤\n" if bar == "│" else ""
+    text = f"$ python inspector_cli.py\n{frame}" + f"\n{frame}".join(table)
+    (reading,) = read(text, "L1_small.txt", None).readings
+    assert (reading.ms, reading.n, reading.p90, reading.cpu) == (3.0, 2, 3.8, cpu)
+    assert text.splitlines()[reading.line - 1] == table[-1]
+    result = read("\n".join(table[1 + len(rule) :]), "L1_small.txt", None)
+    assert "the table has lost its header" in str(result.unread[0])
+
+
+def test_a_delegate_without_a_name() -> None:
+    """Which processor it is on, nobody knows."""
+    for row in ("Execute,conv,[1],1,1,1,1,[],True,", "Execute,DELEGATE_CALL,[1],1,1,1,1,[],False,"):
+        assert read(table(row), "x", None).readings[0].cpu is None
+
+
 @pytest.mark.parametrize(
     ("rows", "cpu"),
     [

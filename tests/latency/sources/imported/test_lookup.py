@@ -67,6 +67,26 @@ def test_the_tables_of_all_devices_at_once() -> None:
     assert "fpga_energy: no latencies" in str(result.unread[0])
 
 
+def test_a_matrix_is_no_table_of_several_devices() -> None:
+    for text in ('{"0": {"0": 1.5, "1": 2}}', "0: {0: {mean: 1.5, n: 9}}\n1: {0: {mean: 1.5, n: 9}}"):
+        assert "layers and choices are numbered" in str(FBNET.read(text, "x", "ms").unread[0])
+    assert (
+        FBNET.read(json.dumps({"160": {KEY: 1.0}, "224": {KEY: 2.0}}), "x", "ms").readings[0].table == "160"
+    )
+
+
+def test_what_else_is_known_of_a_key_is_no_table() -> None:
+    (reading,) = FBNET.read('{"a": {"latency": 1.5, "flops": 9}}', "x", "ms").readings
+    assert (reading.key, reading.ms, reading.table) == ("a", 1.5, None)
+    result = FBNET.read('{"a": {"latency_ms": 1.5, "flops": 9}}', "x", "ms")
+    assert "a: expected a number or {mean: a number" in str(result.unread[0])
+
+
+def test_lists_of_something_else() -> None:
+    (unread,) = FBNET.read('{"layers": [{"name": "L1", "ms": 2}]}', "x", "ms").unread
+    assert unread.reason.startswith("layers: expected a number or {mean: a number, ...}")
+
+
 def test_single_runs() -> None:
     (reading,) = FBNET.read('{"a": [10, 12, 14]}', "x", "us").readings
     assert (reading.ms, reading.n, reading.std) == (pytest.approx(0.012), 3, pytest.approx(0.002))

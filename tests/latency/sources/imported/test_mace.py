@@ -42,6 +42,13 @@ def test_models_after_each_other() -> None:
     ]
 
 
+def test_the_table_alone() -> None:
+    """It repeats the mean."""
+    lines = [line for line in run().splitlines() if not line.startswith("Average latency")]
+    (reading,) = read("\n".join(lines), "L1_small.log", None).readings
+    assert (reading.ms, reading.n) == (3.583, 100)
+
+
 def test_operators_are_no_runs() -> None:
     table = "| round | first(ms) | avg(ms) | std |\n| 100 | 0.390 | 0.617 | 28.307 |\n"
     (reading,) = read(run() + table, "L1_small.log", None).readings

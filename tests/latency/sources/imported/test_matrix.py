@@ -47,6 +47,15 @@ def test_json_has_the_choices_in_the_spaces_order(tiny: SearchSpace) -> None:
     assert list(resolved(text, tiny).values()) == [1.0, 2.0, 3.0, 4.0]
 
 
+def test_numbered_layers_and_choices(tiny: SearchSpace) -> None:
+    """By their numbers, whatever their order in the file."""
+    text = '{"1": {"1": 4000, "0": 3000}, "0": {"2": 1.5, "0": 1000, "1": 2000}}'
+    assert list(resolved(text, tiny).values()) == [1.0, 2.0, 3.0, 4.0]
+    layers = [f'"{10 - number}": {{"1": {10 - number}000}}' for number in range(10)]
+    found = read(f"{{{', '.join(layers)}}}", "x", "us").readings
+    assert [each.ms for each in found] == [float(number) for number in range(1, 11)]
+
+
 def test_names_of_the_reproductions() -> None:
     fbnet = SearchSpace.load("fbnet")
     names = "ir_k3_e1 ir_k3_s2 ir_k3_e3 ir_k3_e6 ir_k5_e1 ir_k5_s2 ir_k5_e3 ir_k5_e6 skip"
@@ -87,6 +96,12 @@ def test_columns_without_names_must_be_all_choices(tiny: SearchSpace) -> None:
         ("a b\n1 nan", "us", "nan is not a finite number"),
         ("[[1, true]]", "us", "expected a list with a list of numbers"),
         ("[[1, 2], {}]", "us", "expected a list with a list of numbers"),
+        ('{"0": {"0": 1, "2": 2}}', "us", "numbered from 0 or 1, found '0', '2'"),
+        ('{"2": {"0": 1}}', "us", "numbered from 0 or 1, found '2'"),
+        ('{"0": {"0": 1, "00": 2}}', "us", "numbered from 0 or 1, found '0', '00'"),
+        ('{"stem": 1}', "us", "numbered from 0 or 1, found 'stem'"),
+        ('{"0": 1}', "us", "expected a list with a list of numbers"),
+        ("{}", "us", "expected a list with a list of numbers"),
         ("[[1, -2]]", "us", "-2 is not a finite number"),
         ("[[1, 2]", "us", "no JSON"),
         ("[" * 100_000, "us", "no JSON"),

@@ -45,6 +45,12 @@ def test_a_backend_that_the_build_lacks() -> None:
     assert "x:6: the build lacks the backend of type 3 and used type 0" in str(result.unread[0])
 
 
+def test_a_result_in_bold_face() -> None:
+    """As an issue emphasises it."""
+    text = "[ - ] L1_small.mnn    _**max =  1.7 ms  min =  1.2 ms  avg =  1.3 ms**_\n"
+    assert [each.ms for each in read(text, "x", None).readings] == [1.3]
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -52,7 +58,10 @@ def test_a_backend_that_the_build_lacks() -> None:
         ("[ - ] L1_small.mnn  max = 1.7 us  min = 1.2 us  avg = 1.3 us", "is cut"),
         ("[ - ] L1_small.mnn  max = 1.7 ms  min = 1.2 ms  avg = 1.9 ms", "avg 1.9 is not between"),
         ("[ - ] L1_small.mnn  max = nan ms  min = 1.2 ms  avg = 1.9 ms", "nan is not a finite"),
+        ("[ - ] L1_small.mnn  max = 1.7 msx  min = 1.2 msx  avg = 1.3 msx", "is cut"),
         ("open models failed: No such file", "no output of MNN"),
+        ("conv [Convolution] run 5 average cost 1.5 ms\nAvg= 2.5 ms, OpSum = 2.1 ms", "time every operator"),
+        ("Convolution 1.5 90.1 3.0\ntotal time : 2.5 ms, total mflops : 3.5", "time every operator"),
     ],
 )
 def test_what_is_refused(line: str, message: str) -> None:

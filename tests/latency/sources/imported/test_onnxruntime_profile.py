@@ -48,6 +48,7 @@ def test_providers() -> None:
         (profile(1, providers=(CPU, CUDA)), f"executed by {CPU} and {CUDA}"),
         (profile(), "no event 'model_run'"),
         (profile(1)[:-1], "no JSON, or cut short"),
+        ("Average inference time cost: 1.5 ms\nRuns:9", "the profile that its option -p writes"),
         ("{}", "expected a list of events"),
         ("[1]", "expected a list of events"),
         (profile(-1), "the duration -1"),

@@ -23,11 +23,15 @@ LINE = "count=50 first=9 curr=8 avg=8.5"
         "2026-11-29 10:00:00.123456  1000  123  456 I tflite: ",
         "11-29 10:00:00.123 I/tflite  ( 1234): ",
         "I/tflite  (1234): INFO: ",
+        "2026-11-29 10:00:00.123 1234-1240/org.tool.app I/tflite: ",
+        "2026-11-29 10:00:00.123  1234-1240  tflite                  org.tool.app      I  ",
+        "10:00:00.123  1234-1240  tflite  org.tool.app  I  ",
         "I mace/tools/mace_run.cc:474] ",
         "I /home/me/mace/utils/statistics.cc:344] ",
         "I0000 00:00:1764410400.123456    1234 benchmark.cc:120] ",
         "INFO: [./litert/tools/benchmark_litert_model.h:88] ",
         "2026-11-29 10:00:00,123 INFO benchmark_litert_model: ",
+        "2026-11-29 10:00:00 INFO __main__: ",
         "2026-11-29T10:00:00.1234567Z ",
         "\x1b[32mINFO: \x1b[0m",
         "\ufeff",
@@ -35,6 +39,10 @@ LINE = "count=50 first=9 curr=8 avg=8.5"
 )
 def test_prefixes(prefix: str) -> None:
     assert normal(f"{prefix}{LINE}\x1b[K \t\n{prefix}last\u00a0one ") == f"{LINE}\nlast one"
+
+
+def test_code_in_a_list_of_markdown() -> None:
+    assert normal(f"  - `INFO: {LINE}`\n`") == f"  - `INFO: {LINE}\n"
 
 
 @pytest.mark.parametrize(
