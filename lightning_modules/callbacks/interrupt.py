@@ -93,7 +93,8 @@ class GracefulInterrupt(BetweenSteps):
 
     def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
         if exception is self._stopped and self._stopped is not None:
-            self._stopped.note = f"Saved {self.save(trainer, INTERRUPTED)}{go_on(trainer.default_root_dir)}"
+            end = go_on(trainer.default_root_dir) or "."
+            self._stopped.note = f"Saved {self.save(trainer, INTERRUPTED)}{end}"
         self._restore()
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
