@@ -19,7 +19,7 @@ from dnas.refine.figures import write_evolution_figures
 from dnas.refine.results import evaluated_rows, front_rows, write_course, write_front, write_rows
 from dnas.refine.settings import Settings
 from dnas.refine.task import Task, make_task, start_course
-from dnas.search.evolution.resume import DamagedState
+from dnas.search.evolution.resume import DamagedState, OtherSearch
 from dnas.support.files import going_on, only_one, write_text
 from dnas.support.processes import broadcast, rank
 from dnas.support.resuming import remember
@@ -100,7 +100,7 @@ def _read_state(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any] | E
         return None
     try:
         state = unseal(json.loads(path.read_text(encoding="utf-8")))
-        other = state["identity"] if state["format"] == STATE_FORMAT else {}
+        other = dict(state["identity"]) if state["format"] == STATE_FORMAT else {}
     except (ValueError, KeyError, TypeError) as error:
         return _damaged(path, error)
     differing = [
@@ -118,7 +118,7 @@ def _read_state(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any] | E
 def _continued(task: Task, state: Mapping[str, Any] | None) -> Course:
     try:
         return start_course(task, state)
-    except (KeyError, TypeError, IndexError, DamagedState) as error:
+    except (KeyError, TypeError, IndexError, DamagedState, OtherSearch) as error:
         raise _damaged(task.settings.output / STATE, error) from error
 
 

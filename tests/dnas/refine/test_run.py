@@ -294,6 +294,32 @@ def test_a_state_that_lacks_something_is_called_damaged(
         refine(make_settings(tmp_path, cache=finished))
 
 
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("course", "generations", "x"),
+        ("course", "generations", -5),
+        ("course", "found", [[[9, 9, 9], 0]]),
+        ("course", "found", [["a", 0]]),
+        ("course", "found", [[[0, 0, 0], None]]),
+        ("course", "steps", [[1]]),
+        ("algorithm", "settings", None),
+        ("algorithm", "population", {}),
+        ("identity", None, None),
+        ("identity", None, [1]),
+        ("algorithm", None, None),
+    ],
+)
+def test_a_state_that_was_changed_is_called_damaged(
+    finished: Path, make_settings: MakeSettings, tmp_path: Path, part: str, name: str | None, value: Any
+) -> None:
+    state = unseal(json.loads((finished / STATE).read_text()))
+    state[part] = value if name is None else state[part] | {name: value}
+    (tmp_path / STATE).write_text(json.dumps(state))
+    with pytest.raises(ValueError, match=r"state.json is damaged .* evaluations are kept"):
+        refine(make_settings(tmp_path, cache=finished))
+
+
 def test_a_second_process_in_the_folder_is_refused(make_settings: MakeSettings, tmp_path: Path) -> None:
     def meet(*arguments: Any) -> None:
         refine(make_settings(tmp_path))
