@@ -26,6 +26,7 @@ from dnas.support.resuming import HELP as RESUME_HELP
 from dnas.support.resuming import remember, resumed_folder
 from dnas.support.stopping import Stopped
 from lightning_modules.app.continuing import (
+    CHECKPOINTS,
     CONFIG,
     continued,
     logged,
@@ -187,6 +188,9 @@ class DnasCLI(LightningCLI):
         checkpoint = self.trainer.checkpoint_callback
         if self.trainer.is_global_zero and checkpoint is not None:
             path = checkpoint.best_model_path  # type: ignore[attr-defined]
+            # A run that was moved, and had nothing left to do, knows where it was.
+            here = Path(self.trainer.default_root_dir, CHECKPOINTS, Path(path).name)
+            path = here if path and here.is_file() else path
             none = "none, no epoch was trained: see to trainer.max_epochs and trainer.limit_train_batches"
             print(f"Run folder: {self.trainer.default_root_dir}\nCheckpoint: {path or none}")
 

@@ -202,6 +202,16 @@ def test_a_signal_before_or_after_the_training_says_how_to_go_on(
     assert capsys.readouterr().err.endswith(says)
 
 
+def test_a_finished_run_that_was_moved_names_its_checkpoint_where_it_is(
+    tiny_flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([*tiny_flags, "--trainer.max_epochs=1", f"--run_folder={tmp_path / 'before'}"])
+    (tmp_path / "before").rename(tmp_path / "after")
+    capsys.readouterr()
+    main(["fit", "--resume", str(tmp_path / "after")])
+    assert f"Checkpoint: {tmp_path / 'after' / 'checkpoints' / 'last.ckpt'}\n" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_how_a_run_was_called_stays_known(tiny_flags: list[str], tmp_path: Path) -> None:
     """Begun anew with a further option it knows that, too; going on with one changes nothing."""
