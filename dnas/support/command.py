@@ -27,6 +27,7 @@ REMEDIES = {
     errno.EFBIG: "Raise the limit on the size of files (ulimit -f), or give another file system",
     errno.EROFS: "Give a folder that can be written to",
     errno.EACCES: "Give one that you may use, or change its permissions",
+    errno.EISDIR: "Give a file, or remove the folder that has its name",
     errno.EPERM: "Give one that you may use, or change its permissions",
 }
 
@@ -42,10 +43,11 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def explained(error: BaseException) -> str:
     """The message of an error; one of the system with the file, the reason and what to do."""
-    remedy = REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
-    if remedy is None:
+    if not isinstance(error, OSError) or not error.errno:
         return str(error)
-    assert isinstance(error, OSError)
+    remedy = REMEDIES.get(error.errno)
+    if remedy is None:
+        return f"{error.filename}: {error.strerror}." if error.filename else str(error)
     return f"{error.filename or 'A file'}: {error.strerror}. {remedy}; files written before are as they were."
 
 

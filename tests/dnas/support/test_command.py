@@ -44,7 +44,11 @@ def test_mistakes_become_one_message(error: Exception, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize(
     ("number", "remedy"),
-    [(errno.ENOSPC, "Free some space"), (errno.EROFS, "Give a folder that can be written to")],
+    [
+        (errno.ENOSPC, "Free some space"),
+        (errno.EROFS, "Give a folder that can be written to"),
+        (errno.EISDIR, "Give a file, or remove the folder that has its name"),
+    ],
 )
 def test_errors_of_the_system_say_what_to_do(
     number: int, remedy: str, monkeypatch: pytest.MonkeyPatch
@@ -54,6 +58,11 @@ def test_errors_of_the_system_say_what_to_do(
     with pytest.raises(SystemExit, match=f"^{re.escape(message)}") as caught, one_message("dnas thing"):
         raise OSError(number, os.strerror(number), "a/b.json")
     assert "files written before are as they were" in str(caught.value)
+    with (
+        pytest.raises(SystemExit, match=r"^dnas thing: a/b.json: .*[.]\n\(DNAS_TRACEBACK"),
+        one_message("dnas thing"),
+    ):
+        raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), "a/b.json")
 
 
 @pytest.mark.parametrize("error", [TypeError("ours"), KeyboardInterrupt(), SystemExit(3)])
