@@ -53,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 resuming.called(module.COMMAND, rest)
             module.run(parser.parse_args(rest), Console(highlight=False, markup=False))
     except Stopped as stopped:
+        if not stopped.note and hasattr(module, "COMMAND"):
+            stopped.note = resuming.note(module.COMMAND, rest)
         print(f"{PROG} {name}: {stopped}", file=sys.stderr)
         return stopped.status
     except USER_ERRORS as error:
