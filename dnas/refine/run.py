@@ -53,7 +53,8 @@ def refine(
         load_table: reads the latency table; :func:`latency.load_table`.
 
     Raises:
-        ValueError: what the settings name cannot be used, or no architecture keeps the bounds.
+        ValueError: what the settings name cannot be used, no architecture keeps the bounds, or the quality of
+            none is a number.
         FileExistsError: the folder holds another refinement, or another process works in it.
     """
     with only_one(settings.output, process=rank()):
@@ -71,6 +72,11 @@ def refine(
             if rank() == 0:
                 _save(task, course)
         rows = front_rows(course, task.problem, settings.crowding_weights)
+        if course.found and not rows:
+            raise ValueError(
+                f"The {task.problem.quality} of all {len(course.found)} evaluated architectures is NaN: "
+                f"numbers of the supernet in {settings.checkpoint} overflow. Train it with lower rates."
+            )
         if rank() == 0:
             _finish(task, course, rows)
         return Outcome(task, course, rows, began)
