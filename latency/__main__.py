@@ -11,7 +11,7 @@ from importlib import import_module
 from rich.console import Console
 
 from dnas.support import resuming
-from dnas.support.command import USER_ERRORS, explained
+from dnas.support.command import USER_ERRORS, Parser, explained
 from dnas.support.documents import printable
 from dnas.support.stopping import Stopped, listening
 
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     name = _overview().parse_args(argv[:1]).command
     module_name, text = COMMANDS[name]
     module = import_module(f"latency.commands.{module_name}")
-    parser = argparse.ArgumentParser(prog=f"{PROG} {name}", description=module.__doc__ or text)
+    parser = Parser(prog=f"{PROG} {name}", description=module.__doc__ or text)
     module.add_arguments(parser)
     rest = argv[1:]
     try:
@@ -53,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 resuming.called(module.COMMAND, rest)
             module.run(parser.parse_args(rest), Console(highlight=False, markup=False))
     except Stopped as stopped:
+        if not stopped.note and hasattr(module, "COMMAND"):
+            stopped.note = resuming.note(module.COMMAND, rest)
         print(f"{PROG} {name}: {stopped}", file=sys.stderr)
         return stopped.status
     except USER_ERRORS as error:
@@ -66,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _overview() -> argparse.ArgumentParser:
     width = max(map(len, COMMANDS))
     listing = "\n".join(f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items())
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=PROG,
         description="Latency tables of phones; their format and their making: docs/latency_tables.md.",
         epilog=f"commands:\n{listing}\n\n'{PROG} COMMAND --help' explains each.",

@@ -71,7 +71,7 @@ def _strategy_problems(strategy: Strategy) -> list[str]:
 
 
 def check_whole_epochs(trainer: pl.Trainer) -> None:
-    """Refuse limits that end a training within an epoch.
+    """Refuse limits that end a training within an epoch, and counts of nothing.
 
     Lightning counts the epoch in which it stops as a whole one, and saves it so: a training that is resumed
     from there leaves out the rest of it.
@@ -79,6 +79,14 @@ def check_whole_epochs(trainer: pl.Trainer) -> None:
     Raises:
         ValueError: naming every such flag, and what to use instead.
     """
+    # Lightning divides by them.
+    counts = ("check_val_every_n_epoch", "accumulate_grad_batches")
+    given = {name: getattr(trainer, name) for name in counts}
+    wrong = {name: number for name, number in given.items() if number is not None and number < 1}
+    if wrong:
+        raise ValueError(
+            "; ".join(f"trainer.{name} must be at least 1, got {n}" for name, n in wrong.items())
+        )
     problems = []
     if trainer.max_steps != -1 and not trainer.fast_dev_run:  # type: ignore[attr-defined]
         problems.append("trainer.max_steps (which counts those of every optimiser): use trainer.max_epochs")

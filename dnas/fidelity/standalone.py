@@ -195,6 +195,8 @@ def _parsed(line: bytes, space: SearchSpace) -> tuple[Architecture, StandAlone] 
         architecture = Architecture.parse(data["architecture"], space).canonical()
         numbers = int(data["images"]), float(data["seconds"])
         result = StandAlone(float(data["top1"]), str(data["reason"]), *numbers, data["data"])
+        if not isinstance(result.data, dict | None) or result.top1 < 0 or result.top1 > 1:
+            return None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return architecture, result

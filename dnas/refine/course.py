@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import index
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,8 @@ from dnas.refine.population import Genome, Record
 from dnas.refine.problem import Problem, normalised_hypervolume
 from dnas.search.evolution.algorithm import FloatArray, IntArray
 from dnas.search.evolution.front import Front
+from dnas.search.evolution.resume import all_or_nothing
+from dnas.search.evolution.seen import genomes_from_plain
 
 
 class Step(NamedTuple):
@@ -66,11 +69,21 @@ class Course:
             "steps": [list(step) for step in self.steps],
         }
 
+    @all_or_nothing
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue where the state was taken; :meth:`recall` gives the evaluations back."""
-        self.generations = state["generations"]
-        self.found = {tuple(genome): generation for genome, generation in state["found"]}
-        self.steps = [Step(*step) for step in state["steps"]]
+        """Continue where the state was taken; :meth:`recall` gives the evaluations back.
+
+        Raises:
+            DamagedState: it is not whole, or holds what no course writes.
+        """
+        genomes = [genome for genome, _ in state["found"]]
+        genomes = genomes_from_plain(genomes, self._problem.table.space.num_choices).tolist()
+        generations = [index(generation) for _, generation in state["found"]]
+        self.found = dict(zip(map(tuple, genomes), generations, strict=True))
+        self.steps = [Step(index(n), index(done), float(worth)) for n, done, worth in state["steps"]]
+        self.generations = index(state["generations"])
+        if self.generations != len(self.steps) or not set(generations) <= set(range(self.generations)):
+            raise ValueError(f"its generations are not {len(self.steps)}, as many as its steps")
 
     def recall(self, records: Sequence[Record]) -> None:
         """Take the records of all genomes of a loaded state, in the order of `found`."""

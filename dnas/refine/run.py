@@ -19,6 +19,7 @@ from dnas.refine.figures import write_evolution_figures
 from dnas.refine.results import evaluated_rows, front_rows, write_course, write_front, write_rows
 from dnas.refine.settings import Settings
 from dnas.refine.task import Task, make_task, start_course
+from dnas.search.evolution.resume import DamagedState, OtherSearch
 from dnas.support.files import going_on, only_one, write_text
 from dnas.support.processes import broadcast, rank
 from dnas.support.resuming import remember
@@ -52,7 +53,8 @@ def refine(
         load_table: reads the latency table; :func:`latency.load_table`.
 
     Raises:
-        ValueError: what the settings name cannot be used, or no architecture keeps the bounds.
+        ValueError: what the settings name cannot be used, no architecture keeps the bounds, or the quality of
+            none is a number.
         FileExistsError: the folder holds another refinement, or another process works in it.
     """
     with only_one(settings.output, process=rank()):
@@ -70,6 +72,11 @@ def refine(
             if rank() == 0:
                 _save(task, course)
         rows = front_rows(course, task.problem, settings.crowding_weights)
+        if course.found and not rows:
+            raise ValueError(
+                f"The {task.problem.quality} of all {len(course.found)} evaluated architectures is NaN: "
+                f"numbers of the supernet in {settings.checkpoint} overflow. Train it with lower rates."
+            )
         if rank() == 0:
             _finish(task, course, rows)
         return Outcome(task, course, rows, began)
@@ -99,7 +106,7 @@ def _read_state(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any] | E
         return None
     try:
         state = unseal(json.loads(path.read_text(encoding="utf-8")))
-        other = state["identity"] if state["format"] == STATE_FORMAT else {}
+        other = dict(state["identity"]) if state["format"] == STATE_FORMAT else {}
     except (ValueError, KeyError, TypeError) as error:
         return _damaged(path, error)
     differing = [
@@ -117,7 +124,7 @@ def _read_state(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any] | E
 def _continued(task: Task, state: Mapping[str, Any] | None) -> Course:
     try:
         return start_course(task, state)
-    except (KeyError, TypeError, IndexError) as error:
+    except (KeyError, TypeError, IndexError, DamagedState, OtherSearch) as error:
         raise _damaged(task.settings.output / STATE, error) from error
 
 

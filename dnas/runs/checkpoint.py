@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from dnas.nn.supernet import Supernet
 from dnas.space import SearchSpace
@@ -59,13 +59,15 @@ class SupernetCheckpoint:
         """The supernet with its trained weights, in eval mode.
 
         Raises:
-            CheckpointError: options or weights are not those of a supernet of this space.
+            CheckpointError: options or weights are not those of a supernet of this space, or not finite.
         """
         try:
             supernet = Supernet(self.space, **self.supernet_options)
             supernet.load_state_dict(dict(self.weights))
         except (TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"The supernet cannot be rebuilt from the checkpoint: {error}") from error
+        if problem := not_finite(supernet):
+            raise CheckpointError(f"The supernet of the checkpoint cannot be used: {problem}")
         return supernet.eval()
 
 
@@ -82,6 +84,15 @@ class SearchCheckpoint(SupernetCheckpoint):
     alpha: Tensor
     table: Mapping[str, Any]
     table_source: str
+
+
+def not_finite(network: nn.Module) -> str | None:
+    """What is wrong where a weight or statistic that was read is not finite: what came out would be NaN."""
+    named = network.state_dict().items()
+    bad = [name for name, value in named if value.is_floating_point() and not value.isfinite().all()]
+    if not bad:
+        return None
+    return f"{bad[0]} is not finite, one of {len(bad)}: the training had diverged. Use an earlier one."
 
 
 def section(

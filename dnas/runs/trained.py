@@ -10,7 +10,7 @@ from typing import Any
 
 from dnas.nn.network import Network
 from dnas.runs import sealed_file
-from dnas.runs.checkpoint import CheckpointError, SupernetCheckpoint
+from dnas.runs.checkpoint import CheckpointError, SupernetCheckpoint, not_finite
 from dnas.runs.checkpoint_file import load_content, read_supernet
 from dnas.runs.normalisation import Normalisation
 from dnas.runs.preprocessing import Preprocessing
@@ -61,6 +61,8 @@ def read_network(path: str | Path) -> TrainedNetwork:
         network.load_state_dict(_weights(content))
     except RuntimeError as error:
         raise CheckpointError(f"{path}: its weights are not those of its architecture. {error}") from error
+    if problem := not_finite(network):
+        raise CheckpointError(f"{path}: {problem}")
     data = content.get("datamodule_hyper_parameters", {})
     return TrainedNetwork(
         network.eval(),

@@ -171,7 +171,9 @@ def _scaled_row(bound: Bound, allowed: npt.NDArray[np.bool_]) -> LinearConstrain
     excess = np.where(allowed, costs - best[:, None], 0.0)
     span = excess.max() or 1.0
     room = math.fsum([bound.sign * bound.limit, bound.tolerance, -bound.sign * bound.fixed, *(-best)])
-    return LinearConstraint((excess / span).ravel(), -np.inf, room / span + _SLACK)
+    # A limit of 1e308 is none.
+    with np.errstate(over="ignore"):
+        return LinearConstraint((excess / span).ravel(), -np.inf, room / span + _SLACK)
 
 
 def _exclusion(broken: IntArray, choices: int) -> LinearConstraint:

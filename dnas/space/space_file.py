@@ -168,6 +168,9 @@ def _say(where: Place, error: Any) -> str:
         return f"{place}: {error.instance!r} must be odd"
     if error.validator in {"contains", "maxContains"}:
         return f"{place}: must hold exactly one 'pool'"
+    if error.validator == "type" and error.validator_value == "string" and not _is_collection(error.instance):
+        unquoted = "YAML reads no, on, numbers, dates as texts in quotes alone"
+        return f"{place}: {error.instance!r} where a text is expected ({unquoted})"
     if error.validator == "type" and "number" in error.validator_value and _is_exponent(error.instance):
         return f"{place}: YAML reads {error.instance} as a text: write it with a point, as in 1.0e-5"
     return f"{place}: {error.message}"
@@ -176,6 +179,10 @@ def _say(where: Place, error: Any) -> str:
 def _stages(document: Mapping[str, Any]) -> Iterator[tuple[Place, dict[str, Any]]]:
     key = "stages" if "stages" in document else "layers"
     yield from (((key, index), stage) for index, stage in enumerate(stages_of(document)))
+
+
+def _is_collection(value: object) -> bool:
+    return isinstance(value, dict | list)
 
 
 def _is_exponent(value: object) -> bool:

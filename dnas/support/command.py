@@ -9,7 +9,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from difflib import get_close_matches
+from typing import Any, Generic, NoReturn, TypeVar
 
 from rich.console import Console
 
@@ -27,8 +28,12 @@ REMEDIES = {
     errno.EFBIG: "Raise the limit on the size of files (ulimit -f), or give another file system",
     errno.EROFS: "Give a folder that can be written to",
     errno.EACCES: "Give one that you may use, or change its permissions",
+    errno.EISDIR: "Give a file, or remove the folder that has its name",
     errno.EPERM: "Give one that you may use, or change its permissions",
 }
+
+# Characters of a line of a message: enough for every name of a large space.
+_LONGEST = 4000
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -42,11 +47,21 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def explained(error: BaseException) -> str:
     """The message of an error; one of the system with the file, the reason and what to do."""
-    remedy = REMEDIES.get(error.errno or 0) if isinstance(error, OSError) else None
+    if not isinstance(error, OSError) or not error.errno:
+        return "\n".join(map(_shortened, str(error).split("\n")))
+    remedy = REMEDIES.get(error.errno)
     if remedy is None:
-        return str(error)
-    assert isinstance(error, OSError)
+        return f"{error.filename}: {error.strerror}." if error.filename else str(error)
     return f"{error.filename or 'A file'}: {error.strerror}. {remedy}; files written before are as they were."
+
+
+def _shortened(line: str) -> str:
+    """A line of a message, without the middle of a value that fills screens."""
+    left_out = len(line) - _LONGEST
+    if left_out <= 0:
+        return line
+    half = _LONGEST // 2
+    return f"{line[:half]} ... ({left_out} characters left out) ... {line[-half:]}"
 
 
 @contextmanager
@@ -67,6 +82,40 @@ def one_message(command: str) -> Iterator[None]:
             raise
         message = printable(f"{command}: {explained(error)}")
         raise SystemExit(f"{message}\n(DNAS_TRACEBACK=1 shows where this arose.)") from None
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that names what a mistyped option or choice is close to."""
+
+    _given: Sequence[str] = ()
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        """Parse all of them: what is left over, a subcommand's too, is a mistake."""
+        self._given = list(sys.argv[1:] if args is None else args)
+        found, rest = super().parse_known_args(self._given, namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return found, rest
+
+    def error(self, message: str) -> NoReturn:
+        """End with the message, and with what was probably meant."""
+        names = [each.partition("=")[0] for each in self._given if each.startswith("--")]
+        known = list(self._option_string_actions)
+        hints = [
+            f"{name}: did you mean {close[0]}?"
+            for name in names
+            if not any(option.startswith(name) for option in known)
+            and (close := get_close_matches(name, known, n=1))
+        ]
+        super().error("; ".join([message, *hints]))
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            if close := get_close_matches(str(value), map(str, action.choices or ()), n=1):
+                error.message += f": did you mean {close[0]}?"
+            raise
 
 
 @dataclass(frozen=True)
@@ -92,7 +141,7 @@ class Command(Generic[Result]):
 
     def parser(self) -> argparse.ArgumentParser:
         """The parser of its options."""
-        parser = argparse.ArgumentParser(prog=self.name, description=self.description)
+        parser = Parser(prog=self.name, description=self.description)
         if epilog := "\n".join(filter(None, [self.epilog, resuming.HELP if self.resumes else ""])):
             parser.epilog, parser.formatter_class = epilog, argparse.RawDescriptionHelpFormatter
         self.add_arguments(parser)

@@ -23,6 +23,8 @@ MAX_NODES = 1_000_000
 MAX_INTEGER = 2**64
 # Control characters but tab and newline, marks that turn the direction of writing, halves of surrogates.
 _UNFIT = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# What YAML 1.1 reads as numbers of base 8 and 60, and nobody means: 040 is 32 to it, 1:30 is 90.
+_OTHER_BASE = re.compile("[-+]?(0[0-7_]+|[0-9][0-9_]*(:[0-5]?[0-9])+([.][0-9_]*)?)")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -179,6 +181,8 @@ def _twice(text: str) -> Iterator[str]:
             ended = inside.pop()
             sizes[ended.anchor] = nodes - ended.before + 1
         elif isinstance(event, yaml.NodeEvent):
+            if _has_other_base(event):
+                raise DocumentError(_of_other_base(event.value))  # type: ignore[attr-defined]
             if inside and inside[-1].is_repeated(event):
                 yield event.value  # type: ignore[attr-defined]
             nodes += _nodes(event, sizes)
@@ -205,6 +209,17 @@ def _reason(error: Exception) -> str:
     if "nesting depth" in str(error):  # the C parser's own limit
         return _too_deep()
     return str(error).partition("; use sys.set_int_max")[0]
+
+
+def _has_other_base(event: yaml.NodeEvent) -> bool:
+    if not isinstance(event, yaml.ScalarEvent) or not event.implicit[0] or event.tag:
+        return False
+    return _OTHER_BASE.fullmatch(event.value) is not None
+
+
+def _of_other_base(text: str) -> str:
+    read = yaml.load(text, Loader=_LOADER)
+    return f"YAML reads {text} as {read}: write {read}, or '{text}' in quotes for a text"
 
 
 def _too_deep() -> str:

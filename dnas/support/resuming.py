@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 from collections.abc import Sequence
 from contextvars import ContextVar
@@ -22,6 +23,7 @@ FLAG = "--resume"
 HELP = f"""{FLAG} FOLDER gives the command that wrote into FOLDER again, as it was and where it was given.
 What is done already is not done again."""
 
+_COMMAND = re.compile("dnas( [a-z][a-z-]*)+")
 # What the process was asked for: its command, such as "dnas refine", and the arguments.
 _called: ContextVar[tuple[str, tuple[str, ...]] | None] = ContextVar("called", default=None)
 
@@ -80,10 +82,17 @@ def read_call(folder: Path) -> Call:
         )
     try:
         content = unseal(load_json(read_text(path)))
-        command, arguments = str(content["command"]), tuple(map(str, content["arguments"]))
-        where = Path(str(content["folder"])) if "folder" in content else None
-        return Call(command, arguments, Path(str(content["cwd"])), where)
-    except (ValueError, KeyError, TypeError) as error:
+        command, cwd, arguments = content["command"], content["cwd"], content["arguments"]
+        where = content.get("folder")
+        if not isinstance(arguments, list) or not all(isinstance(each, str) for each in arguments):
+            raise TypeError("its arguments are no list of texts")
+        if not isinstance(cwd, str) or not isinstance(where, str | None):
+            raise TypeError("its folders are no texts")
+        # A message names it as the one to give.
+        if not isinstance(command, str) or not _COMMAND.fullmatch(command):
+            raise ValueError("its command is none of dnas")
+        return Call(command, tuple(arguments), Path(cwd), Path(where) if where else None)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{FLAG} {folder}: {FILE} is damaged ({error!r}); give the command itself."
         ) from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +35,16 @@ def unseal(data: Any) -> Any:
     return content
 
 
-def whole_lines(path: Path) -> list[bytes]:
+def whole_lines(path: Path, fits: Callable[[dict[str, Any]], bool] = lambda record: True) -> list[bytes]:
     """The objects of JSON in a file, a line each, as they were written; one warning counts the damaged ones.
 
     One that a kill has truncated is passed over in silence: it was never counted as done.
+
+    Args:
+        fits: whether an object, without its checksum, is what the reader expects; others count as damaged.
     """
     lines = [line for line in path.read_bytes().splitlines() if line]
-    whole = [line for line in lines if _is_whole(line)]
+    whole = [line for line in lines if _is_whole(line, fits)]
     truncated = sum(line.startswith(b"{") and not line.endswith(b"}") for line in lines)
     if damaged := len(lines) - len(whole) - truncated:
         warnings.warn(
@@ -52,12 +55,12 @@ def whole_lines(path: Path) -> list[bytes]:
     return whole
 
 
-def _is_whole(line: bytes) -> bool:
+def _is_whole(line: bytes, fits: Callable[[dict[str, Any]], bool]) -> bool:
     try:
-        unseal(json.loads(line))
+        record = unseal(json.loads(line))
     except (ValueError, RecursionError):
         return False
-    return True
+    return isinstance(record, dict) and fits(record)
 
 
 def _checksum(data: Mapping[str, Any]) -> str:

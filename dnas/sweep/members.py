@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from rich.console import Console
@@ -141,7 +142,27 @@ def _read(path: Path, key: dict[str, Any]) -> Derived | None:
         if content.pop("key") != key:
             return None
         members = tuple(Member(**each) for each in content.pop("members"))
-        return Derived(members, tuple(content.pop("unattainable")), **content)
+        found = Derived(members, tuple(content.pop("unattainable")), **content)
+        _check_kinds(found)
+        for member in members:
+            _check_kinds(member)
+        return found
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         warnings.warn(f"{path} is damaged ({error!r}): its networks are derived again.", stacklevel=2)
         return None
+
+
+def _check_kinds(record: Derived | Member) -> None:
+    """Raises TypeError where a value, read from JSON, is of another kind than it is declared to be."""
+    kinds: dict[str, Any] = {
+        "str": str,
+        "int": int,
+        "float": (int, float),
+        "float | None": (int, float, NoneType),
+    }
+    for field in dataclasses.fields(record):
+        value = getattr(record, field.name)
+        numbers = value if field.name == "unattainable" else ()
+        kind = kinds.get(str(field.type), tuple)
+        if not isinstance(value, kind) or not all(isinstance(each, int | float) for each in numbers):
+            raise TypeError(f"{field.name} is {value!r}")

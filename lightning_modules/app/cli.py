@@ -83,7 +83,7 @@ def _unknown(command: str) -> str:
     what, known = ("command", (*LIGHTNING, *MODULES))
     if command.startswith("-"):
         what, known = ("option", OPTIONS)
-    close = get_close_matches(command, known, n=1)
+    close = get_close_matches(command.lower(), [*known, *OPTIONS], n=1)
     hint = f": did you mean {close[0]}?" if close else "."
     return f"dnas: unknown {what} {command!r}, expected one of {', '.join(known)}{hint}"
 

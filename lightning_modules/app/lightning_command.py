@@ -26,6 +26,7 @@ from dnas.support.resuming import HELP as RESUME_HELP
 from dnas.support.resuming import remember, resumed_folder
 from dnas.support.stopping import Stopped
 from lightning_modules.app.continuing import (
+    CHECKPOINTS,
     CONFIG,
     continued,
     logged,
@@ -79,15 +80,25 @@ class DnasCLI(LightningCLI):
         self, *arguments: Any, resumes: bool = False, rolls_back: bool = False, **options: Any
     ) -> None:
         self._resumes, self._rolls_back = resumes, rolls_back
+        self._folder: Path | None = None
+        self.subcommand = None
         try:
             super().__init__(*arguments, **options)
         except Stopped as stopped:
-            # While the data are made ready, before the callback listens.
-            if not stopped.note and hasattr(self, "trainer"):
-                stopped.note = f"It was before the first step{go_on(self.trainer) or '.'}"
+            # Before the callback listens, or after it.
+            if not stopped.note and self.subcommand == "fit":
+                stopped.note = self._kept()
             raise
         finally:
             let_go()
+
+    def _kept(self) -> str:
+        """What a signal leaves that no callback has answered."""
+        trainer: pl.Trainer | None = getattr(self, "trainer", None)
+        epochs = 0 if trainer is None else trainer.fit_loop.epoch_progress.current.completed
+        ended = trainer is not None and (trainer.should_stop or epochs == trainer.max_epochs)
+        when = "The training had come to its end" if ended else "It was before the first step"
+        return f"{when}{go_on(self._folder) or '.'}"
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.epilog = f"{BLOCKS_FLAG} FILE.py: {OPTION_HELP}. {RESUME_HELP}"
@@ -124,7 +135,7 @@ class DnasCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
         asked = self._get(self.config_init, "trainer.default_root_dir")
         requested = self._get(self.config_init, "run_folder") or asked
-        folder = make_run_folder(requested, self._run_name(), resumes=self._resumes)
+        self._folder = folder = make_run_folder(requested, self._run_name(), resumes=self._resumes)
         if process_number() == 0:
             hold(folder)
             if not self._resumes or self._get(self.config_init, "ckpt_path") is None:
@@ -177,6 +188,9 @@ class DnasCLI(LightningCLI):
         checkpoint = self.trainer.checkpoint_callback
         if self.trainer.is_global_zero and checkpoint is not None:
             path = checkpoint.best_model_path  # type: ignore[attr-defined]
+            # A run that was moved, and had nothing left to do, knows where it was.
+            here = Path(self.trainer.default_root_dir, CHECKPOINTS, Path(path).name)
+            path = here if path and here.is_file() else path
             none = "none, no epoch was trained: see to trainer.max_epochs and trainer.limit_train_batches"
             print(f"Run folder: {self.trainer.default_root_dir}\nCheckpoint: {path or none}")
 

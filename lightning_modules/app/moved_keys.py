@@ -103,11 +103,15 @@ def _sources(argv: Sequence[str]) -> Iterator[_Source]:
 def _load(path: Path) -> Any:
     """A config; what the parser would stumble over in it is refused here."""
     try:
-        return load_yaml(read_text(path))
+        config = load_yaml(read_text(path))
     except OSError:
         return None
     except DocumentError as error:
         raise ValueError(f"{path} is not a config: {error}") from error
+    if not isinstance(config, Mapping):
+        kind = "is empty" if config is None else f"holds a {type(config).__name__}"
+        raise ValueError(f"{path} is not a config: it {kind}, expected a mapping with model, data, trainer")
+    return config
 
 
 def _parsed(value: str) -> Any:

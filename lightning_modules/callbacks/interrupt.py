@@ -93,14 +93,17 @@ class GracefulInterrupt(BetweenSteps):
 
     def on_exception(self, trainer: pl.Trainer, module: pl.LightningModule, exception: BaseException) -> None:
         if exception is self._stopped and self._stopped is not None:
-            self._stopped.note = f"Saved {self.save(trainer, INTERRUPTED)}{go_on(trainer)}"
+            end = go_on(trainer.default_root_dir) or "."
+            self._stopped.note = f"Saved {self.save(trainer, INTERRUPTED)}{end}"
         self._restore()
 
     def on_train_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         self._restore()
         if self._requested is not None:
             # Asked for after the last batch: what there was to do is done, what follows is not.
-            raise Stopped(self._requested, f"The training had come to its end{go_on(trainer) or '.'}")
+            raise Stopped(
+                self._requested, f"The training had come to its end{go_on(trainer.default_root_dir) or '.'}"
+            )
 
     def teardown(self, trainer: pl.Trainer, module: pl.LightningModule, stage: str) -> None:
         self._restore()
@@ -110,11 +113,11 @@ class GracefulInterrupt(BetweenSteps):
         self._previous = {}
 
 
-def go_on(trainer: pl.Trainer) -> str:
-    """The end of a sentence of what is kept, where a command can go on with it."""
-    folder = Path(trainer.default_root_dir)
-    known = (folder / resuming.FILE).is_file()
-    return f". Go on with: {resuming.again('dnas fit', folder)}" if known else ""
+def go_on(folder: str | Path | None) -> str:
+    """The end of a sentence of what is kept, where a command can go on with it in that folder."""
+    if folder is None or not Path(folder, resuming.FILE).is_file():
+        return ""
+    return f". Go on with: {resuming.again('dnas fit', folder)}"
 
 
 class CheckpointEvery(BetweenSteps):

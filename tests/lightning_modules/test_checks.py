@@ -64,6 +64,12 @@ def test_limits_within_an_epoch_are_refused(limits: dict[str, Any], flag: str, i
         check_trainer(trainer)
 
 
+@pytest.mark.parametrize("name", ["check_val_every_n_epoch", "accumulate_grad_batches"])
+def test_counts_of_nothing_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"trainer.{name} must be at least 1, got 0"):
+        check_trainer(pl.Trainer(**{name: 0}, logger=False, enable_checkpointing=False))
+
+
 def test_a_dry_run_is_let_through() -> None:
     check_trainer(pl.Trainer(accelerator="cpu", fast_dev_run=2, logger=False))
 

@@ -56,8 +56,34 @@ class Algorithm(Protocol):
 
 
 def as_array(values: Any) -> np.ndarray:
-    """Return an array; of a tensor of torch, on whatever device, its values without their gradients."""
-    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+    """Return an array; of a tensor of torch, on whatever device, its values without their gradients.
+
+    So of lists of tensors.
+    """
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+        # numpy has no bfloat16.
+        return np.asarray(values.double() if values.is_floating_point() else values)
+    if isinstance(values, list | tuple):
+        return np.asarray([as_array(each) if _may_hold_tensors(each) else each for each in values])
+    return np.asarray(values)
+
+
+def real_array(name: str, values: Any) -> FloatArray:
+    """Return a float64 copy of what is called ``name`` in messages; None in it becomes NaN.
+
+    Raises:
+        ValueError: ragged, masked, or not of real numbers.
+    """
+    try:
+        if np.ma.is_masked(values):
+            raise TypeError("some of it is masked")
+        array = as_array(values)
+        if array.dtype.kind not in "biufO":
+            raise TypeError(f"it is of {array.dtype}")
+        return np.array(array, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        raise ValueError(f"{name} must be an array of real numbers: {error}") from error
 
 
 def check_told(
@@ -79,11 +105,10 @@ def check_told(
     """
     if asked is None:
         raise ValueError("tell came without ask: ask for genomes, evaluate them, then tell their values")
-    values = np.array(as_array(values), dtype=np.float64)
-    given = np.zeros(len(asked)) if violations is None else as_array(violations)
-    violations = np.array(given, dtype=np.float64)
+    values = real_array("values", values)
+    violations = np.zeros(len(asked)) if violations is None else real_array("violations", violations)
     problems = []
-    if not np.array_equal(as_array(genomes), asked):
+    if not _equal(genomes, asked):
         problems.append("genomes must be exactly those that ask returned, in the same order")
     expected = (len(asked), values.shape[-1] if objectives is None and values.ndim else objectives)
     if values.shape != expected:
@@ -96,3 +121,14 @@ def check_told(
     if problems:
         raise ValueError("; ".join(problems))
     return asked, values, violations
+
+
+def _may_hold_tensors(value: Any) -> bool:
+    return hasattr(value, "detach") or isinstance(value, list | tuple)
+
+
+def _equal(genomes: Any, asked: IntArray) -> bool:
+    try:
+        return np.array_equal(as_array(genomes), asked)
+    except ValueError:  # rows of different lengths
+        return False

@@ -9,7 +9,7 @@ import numpy as np
 
 from dnas.search.evolution.algorithm import FloatArray, IntArray
 from dnas.search.evolution.pareto import costs_of, no_worse, on_front
-from dnas.search.evolution.resume import floats_from_plain, floats_to_plain
+from dnas.search.evolution.resume import floats_from_plain, floats_to_plain, ints_from_plain, rows
 
 # So many rows are compared at a time: a few at a time cost almost as much.
 _BATCH = 256
@@ -75,7 +75,13 @@ class Front:
         return {"genomes": self._genomes.tolist(), "costs": floats_to_plain(self._costs)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take over the members of another front with the same layers and objectives."""
-        self._waiting = []
-        self._genomes = np.array(state["genomes"], dtype=np.int64).reshape(-1, self._genomes.shape[1])
-        self._costs = floats_from_plain(state["costs"]).reshape(-1, len(self._maximize))
+        """Take over the members of another front with the same layers and objectives.
+
+        Raises:
+            ValueError: its parts do not fit each other, or these.
+        """
+        genomes = rows(ints_from_plain(state["genomes"]), self._genomes.shape[1])
+        costs = rows(floats_from_plain(state["costs"]), len(self._maximize))
+        if len(genomes) != len(costs) or np.isnan(costs).any():
+            raise ValueError(f"its front has {len(genomes)} genomes, {len(costs)} rows of costs, or NaN")
+        self._waiting, self._genomes, self._costs = [], genomes, costs

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import numpy.typing as npt
 
-from dnas.search.evolution.algorithm import FloatArray, IntArray
+from dnas.search.evolution.algorithm import FloatArray, IntArray, real_array
 
 # Weights that sum to less leave nothing: among the smallest floats a product may be rounded up to its factor.
 _NEGLIGIBLE = 1e-100
@@ -50,10 +51,13 @@ class Mutation:
         if self.gene_rate is not None:
             rates["gene_rate"] = self.gene_rate
         problems = [
-            f"{name} must be in [0, 1], got {rate}" for name, rate in rates.items() if not 0 <= rate <= 1
+            f"{name} must be in [0, 1], got {rate!r}"
+            for name, rate in rates.items()
+            if not (isinstance(rate, Real) and 0 <= rate <= 1)
         ]
         shares = {"random": self.random, "reinforced": self.reinforced, "prior": self.prior}
-        if not all(0 <= share < math.inf for share in shares.values()) or not any(shares.values()):
+        numbers = all(isinstance(share, Real) and 0 <= share < math.inf for share in shares.values())
+        if not numbers or not any(shares.values()):
             problems.append(f"the shares must be finite, 0 or above and not all 0, got {shares}")
         if problems:
             raise ValueError(f"mutation: {'; '.join(problems)}")
@@ -107,6 +111,20 @@ class Mutator:
         """The prior, (L, C), as a view."""
         return self._tables[2 * len(self._rates) :]
 
+    def load_distribution(self, plain: Sequence[Sequence[float]]) -> None:
+        """Take over what another one has learned, (L, C).
+
+        Raises:
+            ValueError: another shape, or no probabilities.
+        """
+        learned = real_array("its distribution", plain)
+        beyond = self._tables[: len(self._rates)] == 0
+        if learned.shape != beyond.shape or not ((learned >= 0) & (learned <= 1.001)).all():
+            raise ValueError(f"its distribution must hold probabilities, {beyond.shape}")
+        if learned[beyond].any():
+            raise ValueError("its distribution has choices that the layers do not have")
+        self.distribution[:] = learned
+
     def mutate(self, genomes: IntArray, generator: np.random.Generator) -> IntArray:
         """Return mutated copies of genomes, (n, L); every gene that is picked changes."""
         layers = genomes.shape[1]
@@ -149,7 +167,7 @@ def draw_others(
 
 def _checked_prior(prior: npt.ArrayLike, valid: npt.NDArray[np.bool_]) -> FloatArray:
     """Return the prior with rows of sum 1, 0 beyond the layers' choices."""
-    array = np.asarray(prior, dtype=np.float64)
+    array = real_array("prior", prior)
     if array.shape != valid.shape:
         raise ValueError(f"prior must have shape (layers, most choices), {valid.shape}, got {array.shape}")
     array = np.where(valid, array, 0.0)

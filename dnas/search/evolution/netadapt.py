@@ -13,10 +13,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dnas.search.evolution.algorithm import FloatArray, IntArray, check_told
+from dnas.search.evolution.algorithm import FloatArray, IntArray, check_told, real_array
 from dnas.search.evolution.networks import Canonical, networks_of
-from dnas.search.evolution.resume import all_or_nothing, check_settings, floats_from_plain, floats_to_plain
-from dnas.search.evolution.seen import checked_choices, genome_array
+from dnas.search.evolution.resume import (
+    all_or_nothing,
+    check_settings,
+    floats_from_plain,
+    floats_to_plain,
+    rows,
+)
+from dnas.search.evolution.seen import checked_choices, genome_array, genomes_from_plain
 from dnas.search.knapsack import TOLERANCE
 
 Genome = tuple[int, ...]
@@ -70,7 +76,7 @@ class NetAdapt:
         canonical: Canonical | None = None,
     ) -> None:
         self._choices = checked_choices(choices)
-        table = np.asarray(latency, dtype=np.float64)
+        table = real_array("latency", latency)
         problems = _table_problems(table, self._choices)
         problems += _number_problems(fixed_ms, min_reduction, target_ms)
         try:
@@ -80,8 +86,8 @@ class NetAdapt:
             problems.append(f"start: {error}")
         if problems:
             raise ValueError("; ".join(problems))
-        rows = zip(table.tolist(), self._choices, strict=True)
-        self._latency: list[list[float]] = [row[:count] for row, count in rows]
+        listed = zip(table.tolist(), self._choices, strict=True)
+        self._latency: list[list[float]] = [row[:count] for row, count in listed]
         self._fixed_ms, self._min_reduction, self._target_ms = fixed_ms, min_reduction, target_ms
         self._sign = 1.0 if quality_maximize else -1.0
         self._path = [self._start]
@@ -120,9 +126,12 @@ class NetAdapt:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue where the state was taken; see `Algorithm.load_state_dict`."""
         check_settings(self._settings(), state)
-        known = map(tuple, floats_from_plain(state["known"]).tolist())
-        self._path = [tuple(genome) for genome in state["path"]]
-        self._known = dict(zip(map(tuple, state["genomes"]), known, strict=True))
+        known = map(tuple, rows(floats_from_plain(state["known"]), 2).tolist())
+        path, genomes = (genomes_from_plain(state[name], self._choices) for name in ("path", "genomes"))
+        if not len(path):
+            raise ValueError("its path is empty")
+        self._path = _genomes(path)
+        self._known = dict(zip(_genomes(genomes), known, strict=True))
 
     def _proposals(self) -> list[Genome]:
         """Return the changes of one layer that save enough, by layer, then choice; none at the target."""
@@ -155,8 +164,8 @@ class NetAdapt:
         return -violation, (quality - before) / (self._ms(current) - self._ms(proposal))
 
     def _ms(self, genome: Genome) -> float:
-        rows = zip(self._latency, genome, strict=True)
-        return math.fsum([self._fixed_ms, *(row[choice] for row, choice in rows)])
+        listed = zip(self._latency, genome, strict=True)
+        return math.fsum([self._fixed_ms, *(row[choice] for row, choice in listed)])
 
     def _array(self, genomes: Iterable[Genome]) -> IntArray:
         return np.array(list(genomes), dtype=np.int64).reshape(-1, len(self._choices))

@@ -82,4 +82,6 @@ def networks_of(canonical: Canonical | None, choices: Sequence[int]) -> Networks
     """
     if canonical is None or isinstance(canonical, Networks):
         return canonical
+    if not callable(canonical):
+        raise ValueError(f"canonical must be a function of genomes, or None, got {canonical!r}")
     return ListedNetworks(canonical, choices)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from dnas.search.evolution.algorithm import FloatArray, IntArray, check_told
+from dnas.search.evolution.algorithm import FloatArray, IntArray, as_array, check_told
 from dnas.search.evolution.front import Front
 from dnas.search.evolution.mutation import Mutation, Mutator
 from dnas.search.evolution.networks import Canonical, networks_of
@@ -20,9 +22,11 @@ from dnas.search.evolution.resume import (
     floats_from_plain,
     floats_to_plain,
     generator_state,
+    ints_from_plain,
     restore_generator,
+    rows,
 )
-from dnas.search.evolution.seen import Seen, checked_choices, distinct
+from dnas.search.evolution.seen import Seen, checked_choices, distinct, genome_array, genomes_from_plain
 
 # Rounds of variation before what is missing of a generation is drawn uniformly from the unseen genomes.
 _ROUNDS = 10
@@ -75,14 +79,14 @@ class NSGA2:
         initial: npt.ArrayLike | None = None,
         canonical: Canonical | None = None,
     ) -> None:
-        self.choices, self.maximize = checked_choices(choices), tuple(map(bool, maximize))
+        self.choices, self.maximize = checked_choices(choices), _directions(maximize)
         objectives = len(self.maximize)
         weights = (1.0,) * objectives if weights is None else weights
         mutation = mutation or Mutation()
         problems = [
             *_problems(objectives, population, crossover, generator),
             *(_problem(weight_ratios, weights, objectives) if objectives else ()),
-            *_problem(Mutator, self.choices, mutation, prior),
+            *_mutation_problems(self.choices, mutation, prior),
             *(f"initial: {text}" for text in _problem(distinct, initial, self.choices)),
             *_problem(networks_of, canonical, self.choices),
         ]
@@ -91,22 +95,25 @@ class NSGA2:
         self._seen = Seen(self.choices, canonical)
         ratios = weight_ratios(weights, objectives)
         self.weights = tuple((ratios / ratios.sum()).tolist())
-        self._size, self._crossover, self._generator = population, float(crossover), generator
+        self._size, self._crossover, self._generator = int(population), float(crossover), generator
         self._mutator = Mutator(self.choices, mutation, prior)
-        self._initial = distinct(initial, self.choices, self._seen.networks)[:population]
+        self._initial = distinct(initial, self.choices, self._seen.networks)[: self._size]
         self._settings = {
             "algorithm": "nsga2",
             "choices": list(self.choices),
             "maximize": list(self.maximize),
             "weights": list(self.weights),
-            "population": population,
+            "population": self._size,
             "crossover": self._crossover,
-            "mutation": dataclasses.asdict(mutation),
+            "mutation": {
+                name: None if number is None else float(number)
+                for name, number in dataclasses.asdict(mutation).items()
+            },
             "prior": self._mutator.prior.tolist(),
             **self._seen.settings(),
         }
-        self._population = Population.empty(len(choices), objectives)
-        self._front = Front(len(choices), self.maximize)
+        self._population = Population.empty(len(self.choices), objectives)
+        self._front = Front(len(self.choices), self.maximize)
         self._asked: IntArray | None = None
 
     @property
@@ -158,7 +165,7 @@ class NSGA2:
     def state_dict(self) -> dict[str, Any]:
         """Return everything as plain JSON data, the state of the generator included."""
         return {
-            "settings": self._settings,
+            "settings": deepcopy(self._settings),
             "generator": generator_state(self._generator),
             "seen": self._seen.state_dict(),
             "initial": self._initial.tolist(),
@@ -179,11 +186,14 @@ class NSGA2:
         restore_generator(self._generator, state["generator"])
         layers, objectives = len(self.choices), len(self.maximize)
         self._seen.load_state_dict(state["seen"])
-        self._initial = _genomes(state["initial"], layers)
-        self._asked = None if state["asked"] is None else _genomes(state["asked"], layers)
+        self._initial = genomes_from_plain(state["initial"], self.choices)
+        asked = state["asked"]
+        self._asked = None if asked is None else genomes_from_plain(asked, self.choices)
         self._population = Population.from_state_dict(state["population"], layers, objectives)
+        genome_array(self._population.genomes, self.choices)
         self._front.load_state_dict(state["front"])
-        self._mutator.distribution[:] = state["distribution"]
+        genome_array(self._front.members()[0], self.choices)
+        self._mutator.load_distribution(state["distribution"])
 
     def _next(self) -> IntArray:
         """Return what to ask for next, noted as seen."""
@@ -215,8 +225,24 @@ class NSGA2:
         return self._mutator.mutate(children, self._generator)
 
 
-def _genomes(plain: list[list[int]], layers: int) -> IntArray:
-    return np.array(plain, dtype=np.int64).reshape(-1, layers)
+def _directions(maximize: Sequence[bool]) -> tuple[bool, ...]:
+    """Return maximize as plain booleans; 1 and -1, say, would both be true.
+
+    Raises:
+        ValueError: not one True or False (or 1 or 0) per objective.
+    """
+    directions = as_array(maximize)
+    if directions.ndim != 1 or not set(directions.tolist()) <= {True, False}:
+        raise ValueError(f"maximize must be True or False for each objective, got {maximize!r}")
+    return tuple(map(bool, directions.tolist()))
+
+
+def _mutation_problems(
+    choices: tuple[int, ...], mutation: Mutation, prior: npt.ArrayLike | None
+) -> list[str]:
+    if not isinstance(mutation, Mutation):
+        return [f"mutation must be a Mutation, got {mutation!r}"]
+    return _problem(Mutator, choices, mutation, prior)
 
 
 def _problems(
@@ -225,10 +251,10 @@ def _problems(
     problems = []
     if not objectives:
         problems.append("maximize must have an entry for each objective, it has none")
-    if not isinstance(population, int) or population < 1:
-        problems.append(f"population must be a whole number, 1 or more, got {population}")
-    if not 0 <= crossover <= 1:
-        problems.append(f"crossover is a probability in [0, 1], got {crossover}")
+    if not isinstance(population, Integral) or isinstance(population, bool) or population < 1:
+        problems.append(f"population must be a whole number, 1 or more, got {population!r}")
+    if not (isinstance(crossover, Real) and 0 <= crossover <= 1):
+        problems.append(f"crossover is a probability in [0, 1], got {crossover!r}")
     if not isinstance(generator, np.random.Generator):
         problems.append(f"generator must be a numpy.random.Generator, got {type(generator).__name__}")
     return problems
@@ -304,14 +330,17 @@ class Population(NamedTuple):
             ValueError: its parts are not of one length.
         """
         found = cls(
-            np.array(state["genomes"], dtype=np.int64).reshape(-1, layers),
-            floats_from_plain(state["values"]).reshape(-1, objectives),
+            rows(ints_from_plain(state["genomes"]), layers),
+            rows(floats_from_plain(state["values"]), objectives),
             floats_from_plain(state["violations"]),
-            np.array(state["rank"], dtype=np.int64),
+            ints_from_plain(state["rank"]),
             floats_from_plain(state["crowding"]),
         )
-        if len({len(array) for array in found}) > 1:
-            raise ValueError(f"the state's population has parts of {[len(array) for array in found]} rows")
+        if len({len(array) for array in found}) > 1 or any(array.ndim > 1 for array in found[2:]):
+            raise ValueError(f"its population has parts of shape {[array.shape for array in found]}")
+        # None is below 0, nor NaN, which compares with nothing.
+        if not all((array >= 0).all() for array in found[2:]):
+            raise ValueError("its population has violations, ranks or crowding below 0, or NaN")
         return found
 
     @classmethod

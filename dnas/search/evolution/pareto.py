@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dnas.search.evolution.algorithm import BoolArray, FloatArray, IntArray
+from dnas.search.evolution.algorithm import BoolArray, FloatArray, IntArray, real_array
 
 # Up to so many rows all pairs are compared at once, which is faster and takes this number squared in bytes.
 _ALL_PAIRS = 4096
@@ -118,7 +118,7 @@ def weight_ratios(weights: Sequence[float], objectives: int) -> FloatArray:
     Raises:
         ValueError: not one weight per objective, negative or not finite ones, or none above 0.
     """
-    array = np.asarray(weights, dtype=np.float64)
+    array = real_array("weights", weights)
     plain = array.tolist()
     if array.shape != (objectives,) or not (all(0 <= weight < math.inf for weight in plain) and any(plain)):
         raise ValueError(

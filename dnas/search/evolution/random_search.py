@@ -14,7 +14,7 @@ import numpy.typing as npt
 from dnas.search.evolution.algorithm import FloatArray, IntArray, check_told
 from dnas.search.evolution.networks import Canonical
 from dnas.search.evolution.resume import all_or_nothing, check_settings, generator_state, restore_generator
-from dnas.search.evolution.seen import Seen, distinct
+from dnas.search.evolution.seen import Seen, distinct, genomes_from_plain
 from dnas.space import Over
 
 
@@ -89,8 +89,7 @@ class RandomSearch:
         restore_generator(self._generator, state["generator"])
         self._seen.load_state_dict(state["seen"])
         asked = state["asked"]
-        layers = len(self._seen.choices)
-        self._asked = None if asked is None else np.array(asked, dtype=np.int64).reshape(-1, layers)
+        self._asked = None if asked is None else genomes_from_plain(asked, self._seen.choices)
 
     def _settings(self) -> dict[str, Any]:
         return {

@@ -19,7 +19,7 @@ from dnas.search.evolution.resume import (
     restore_generator,
 )
 from dnas.search.evolution.rewards import Score
-from dnas.search.evolution.seen import Seen, distinct
+from dnas.search.evolution.seen import Seen, distinct, genomes_from_plain
 
 # Mutations of one child, all of them seen before, after which an unseen genome is drawn instead.
 _TRIES = 100
@@ -128,10 +128,13 @@ class RegularisedEvolution:
         check_settings(self._settings(), state)
         restore_generator(self._generator, state["generator"])
         self._seen.load_state_dict(state["seen"])
-        self._genomes = self._array(state["genomes"])
+        choices = self._seen.choices
+        self._genomes = genomes_from_plain(state["genomes"], choices)
         self._scores = floats_from_plain(state["scores"])
         self._violations = floats_from_plain(state["violations"])
-        self._asked = None if state["asked"] is None else self._array(state["asked"])
+        if not self._scores.shape == self._violations.shape == (len(self._genomes),):
+            raise ValueError("its genomes, scores and violations are not as many")
+        self._asked = None if state["asked"] is None else genomes_from_plain(state["asked"], choices)
 
     def _first(self) -> IntArray:
         self._seen.add(self._initial)

@@ -23,11 +23,13 @@ def check_settings(settings: Mapping[str, Any], state: Mapping[str, Any]) -> Non
         state: As from `state_dict`, perhaps read from a file.
 
     Raises:
-        ValueError: names every setting that differs, with both values.
+        OtherSearch: names every setting that differs, with both values.
     """
+    if not isinstance(state, Mapping):
+        raise OtherSearch(f"this is no state of a search: it is {_shortened(state)}, not a mapping")
     saved = state.get("settings")
     if not isinstance(saved, Mapping):
-        raise ValueError(f"this is no state of a search: it has no settings, only {sorted(state)}")
+        raise OtherSearch(f"this is no state of a search: it has no settings, only {sorted(map(str, state))}")
     names = [*settings, *(name for name in saved if name not in settings)]
     differing = [
         f"{name} was {_shortened(saved.get(name))} and is now {_shortened(settings.get(name))}"
@@ -35,26 +37,42 @@ def check_settings(settings: Mapping[str, Any], state: Mapping[str, Any]) -> Non
         if saved.get(name) != settings.get(name)
     ]
     if differing:
-        raise ValueError(
+        raise OtherSearch(
             f"the state is of a search with other settings: {'; '.join(differing)}. "
             "Resume with the settings it was started with, or start anew"
         )
+
+
+class OtherSearch(ValueError):
+    """A state, whole perhaps, that is not of this search; the message says what differs."""
+
+
+class DamagedState(ValueError):
+    """A state that is not whole, or holds what no search writes."""
 
 
 Load = Callable[[Any, Mapping[str, Any]], None]
 
 
 def all_or_nothing(load: Load) -> Load:
-    """A `load_state_dict` that leaves a search as it was when the state cannot be loaded."""
+    """A `load_state_dict` that leaves a search as it was when the state cannot be loaded.
+
+    What is raised then is `OtherSearch` or `DamagedState`.
+    """
 
     @wraps(load)
     def load_state_dict(search: Any, state: Mapping[str, Any]) -> None:
         before = search.state_dict()
         try:
             load(search, state)
-        except Exception:
+        except Exception as error:
             load(search, before)
-            raise
+            if isinstance(error, OtherSearch):
+                raise
+            fault = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+            raise DamagedState(
+                f"the state is damaged or truncated ({fault}). Load what state_dict returned, or start anew"
+            ) from error
 
     return load_state_dict
 
@@ -68,15 +86,20 @@ def restore_generator(generator: np.random.Generator, state: Mapping[str, Any]) 
     """Set the generator, in place, to a state from `generator_state`.
 
     Raises:
-        ValueError: the state is of another kind of bit generator.
+        OtherSearch: the state is of another kind of bit generator.
+        ValueError: it is not one that a generator can be in.
     """
     name = type(generator.bit_generator).__name__
-    if state.get("bit_generator") != name:
-        raise ValueError(
-            f"the state is of a {state.get('bit_generator')} generator and this search has a {name}: "
+    saved = state["bit_generator"]
+    if saved != name:
+        raise OtherSearch(
+            f"the state is of a {saved} generator and this search has a {name}: "
             "give it a generator of the same kind (np.random.default_rng makes PCG64)"
         )
     generator.bit_generator.state = dict(state)
+    # Of a fraction, say, numpy takes a part.
+    if generator_state(generator) != _plain(state):
+        raise ValueError("its generator cannot be in that state")
 
 
 def floats_to_plain(array: FloatArray) -> list[Any]:
@@ -87,6 +110,33 @@ def floats_to_plain(array: FloatArray) -> list[Any]:
 def floats_from_plain(plain: list[Any]) -> FloatArray:
     """Return the array that `floats_to_plain` was given (an empty one comes back with shape (0,))."""
     return np.array([floats_from_plain(row) if isinstance(row, list) else float(row) for row in plain])
+
+
+def ints_from_plain(plain: Any) -> npt.NDArray[np.int64]:
+    """Return the array of nested lists of whole numbers (an empty one has shape (0,)).
+
+    Raises:
+        ValueError: ragged, or anything else than whole numbers in it.
+    """
+    array = np.array(plain)
+    if not array.size:
+        return np.empty(0, dtype=np.int64)
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"whole numbers expected, got {_shortened(plain)}")
+    return array.astype(np.int64)
+
+
+def rows(array: npt.NDArray[Any], columns: int) -> npt.NDArray[Any]:
+    """Return an array from plain data as (n, columns), an empty one too.
+
+    Raises:
+        ValueError: it has another shape.
+    """
+    if not array.size:
+        return array.reshape(0, columns)
+    if array.ndim != 2 or array.shape[1] != columns:
+        raise ValueError(f"rows of {columns} numbers expected, got {array.shape}")
+    return array
 
 
 def _shortened(value: Any) -> str:

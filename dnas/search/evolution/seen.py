@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dnas.search.evolution.algorithm import BoolArray, IntArray
+from dnas.search.evolution.algorithm import BoolArray, IntArray, as_array
 from dnas.search.evolution.networks import Canonical, Networks, networks_of
+from dnas.search.evolution.resume import ints_from_plain, rows
 from dnas.space import Over
 
 # Unseen genomes are listed, instead of drawn and rejected, where fewer than one in this many is unseen. So
@@ -193,10 +194,13 @@ def checked_choices(choices: Sequence[int]) -> tuple[int, ...]:
     Raises:
         ValueError: no layers, or a layer without choices.
     """
-    checked = tuple(operator.index(count) for count in choices)
+    try:
+        checked = tuple(operator.index(count) for count in choices)
+    except TypeError:  # no sequence, or not of whole numbers
+        checked = ()
     if not checked or min(checked) < 1:
         raise ValueError(
-            f"choices must give the number of choices, at least 1, of one layer or more; got {choices}"
+            f"choices must give the number of choices, at least 1, of one layer or more; got {choices!r}"
         )
     return checked
 
@@ -216,6 +220,15 @@ def distinct(
     return array[seen.add(array)]
 
 
+def genomes_from_plain(plain: Any, choices: Sequence[int]) -> IntArray:
+    """Return the (n, L) genomes whose nested lists a state holds; no genome at all is an empty list.
+
+    Raises:
+        ValueError: as `genome_array`.
+    """
+    return genome_array(rows(ints_from_plain(plain), len(choices)), choices)
+
+
 def genome_array(genomes: npt.ArrayLike, choices: Sequence[int] | IntArray) -> IntArray:
     """Return genomes as (n, L) int64.
 
@@ -223,7 +236,10 @@ def genome_array(genomes: npt.ArrayLike, choices: Sequence[int] | IntArray) -> I
         ValueError: another shape, not integers, or an index outside range(choices[l]).
     """
     counts = np.asarray(choices)
-    array = np.asarray(genomes)
+    try:
+        array = as_array(genomes)
+    except ValueError:
+        raise ValueError(f"genomes must all have {len(counts)} layers") from None
     if array.ndim != 2 or array.shape[1] != len(counts) or array.dtype.kind not in "iu":
         raise ValueError(
             f"genomes must be an (n, {len(counts)}) array of integers, got {array.shape} of {array.dtype}"

@@ -27,6 +27,18 @@ class Visit:
     slowdown: float
 
 
+def is_visit(record: Mapping[str, Any]) -> bool:
+    """Whether a line of a log is one that `read_visits` takes."""
+    index, job, ms, runs = (record.get(name) for name in ("round", "job", "ms", "runs"))
+    numbers = isinstance(ms, list) and all(isinstance(each, int | float) and each >= 0 for each in ms)
+    return (
+        bool(numbers and ms)
+        and isinstance(index, int | None)
+        and isinstance(job, str)
+        and isinstance(runs, int)
+    )
+
+
 def read_visits(records: Iterable[Mapping[str, Any]], quantile: float) -> list[Visit]:
     """Visits from the lines of a log, each with the slower of the references before and after it.
 

@@ -10,6 +10,7 @@ from typing import IO, Any
 
 from dnas.support.files import append_line, write_text
 from dnas.support.sealed_json import seal, unseal, whole_lines
+from latency.sources.measured.visits import is_visit
 from latency.table.errors import TableError
 
 IDENTITY, VISITS, LOCK = "measuring.json", "visits.jsonl", "lock"
@@ -51,7 +52,7 @@ class WorkDir:
         path = self.path / VISITS
         if not path.exists():
             return []
-        return [unseal(json.loads(line)) for line in whole_lines(path)]
+        return [unseal(json.loads(line)) for line in whole_lines(path, is_visit)]
 
     def _check_identity(self) -> None:
         path = self.path / IDENTITY
@@ -60,7 +61,9 @@ class WorkDir:
             return
         try:
             found = unseal(json.loads(path.read_text(encoding="utf-8")))
-        except ValueError as error:
+            if not isinstance(found, dict):
+                raise ValueError("it holds no mapping")
+        except (ValueError, RecursionError) as error:
             raise TableError(f"{path} is damaged ({error}); remove the folder to begin again.") from error
         keys = [key for key in {**found, **self.identity} if found.get(key) != self.identity.get(key)]
         if keys:

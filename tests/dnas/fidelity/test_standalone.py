@@ -6,6 +6,7 @@ Their results on disk: exact, apart by recipe and space, whole after torn lines.
 from __future__ import annotations
 
 import gc
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -191,6 +192,20 @@ def test_what_is_no_result_is_passed_over(tmp_path: Path, a: Architecture, line:
     (path,) = tmp_path.iterdir()
     path.write_text(path.read_text() + line + "\n")
     assert read(tmp_path, a.space).get(a) == GOOD
+
+
+@pytest.mark.parametrize("change", [{"top1": -1}, {"top1": 50.0}, {"data": "x"}, {"data": []}])
+def test_a_result_changed_to_what_none_is_counts_as_not_there(
+    tmp_path: Path, a: Architecture, change: dict[str, Any]
+) -> None:
+    TrainingStore(tmp_path, RECIPE, a.space).write(a, GOOD)
+    (path,) = tmp_path.iterdir()
+    line = json.loads(path.read_text())
+    del line["checksum"]
+    path.write_text(json.dumps(line))
+    assert read(tmp_path, a.space).get(a) == GOOD
+    path.write_text(json.dumps(line | change))
+    assert read(tmp_path, a.space).get(a) is None
 
 
 def test_files_of_several_processes_and_of_earlier_versions_are_read(

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from rich.console import Console
 
 from dnas.costs import count
@@ -288,8 +289,52 @@ def test_a_state_that_lacks_something_is_called_damaged(
     for name in ("found", "population"):
         state[part].pop(name, None)
     (tmp_path / STATE).write_text(json.dumps(state))
-    with pytest.raises(ValueError, match=r"state.json is damaged \(KeyError.* evaluations are kept"):
+    with pytest.raises(
+        ValueError, match=r"state.json is damaged \((KeyError|DamagedState).* evaluations are kept"
+    ):
         refine(make_settings(tmp_path, cache=finished))
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("course", "generations", "x"),
+        ("course", "generations", -5),
+        ("course", "found", [[[9, 9, 9], 0]]),
+        ("course", "found", [["a", 0]]),
+        ("course", "found", [[[0, 0, 0], None]]),
+        ("course", "steps", [[1]]),
+        ("algorithm", "settings", None),
+        ("algorithm", "population", {}),
+        ("identity", None, None),
+        ("identity", None, [1]),
+        ("algorithm", None, None),
+    ],
+)
+def test_a_state_that_was_changed_is_called_damaged(
+    finished: Path, make_settings: MakeSettings, tmp_path: Path, part: str, name: str | None, value: Any
+) -> None:
+    state = unseal(json.loads((finished / STATE).read_text()))
+    state[part] = value if name is None else state[part] | {name: value}
+    (tmp_path / STATE).write_text(json.dumps(state))
+    with pytest.raises(ValueError, match=r"state.json is damaged .* evaluations are kept"):
+        refine(make_settings(tmp_path, cache=finished))
+
+
+def test_a_supernet_that_computes_nothing_but_nan_is_refused(
+    one_shot_checkpoint: Path, make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    content = torch.load(one_shot_checkpoint, weights_only=True)
+    for name, weight in content["state_dict"].items():
+        if name.endswith("conv.weight"):
+            weight.fill_(1e38)
+    torch.save(content, tmp_path / "large.ckpt")
+    settings = make_settings(tmp_path / "out", checkpoint=tmp_path / "large.ckpt", generations=1)
+    for _ in range(2):
+        with pytest.raises(
+            ValueError, match=r"of all 6 evaluated architectures is NaN: .*large.ckpt overflow"
+        ):
+            refine(settings)
 
 
 def test_a_second_process_in_the_folder_is_refused(make_settings: MakeSettings, tmp_path: Path) -> None:

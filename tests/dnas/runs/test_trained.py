@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from dnas import Architecture, Network, SearchSpace
 from dnas.runs.checkpoint import CheckpointError
 from dnas.runs.checkpoint_file import read_supernet
-from dnas.runs.trained import inherit_weights
+from dnas.runs.trained import inherit_weights, read_network
 from dnas.space import zoo
 
 
@@ -38,6 +39,28 @@ def test_a_classifier_of_other_classes_stays(search_checkpoint: Path, tiny_space
     for name, value in network.state_dict().items():
         part, _, rest = name.partition(".")
         assert torch.equal(value, classifier[rest] if part == "classifier" else expected[name]), name
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_not_finite_are_refused(
+    value: float, one_shot_checkpoint: Path, tiny_space: SearchSpace, tmp_path: Path
+) -> None:
+    """Of files that others wrote; ours hold none."""
+    content = torch.load(one_shot_checkpoint, weights_only=True)
+    content["state_dict"]["supernet.classifier.bias"][3] = value
+    torch.save(content, tmp_path / "other.ckpt")
+    message = "classifier.bias is not finite, one of 1: the training had diverged"
+    with pytest.raises(CheckpointError, match=message):
+        read_supernet(tmp_path / "other.ckpt").build_supernet()
+    with pytest.raises(CheckpointError, match=message):
+        inherit_weights(Network(Architecture(tiny_space, (3, 1, 2)), 10), tmp_path / "other.ckpt")
+    network = Network(Architecture(tiny_space, (3, 1, 2)), 10)
+    weights = {f"network.{name}": each for name, each in network.state_dict().items()}
+    weights["network.classifier.bias"][3] = value
+    content = {"architecture": network.arch.to_dict(), "state_dict": weights}
+    torch.save(content, tmp_path / "network.ckpt")
+    with pytest.raises(CheckpointError, match=f"network.ckpt: {message}"):
+        read_network(tmp_path / "network.ckpt")
 
 
 def test_what_does_not_fit(search_checkpoint: Path, tiny_space: SearchSpace, tmp_path: Path) -> None:

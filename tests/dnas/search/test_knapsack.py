@@ -32,6 +32,8 @@ def architectures(score: np.ndarray) -> list[tuple[int, ...]]:
     [
         ([], [0, 2]),
         ([Bound("latency", MS, 6.0)], [0, 2]),
+        ([Bound("latency", MS, 1.7e308)], [0, 2]),
+        ([Bound("latency", MS / 10, 1.7e308)], [0, 2]),
         ([Bound("latency", MS, 5.0)], [0, 1]),  # 0.7 * 0.3 = 0.21 beats 0.2 * 0.6 = 0.12
         ([Bound("latency", MS, 4.0)], [0, 0]),  # 0.07 beats 0.06 twice
         ([Bound("latency", MS, 4.0), Bound("latency", MS, 4.0)], [0, 0]),

@@ -268,6 +268,8 @@ def test_options_of_a_type_are_checked_by_its_schema(choice: Any, problem: str) 
         ({"divisor": 0}, "divisor: 0 is less than the minimum of 1"),
         ({"norm": {"eps": 0}}, "norm.eps: 0 is less than or equal to the minimum of 0"),
         ({"norm": {"eps": "1e-3"}}, "norm.eps: YAML reads 1e-3 as a text: write it with a point"),
+        ({"name": False}, r"name: False where a text is expected \(YAML reads no, on, .* in quotes alone"),
+        ({"choices": {True: {"skip": True}}}, "choices: True where a text is expected"),
         ({"norm": {"momentum": 1.5}}, "norm.momentum: 1.5 is greater than the maximum of 1"),
         ({"format": "dnas-space/1", "divisor": 8}, r"properties are not allowed \('divisor' was unexpected"),
         ({"stem": [{"type": "conv", "kernel": 3, "stride": 2}]}, r"stem\[0\]: 'out' is a required property"),

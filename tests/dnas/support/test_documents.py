@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,12 @@ def test_what_is_read_of_plain_documents() -> None:
     assert load_json("[" * 64 + "]" * 64) == load_yaml("[" * 64 + "]" * 64)
 
 
+def test_numbers_and_texts_that_look_like_another_base() -> None:
+    assert load_yaml("[0, 0.5, 10, '0224', \"1:30\", a:30, 089, 2020-01-02, 0x1f, !!str 010]") == [
+        *(0, 0.5, 10, "0224", "1:30", "a:30", "089", date(2020, 1, 2), 31, "010")
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -49,6 +56,10 @@ def test_what_is_read_of_plain_documents() -> None:
         ("? [a]\n: 1", "unhashable key"),
         ("!!timestamp x", "NoneType"),
         ("{", "while parsing a flow node"),
+        ("px: 0224", "YAML reads 0224 as 148: write 148, or '0224' in quotes for a text"),
+        ("- 1:30", "YAML reads 1:30 as 90"),
+        ("1:30: half past", "YAML reads 1:30 as 90"),
+        ("-010", "YAML reads -010 as -8"),
     ],
     ids=lambda each: each[:20],
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +44,29 @@ def test_a_command_within_another_remembers_nothing(tmp_path: Path) -> None:
 def test_what_cannot_be_resumed(arguments: list[str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         resume("dnas thing", arguments)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"command": "rm -rf"}, "its command is none of dnas"),
+        ({"command": "dnas refine; ls"}, "its command is none of dnas"),
+        ({"command": 3}, "its command is none of dnas"),
+        ({"arguments": "--output out"}, "its arguments are no list of texts"),
+        ({"arguments": {"--output": "out"}}, "its arguments are no list of texts"),
+        ({"arguments": ["--seed", 3]}, "its arguments are no list of texts"),
+        ({"cwd": None}, "its folders are no texts"),
+        ({"folder": 5}, "its folders are no texts"),
+    ],
+)
+def test_a_call_changed_by_hand_to_what_none_is(change: dict[str, Any], fault: str, tmp_path: Path) -> None:
+    call = {"command": "dnas thing", "arguments": [], "cwd": str(tmp_path), "folder": str(tmp_path)}
+    (tmp_path / resuming.FILE).write_text(json.dumps(call | change))
+    with pytest.raises(ValueError, match=f"command.json is damaged .*{fault}.*give the command itself"):
+        resume("dnas thing", ["--resume", str(tmp_path)])
+    (tmp_path / resuming.FILE).write_text("[]")
+    with pytest.raises(ValueError, match=r"command\.json is damaged"):
+        read_call(tmp_path)
 
 
 def test_a_place_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,3 +69,6 @@ def test_lines_that_are_damaged_are_counted_in_one_warning(tmp_path: Path) -> No
     with pytest.warns(UserWarning, match="lines: 2 of 4 lines are damaged") as caught:
         assert whole_lines(path) == [b'{"older": 1}']
     assert len(caught) == 1
+    path.write_text('{"a": 1}\n[1]\nnull\n5\n{"b": 1}\n')
+    with pytest.warns(UserWarning, match="lines: 4 of 5 lines are damaged"):
+        assert whole_lines(path, lambda record: "b" in record) == [b'{"b": 1}']

@@ -137,6 +137,26 @@ def test_a_second_run_measures_nothing_again(run: Run, targets: list[float], tmp
     assert candidates.exists(), "other targets are derived"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("unattainable", "x"), ("latency_kind", None), ("device", []), ("fastest_ms", "x"), ("table", 5)],
+)
+def test_a_record_changed_by_hand_is_derived_again(
+    name: str, value: Any, run: Run, targets: list[float], tmp_path: Path
+) -> None:
+    first = run("--targets", targets[1], "--no-accuracy")
+    path = tmp_path / "out/derived/tiny/members.json"
+    record = json.loads(path.read_text())
+    del record["checksum"]
+    path.write_text(json.dumps(record | {name: value}))
+    with pytest.warns(UserWarning, match=f"members.json is damaged .*{name} is .*: its networks are derived"):
+        assert run("--targets", targets[1], "--no-accuracy").members == first.members
+    record["members"][0]["top1"] = "high"
+    path.write_text(json.dumps(record))
+    with pytest.warns(UserWarning, match="top1 is 'high'"):
+        run("--targets", targets[1], "--no-accuracy")
+
+
 def test_what_cannot_be_swept_is_one_message(run: Run, search_checkpoint: Path, tmp_path: Path) -> None:
     said = refusal(run, "--targets", "0", "--widths", "0.5", "0.5", "--set", "a=1")
     for part in ("--targets must be numbers above 0", "--widths: the same value twice", "--widths, --set: a"):

@@ -211,7 +211,15 @@ def test_an_unknown_command_names_the_known(capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"), [("exprot", "export"), ("Fit", "fit"), ("--versoin", "--version")]
+    ("typed", "meant"),
+    [
+        ("exprot", "export"),
+        ("Fit", "fit"),
+        ("REFINE", "refine"),
+        ("--versoin", "--version"),
+        ("version", "--version"),
+        ("help", "--help"),
+    ],
 )
 def test_an_unknown_command_ends_in_one_sentence_with_a_suggestion(typed: str, meant: str) -> None:
     with pytest.raises(SystemExit) as caught:

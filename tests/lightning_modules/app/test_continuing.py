@@ -19,7 +19,9 @@ from dnas.support import resuming
 from dnas.support.files import only_one
 from lightning_modules.app.cli import main
 from lightning_modules.app.continuing import continued, newest_checkpoint, refuse_keywords
+from lightning_modules.app.lightning_command import DnasCLI
 from lightning_modules.app.run_logs import Events, MetricsFile
+from lightning_modules.callbacks.figures import SearchFigures
 from lightning_modules.data.digits import Digits
 
 RunCLI = Callable[..., subprocess.CompletedProcess[str]]
@@ -173,6 +175,41 @@ def test_a_signal_before_the_first_step_says_how_to_go_on(
     assert ended.value.code == 143
     says = f"SIGTERM. It was before the first step. Go on with: dnas fit --resume {tmp_path}\n"
     assert capsys.readouterr().err.endswith(says)
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "when"),
+    [
+        (DnasCLI, "_loggers", "It was before the first step"),
+        (SearchFigures, "on_fit_end", "The training had come to its end"),
+        (DnasCLI, "after_fit", "The training had come to its end"),
+    ],
+)
+def test_a_signal_before_or_after_the_training_says_how_to_go_on(
+    place: type,
+    name: str,
+    when: str,
+    tiny_flags: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(place, name, lambda *_, **__: signal.raise_signal(signal.SIGUSR1))
+    with pytest.raises(SystemExit) as ended:
+        main([*tiny_flags, f"--run_folder={tmp_path}"])
+    assert ended.value.code == 75
+    says = f"SIGUSR1. {when}. Go on with: dnas fit --resume {tmp_path}\n"
+    assert capsys.readouterr().err.endswith(says)
+
+
+def test_a_finished_run_that_was_moved_names_its_checkpoint_where_it_is(
+    tiny_flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main([*tiny_flags, "--trainer.max_epochs=1", f"--run_folder={tmp_path / 'before'}"])
+    (tmp_path / "before").rename(tmp_path / "after")
+    capsys.readouterr()
+    main(["fit", "--resume", str(tmp_path / "after")])
+    assert f"Checkpoint: {tmp_path / 'after' / 'checkpoints' / 'last.ckpt'}\n" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+import torch
 
 from dnas.search.evolution.algorithm import check_told
 
@@ -44,6 +47,37 @@ def test_copies_of_what_is_told() -> None:
 def test_all_that_is_wrong_in_one_message(genomes, values, violations, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         check_told(ASKED, genomes, values, violations, 2)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [[1.0, 1.0], [1.0], [1.0, 1.0]],
+        [["1", "2"]] * 3,
+        VALUES + 1j,
+        np.ma.masked_array(VALUES, mask=VALUES == 1),
+        {"top1": 1},
+        (row for row in VALUES),
+        [[10**400, 1]] * 3,
+        torch.eye(3, 2).to_sparse(),
+    ],
+)
+def test_what_are_no_real_numbers_is_refused(values: Any) -> None:
+    with pytest.raises(ValueError, match="values must be an array of real numbers"):
+        check_told(ASKED, ASKED, values, None, 2)
+
+
+def test_genomes_of_different_lengths_are_not_those_asked() -> None:
+    with pytest.raises(ValueError, match="exactly those that ask returned"):
+        check_told(ASKED, [[0], [1, 2], [3]], VALUES, None, 2)  # type: ignore[arg-type]
+
+
+def test_lists_of_tensors_and_every_precision_are_numbers() -> None:
+    row = torch.tensor([0.5, 0.25], requires_grad=True)
+    lists: list[Any] = [[row] * 3, [(row[0], 0.25)] * 3, [list(row)] * 3, torch.stack([row] * 3).bfloat16()]
+    for values in lists:
+        assert check_told(ASKED, list(torch.tensor(ASKED)), values, None)[1].tolist() == [[0.5, 0.25]] * 3  # type: ignore[arg-type]
+    assert np.isnan(check_told(ASKED, ASKED, [[None, 1.0]] * 3, None)[1][:, 0]).all()  # type: ignore[arg-type]
 
 
 def test_any_number_of_objectives_where_none_is_expected() -> None:

@@ -14,6 +14,7 @@ from dnas.search.evolution.netadapt import NetAdapt
 from dnas.search.evolution.nsga2 import NSGA2
 from dnas.search.evolution.random_search import RandomSearch
 from dnas.search.evolution.regularised_evolution import RegularisedEvolution
+from dnas.search.evolution.resume import DamagedState
 from dnas.search.evolution.rewards import accuracy
 from dnas.space import SearchSpace
 from dnas.space.networks import networks
@@ -117,6 +118,21 @@ def test_a_state_from_before_is_refused(name: str, skips_space: SearchSpace) -> 
     del state["settings"]["networks"]
     with pytest.raises(ValueError, match="networks was None and is now 45"):
         MAKERS[name](skips_space).load_state_dict(state)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_truncated_state_is_called_damaged(name: str, skips_space: SearchSpace) -> None:
+    one = MAKERS[name](skips_space)
+    run(one, skips_space)
+    state = one.state_dict()
+    for part in state.keys() - {"settings"}:
+        for damaged in (
+            {key: value for key, value in state.items() if key != part},
+            {**state, part: [["a"]]},
+        ):
+            with pytest.raises(DamagedState):
+                one.load_state_dict(damaged)
+    assert one.state_dict() == state
 
 
 def test_spaces_without_identities_search_as_before() -> None:

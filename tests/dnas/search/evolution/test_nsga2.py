@@ -24,6 +24,7 @@ from dnas.search.evolution.mutation import Mutation
 from dnas.search.evolution.nsga2 import NSGA2, Population, tournament, uniform_crossover
 from dnas.search.evolution.pareto import non_dominated
 from dnas.search.evolution.random_search import RandomSearch
+from dnas.search.evolution.resume import DamagedState, OtherSearch
 
 CHOICES = (4, 1, 3, 5, 2, 4, 3, 4)
 MAXIMIZE = (True, False, True)
@@ -498,10 +499,67 @@ def test_a_state_that_cannot_be_loaded_leaves_the_search_as_it_was() -> None:
         {**state, "population": {**state["population"], "rank": [0]}},
         {key: value for key, value in state.items() if key != "distribution"},
     ):
-        with pytest.raises((ValueError, KeyError)):
+        with pytest.raises(ValueError):
             one.load_state_dict(damaged)
         assert through_json(one) == through_json(undisturbed)
     assert same(run(one, 2), run(undisturbed, 2))
+
+
+PARTS = ("generator", "seen", "initial", "asked", "population", "front", "distribution")
+STRANGE: list[Any] = ["x", 1, [["a"]], [[9] * len(CHOICES)], [[0.5] * len(CHOICES)], {"genomes": [[0]]}, NAN]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_state_with_a_strange_part_is_called_damaged(part: str) -> None:
+    one, undisturbed = search(), search()
+    run(one, 2), run(undisturbed, 2)
+    state = through_json(one)
+    lacking = {name: value for name, value in state.items() if name != part}
+    for damaged in (lacking, *({**state, part: strange} for strange in STRANGE)):
+        with pytest.raises(DamagedState, match="the state is damaged or truncated"):
+            one.load_state_dict(damaged)
+        assert through_json(one) == through_json(undisturbed)
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("population", "genomes", [[9] * len(CHOICES)] * 16),
+        ("population", "genomes", [[0.5] * len(CHOICES)] * 16),
+        ("population", "rank", [[0]] * 16),
+        ("population", "violations", [-1.0] * 16),
+        ("population", "crowding", ["nan"] * 16),
+        ("population", "values", [[1.0]] * 48),
+        ("front", "genomes", []),
+        ("front", "genomes", [[0] * len(CHOICES)]),
+        ("seen", "seen", [-1]),
+        ("generator", "state", {"state": 1.5, "inc": 1}),
+        ("generator", "state", {"state": -1, "inc": 1}),
+    ],
+)
+def test_a_state_that_no_search_writes_is_called_damaged(part: str, name: str, value: Any) -> None:
+    one = search()
+    run(one, 2)
+    state = through_json(one)
+    with pytest.raises(DamagedState):
+        one.load_state_dict({**state, part: {**state[part], name: value}})
+    assert through_json(one) == state
+
+
+@pytest.mark.parametrize("state", [None, 1, "x", [], {}, {1: 2, "a": 3}, {"settings": None}])
+def test_what_is_no_state_is_refused(state: Any) -> None:
+    with pytest.raises(OtherSearch, match="no state of a search"):
+        search().load_state_dict(state)
+
+
+def test_what_is_done_to_a_state_changes_no_search() -> None:
+    one = search()
+    run(one, 1)
+    state, before = one.state_dict(), through_json(one)
+    state["settings"]["population"] = 3
+    state["settings"]["choices"].clear()
+    state["front"]["genomes"].clear()
+    assert through_json(one) == before
 
 
 def test_the_population_can_be_looked_at_and_not_changed() -> None:
@@ -521,3 +579,51 @@ def test_tensors_of_torch_are_taken() -> None:
         one.tell(torch.tensor(genomes), values, torch.zeros(len(genomes)))  # type: ignore[arg-type]
     run(other, 2)
     assert through_json(one) == through_json(other)
+
+
+def test_numbers_of_numpy_and_torch_are_settings_as_plain_ones_are() -> None:
+    prior = torch.rand(len(CHOICES), max(CHOICES), requires_grad=True)
+    numbers = Mutation(probability=np.float32(0.5), learning_rate=np.float64(0.5), random=1)  # type: ignore[arg-type]
+    one = search(
+        population=np.int64(16),
+        maximize=np.array(MAXIMIZE),
+        crossover=np.float32(0.5),
+        mutation=numbers,
+        prior=prior.softmax(1),
+        initial=list(torch.zeros(2, len(CHOICES), dtype=torch.long)),
+    )
+    other = search(
+        crossover=0.5,
+        mutation=Mutation(probability=0.5, learning_rate=0.5, random=1.0),
+        prior=prior.softmax(1).tolist(),
+        initial=[[0] * len(CHOICES)],
+    )
+    run(one, 2), run(other, 2)
+    assert through_json(one) == through_json(other)
+    assert through_json(search(choices=iter(CHOICES))) == through_json(search())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("choices", 3, "choices must give the number of choices"),
+        ("choices", [2.0, 3.0], "choices must give the number of choices"),
+        ("choices", None, "choices must give the number of choices"),
+        ("maximize", True, "maximize must be True or False for each objective, got True"),
+        ("maximize", [1, -1, 1], "maximize must be True or False for each objective"),
+        ("maximize", ["yes", "no", "yes"], "maximize must be True or False for each objective"),
+        ("population", True, "population must be a whole number"),
+        ("crossover", "0.9", "crossover is a probability in .* got '0.9'"),
+        ("crossover", None, "crossover is a probability in .* got None"),
+        ("weights", {"ms": 1}, "weights must be an array of real numbers"),
+        ("weights", [1, 10**400, 1], "weights must be an array of real numbers"),
+        ("prior", np.ones((8, 5), complex), "prior must be an array of real numbers: it is of complex128"),
+        ("prior", [[1], [1, 2]], "prior must be an array of real numbers"),
+        ("initial", [[0], [1, 2]], "initial: genomes must all have 8 layers"),
+        ("mutation", {"probability": 1}, "mutation must be a Mutation, got {'probability': 1}"),
+        ("canonical", 3, "canonical must be a function of genomes, or None, got 3"),
+    ],
+)
+def test_settings_of_another_kind_are_refused(name: str, value: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        search(**{name: value})

@@ -120,6 +120,26 @@ def test_a_signal_ends_with_one_message_and_resume_goes_on(
     assert "leave out --rounds 3" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.parametrize("place", ["__enter__", "__exit__"])
+def test_a_signal_before_or_after_the_measurement_says_how_to_go_on(
+    place: str, run_measure: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = getattr(WorkDir, place)
+
+    def and_stop(work: WorkDir, *arguments: Any) -> Any:
+        result = real(work, *arguments)
+        signal.raise_signal(signal.SIGTERM)
+        return result
+
+    monkeypatch.setattr(WorkDir, place, and_stop)
+    assert run_measure("--networks", "0") == 143
+    said = capsys.readouterr().err
+    assert "stopped by SIGTERM. What is done is kept. Go on with: dnas latency measure --" in said
+    monkeypatch.undo()
+    assert run_measure("--networks", "0") == 0
+
+
 @pytest.mark.parametrize(
     ("options", "messages"),
     [

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,24 +16,52 @@ from latency.table.errors import TableError
 IDENTITY = {"space": "tiny", "threads": 1}
 
 
+def visit(job: str, **changes: Any) -> dict[str, Any]:
+    return {"round": 0, "job": job, "ms": [1.5], "runs": 1, **changes}
+
+
 def test_records_survive(tmp_path: Path) -> None:
     with WorkDir(tmp_path / "new" / "work", IDENTITY) as work:
         assert work.records() == []
-        work.append({"job": "a"})
+        work.append(visit("a"))
     with WorkDir(tmp_path / "new" / "work", IDENTITY) as work:
-        work.append({"job": "b"})
-        assert work.records() == [{"job": "a"}, {"job": "b"}]
+        work.append(visit("b"))
+        assert work.records() == [visit("a"), visit("b")]
 
 
 def test_truncated_and_damaged_lines_are_not_there(tmp_path: Path) -> None:
     visits = tmp_path / "visits.jsonl"
     with WorkDir(tmp_path, IDENTITY) as work:
         for job in "abc":
-            work.append({"job": job})
+            work.append(visit(job))
         visits.write_text(visits.read_text().replace('"b"', '"B"') + '{"job": "d", "ms": [1.0')
-        work.append({"job": "e"})
+        work.append(visit("e"))
         with pytest.warns(UserWarning, match=r"visits\.jsonl: 1 of 5 lines are damaged"):
-            assert work.records() == [{"job": "a"}, {"job": "c"}, {"job": "e"}]
+            assert work.records() == [visit("a"), visit("c"), visit("e")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        None,
+        [],
+        5,
+        {},
+        {"job": "b"},
+        visit("b", ms=[]),
+        visit("b", ms=["x"]),
+        visit("b", round="x"),
+        visit("b") | {"job": 3},
+    ],
+    ids=str,
+)
+def test_lines_that_are_no_visits_are_not_there(line: Any, tmp_path: Path) -> None:
+    with WorkDir(tmp_path, IDENTITY) as work:
+        work.append(visit("reference", round=None))
+        with (tmp_path / "visits.jsonl").open("a") as stream:
+            stream.write(json.dumps(line) + "\n")
+        with pytest.warns(UserWarning, match=r"visits\.jsonl: 1 of 2 lines are damaged"):
+            assert work.records() == [visit("reference", round=None)]
 
 
 def test_damage_is_refused(tmp_path: Path) -> None:
@@ -43,9 +73,10 @@ def test_damage_is_refused(tmp_path: Path) -> None:
         WorkDir(tmp_path, IDENTITY),
     ):
         pass
-    (tmp_path / "measuring.json").write_text("{")
-    with pytest.raises(TableError, match=r"measuring\.json is damaged"), WorkDir(tmp_path, IDENTITY):
-        pass
+    for damaged in ("{", "null", "[]", "[" * 100_000):
+        (tmp_path / "measuring.json").write_text(damaged)
+        with pytest.raises(TableError, match=r"measuring\.json is damaged"), WorkDir(tmp_path, IDENTITY):
+            pass
 
 
 def test_another_measurement_is_refused_naming_all_that_differs(tmp_path: Path) -> None:
