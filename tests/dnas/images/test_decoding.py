@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import struct
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,11 @@ def twelve_bits() -> np.ndarray:
     return packed.astype(np.uint8)
 
 
-def tiff(bits: int, photometric: int, data: bytes) -> bytes:
-    """An uncompressed little-endian grey TIFF of 8 x 8 pixels."""
-    tags = [(256, 8), (257, 8), (258, bits), (259, 1), (262, photometric), (273, 8), (277, 1), (278, 8)]
-    tags.append((279, len(data)))
-    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+def tiff(bits: int, photometric: int, data: bytes, more: Mapping[int, int] = {}) -> bytes:
+    """An uncompressed little-endian TIFF of 8 x 8 pixels, grey without `more` tags."""
+    tags = {256: 8, 257: 8, 258: bits, 259: 1, 262: photometric, 273: 8, 277: 1, 278: 8, 279: len(data)}
+    tags |= more
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, tags[tag]) for tag in sorted(tags))
     directory = struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0)
     return struct.pack("<2sHI", b"II", 42, 8 + len(data)) + data + directory
 
@@ -104,6 +105,23 @@ def test_sixteen_bits_with_white_as_zero_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(tiff(16, 0, RAMP.tobytes()))
     with pytest.raises(ImageFault, match="mode I;16 in which zero is white: invert the file"):
         decode(tmp_path / "a.tif")
+
+
+def test_what_pillow_gets_wrong_of_a_tiff_is_refused(tmp_path: Path) -> None:
+    paletted = Image.fromarray(EIGHT).convert("P")
+    paletted.save(tmp_path / "16.tif")
+    high, low = (struct.pack("<768H", *np.tile(np.arange(256) * factor, 3)) for factor in (256, 1))
+    assert np.array_equal(np.asarray(decode(tmp_path / "16.tif", "L")), EIGHT)
+    files = {
+        "each channel of 16 bits apart": tiff(16, 2, RAMP.tobytes() * 3, {277: 3, 284: 2}),
+        "8 bits with a sign": tiff(8, 1, EIGHT.tobytes(), {339: 2}),
+        "a palette of 8 bits": (tmp_path / "16.tif").read_bytes().replace(high, low),
+    }
+    for reason, content in files.items():
+        (tmp_path / "a.tif").write_bytes(content)
+        for look in (decode, check_header):
+            with pytest.raises(ImageFault, match=rf"a\.tif cannot be decoded \({reason}, which Pillow .*: "):
+                look(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
