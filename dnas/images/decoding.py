@@ -137,8 +137,17 @@ def _formats() -> tuple[str, ...]:
 
 
 def _no_image(path: str | Path) -> str:
+    """Why Pillow finds no image in a file: it keeps to itself what the decoder of the format said."""
     with open(path, "rb") as stream:
         start = stream.read(24)
+        for name in _formats():
+            make, accepts = Image.OPEN[name]
+            if accepts and accepts(start[:16]) is True:
+                stream.seek(0)
+                try:
+                    make(stream, str(path))
+                except Exception as error:
+                    return f"{name} of a kind that Pillow does not read, or damaged: {_one_line(error)}"
     return (
         f"no image format that is known, it begins with {ascii(start)[1:]}" if start else "the file is empty"
     )

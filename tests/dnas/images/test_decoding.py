@@ -168,6 +168,10 @@ BAD = {
     b"<!DOCTYPE html><html>": "no image format that is known, it begins with '<!DOCTYPE html><html>')",
     # Pillow would start Ghostscript.
     b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n": "no image format that is known",
+    tiff(24, 1, bytes(192)): "TIFF of a kind that Pillow does not read, or damaged: unknown pixel mode)",
+    png_of_48_bits().replace(
+        b"\x10\x02", b"\x10\x06", 1
+    ): "PNG of a kind that Pillow does not read, or damaged:",
 }
 
 
