@@ -281,3 +281,18 @@ def test_an_empty_validation_split_is_named_once(fit: Any) -> None:
 def test_no_epochs_make_no_checkpoint_and_say_so(fit: Any, capsys: pytest.CaptureFixture[str]) -> None:
     fit("--trainer.max_epochs=0")
     assert "Checkpoint: none, no epoch was trained" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["weights", "list", "object"])
+def test_what_others_saved_is_no_checkpoint_to_go_on_with(
+    kind: str, tiny_flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    weights = torch.nn.Linear(2, 2).state_dict()
+    content = {"weights": weights, "list": [weights], "object": torch.nn.Linear(2, 2)}[kind]
+    torch.save(content, tmp_path / "theirs.pth")
+    with pytest.raises(SystemExit) as caught:
+        main([*tiny_flags, "--ckpt_path=theirs.pth"])
+    said = str(caught.value)
+    expected = "cannot be read as a checkpoint" if kind == "object" else "is no checkpoint of a training"
+    assert f"theirs.pth {expected}" in said and "weights_only" not in said
