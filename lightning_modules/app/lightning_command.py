@@ -138,10 +138,7 @@ class DnasCLI(LightningCLI):
             kwargs["logger"] = self._loggers(folder)
         callbacks = list(self._get(self.config_init, "trainer.callbacks") or [])
         if not any(isinstance(callback, ModelCheckpoint) for callback in callbacks):
-            # One of its own for the last epoch: 'last.ckpt' is what deriving and resuming want.
-            callbacks.append(
-                ModelCheckpoint(folder / "checkpoints", filename="last", enable_version_counter=False)
-            )
+            callbacks.append(_after_each_epoch(folder / "checkpoints"))
         if (minutes := self._get(self.config_init, "checkpoint_minutes")) is not None:
             callbacks.append(CheckpointEvery(minutes))
         callbacks.append(EndWithOthers())
@@ -179,6 +176,16 @@ class DnasCLI(LightningCLI):
             path = checkpoint.best_model_path  # type: ignore[attr-defined]
             none = "none, no epoch was trained: see to trainer.max_epochs and trainer.limit_train_batches"
             print(f"Run folder: {self.trainer.default_root_dir}\nCheckpoint: {path or none}")
+
+
+def _after_each_epoch(folder: Path) -> ModelCheckpoint:
+    """A checkpoint of its own for the last epoch: 'last.ckpt' is what deriving and resuming want.
+
+    Lightning itself would save after validation, and so not after epochs that have none.
+    """
+    return ModelCheckpoint(
+        folder, filename="last", enable_version_counter=False, save_on_train_epoch_end=True
+    )
 
 
 def run_lightning(argv: Sequence[str], resumes: bool = False, **options: Any) -> DnasCLI:

@@ -283,6 +283,12 @@ def test_no_epochs_make_no_checkpoint_and_say_so(fit: Any, capsys: pytest.Captur
     assert "Checkpoint: none, no epoch was trained" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("flag", ["--trainer.check_val_every_n_epoch=2", "--trainer.val_check_interval=0.5"])
+def test_the_last_checkpoint_is_of_the_last_epoch_however_rare_validation_is(fit: Any, flag: str) -> None:
+    folder = Path(fit(flag, "--trainer.max_epochs=3").trainer.default_root_dir)
+    assert torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 2
+
+
 @pytest.mark.parametrize("kind", ["weights", "list", "object"])
 def test_what_others_saved_is_no_checkpoint_to_go_on_with(
     kind: str, tiny_flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
