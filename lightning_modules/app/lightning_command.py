@@ -122,6 +122,10 @@ class DnasCLI(LightningCLI):
             raise said_by_constructor(error) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        if self._get(self.config_init, "trainer.barebones"):
+            raise ValueError(
+                "trainer.barebones goes without the checkpoints and logs of a run: leave it out."
+            )
         asked = self._get(self.config_init, "trainer.default_root_dir")
         requested = self._get(self.config_init, "run_folder") or asked
         folder = make_run_folder(requested, self._run_name(), resumes=self._resumes)
@@ -137,7 +141,8 @@ class DnasCLI(LightningCLI):
         if self._get(self.config_init, "trainer.logger") in (None, True):
             kwargs["logger"] = self._loggers(folder)
         callbacks = list(self._get(self.config_init, "trainer.callbacks") or [])
-        if not any(isinstance(callback, ModelCheckpoint) for callback in callbacks):
+        wanted = self._get(self.config_init, "trainer.enable_checkpointing") is not False
+        if wanted and not any(isinstance(callback, ModelCheckpoint) for callback in callbacks):
             callbacks.append(_after_each_epoch(folder / "checkpoints"))
         if (minutes := self._get(self.config_init, "checkpoint_minutes")) is not None:
             callbacks.append(CheckpointEvery(minutes))
@@ -174,7 +179,11 @@ class DnasCLI(LightningCLI):
         checkpoint = self.trainer.checkpoint_callback
         if self.trainer.is_global_zero and checkpoint is not None:
             path = checkpoint.best_model_path  # type: ignore[attr-defined]
-            none = "none, no epoch was trained: see to trainer.max_epochs and trainer.limit_train_batches"
+            none = (
+                "none, trainer.fast_dev_run writes none"
+                if self.trainer.fast_dev_run  # type: ignore[attr-defined]
+                else "none, no epoch was trained: see to trainer.max_epochs and trainer.limit_train_batches"
+            )
             print(f"Run folder: {self.trainer.default_root_dir}\nCheckpoint: {path or none}")
 
 

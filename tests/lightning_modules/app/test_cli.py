@@ -146,6 +146,7 @@ def test_a_checkpoint_does_not_override_the_command_line(fit: Any, tiny_flags: l
         (["--config=nosuch.yaml"], "no config 'nosuch.yaml'"),
         (["--trainer.gradient_clip_val=1"], "use model.weights.clip"),
         (["--trainer.max_epochs=-1"], "set trainer.max_epochs to a number above 0"),
+        (["--trainer.barebones=true"], "trainer.barebones goes without the checkpoints and logs of a run"),
         (["--ckpt_path=nosuch.ckpt"], "nosuch.ckpt"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
@@ -281,6 +282,16 @@ def test_an_empty_validation_split_is_named_once(fit: Any) -> None:
 def test_no_epochs_make_no_checkpoint_and_say_so(fit: Any, capsys: pytest.CaptureFixture[str]) -> None:
     fit("--trainer.max_epochs=0")
     assert "Checkpoint: none, no epoch was trained" in capsys.readouterr().out
+
+
+def test_a_dry_run_says_why_there_is_no_checkpoint(fit: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    fit("--trainer.fast_dev_run=true")
+    assert "Checkpoint: none, trainer.fast_dev_run writes none" in capsys.readouterr().out
+
+
+def test_who_wants_no_checkpoints_gets_none(fit: Any) -> None:
+    cli = fit("--trainer.enable_checkpointing=false", "--trainer.max_epochs=1")
+    assert not (Path(cli.trainer.default_root_dir) / "checkpoints").exists()
 
 
 @pytest.mark.parametrize("flag", ["--trainer.check_val_every_n_epoch=2", "--trainer.val_check_interval=0.5"])
