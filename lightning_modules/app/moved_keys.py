@@ -95,19 +95,23 @@ def _sources(argv: Sequence[str]) -> Iterator[_Source]:
     for flag, value in ((*each.split("=", 1),) if "=" in each else (each, after) for each, after in pairs):
         if flag in CONFIG_FLAGS:
             config = _load(Path(value))
-            yield value, config.get("model") if isinstance(config, Mapping) else None
+            yield value, config.get("model") if config is not None else None
         elif flag == "--model" or flag.startswith("--model."):
             yield "command line", _nested(flag.split(".")[1:], _parsed(value))
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path) -> Mapping[str, Any] | None:
     """A config; what the parser would stumble over in it is refused here."""
     try:
-        return load_yaml(read_text(path))
+        config = load_yaml(read_text(path))
     except OSError:
         return None
     except DocumentError as error:
         raise ValueError(f"{path} is not a config: {error}") from error
+    if not isinstance(config, Mapping):
+        found = "it is empty" if config is None else f"it is a {type(config).__name__}"
+        raise ValueError(f"{path} is not a config: {found}, expected sections (model, data, trainer).")
+    return config
 
 
 def _parsed(value: str) -> Any:
