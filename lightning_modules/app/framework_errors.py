@@ -20,6 +20,11 @@ from lightning_modules.callbacks.lost import gone
 # The end of a traceback: the last place with its lines of source, then the error and what it says.
 _RAISED = re.compile(r".*^  File [^\n]*\n(?:    [^\n]*\n)*([\w.]+): (.*)", re.DOTALL | re.MULTILINE)
 
+# What torch says of the processes of its DataLoader, and of what they share.
+_LOADER = re.compile(
+    r"DataLoader worker|received \d+ items of ancdata|unable to \w+ .*shared memory|Too many open files"
+)
+
 
 @contextmanager
 def in_our_words() -> Iterator[None]:
@@ -65,6 +70,16 @@ def _port(error: DistNetworkError) -> str:
     )
 
 
+def _loader(error: RuntimeError) -> str | None:
+    if not _LOADER.match(str(error)):
+        return None
+    return (
+        f"A process that loads images has ended ({_one_line(error).rstrip('.')}), perhaps for lack of "
+        "memory, of shared memory (docker run --shm-size 8g), or of open files (ulimit -n): give fewer "
+        "data.num_workers, 0 for none; --resume goes on where a checkpoint is."
+    )
+
+
 def _exited(error: ProcessExitedException) -> str:
     """Of a strategy that spawns: torch has ended the others."""
     folder = folder_of_first_process(".")
@@ -98,6 +113,7 @@ _WORDS: dict[type[Exception], Callable[[Any], str | None]] = {
     TypeError: _devices,
     MisconfigurationException: _one_line,
     DistNetworkError: _port,
+    RuntimeError: _loader,  # the one above is of this kind
     ProcessExitedException: _exited,
     ProcessRaisedException: _raised,
     ModuleNotFoundError: _package,

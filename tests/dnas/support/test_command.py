@@ -44,7 +44,11 @@ def test_mistakes_become_one_message(error: Exception, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize(
     ("number", "remedy"),
-    [(errno.ENOSPC, "Free some space"), (errno.EROFS, "Give a folder that can be written to")],
+    [
+        (errno.ENOSPC, "Free some space"),
+        (errno.EROFS, "Give a folder that can be written to"),
+        (errno.EMFILE, r"Raise the limit on open files (ulimit -n), or give fewer workers"),
+    ],
 )
 def test_errors_of_the_system_say_what_to_do(
     number: int, remedy: str, monkeypatch: pytest.MonkeyPatch

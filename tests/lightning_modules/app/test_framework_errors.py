@@ -64,6 +64,30 @@ def test_a_package_that_is_missing_is_named() -> None:
         import nosuch  # noqa: F401
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "DataLoader worker (pid 7) is killed by signal: Bus error. ",
+        "DataLoader worker (pid(s) 7, 8) exited unexpectedly",
+        "received 0 items of ancdata",
+        "unable to allocate shared memory(shm) for file </torch_7>: No space left on device (28)",
+    ],
+)
+def test_a_loading_process_that_is_gone(said: str) -> None:
+    with (
+        pytest.raises(ValueError, match=r"loads images has ended .*shm-size.*data\.num_workers"),
+        in_our_words(),
+    ):
+        raise RuntimeError(said)
+
+
+def test_errors_of_programs_stay() -> None:
+    for error in (RuntimeError("no such thing"), TypeError("f() takes 1 argument")):
+        with pytest.raises(type(error)) as caught, in_our_words():
+            raise error
+        assert caught.value is error
+
+
 def test_a_port_that_is_taken() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
