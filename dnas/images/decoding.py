@@ -154,6 +154,8 @@ def _no_image(path: str | Path) -> str:
 
 
 def _one_line(error: Exception) -> str:
+    if "MAX_TEXT_" in str(error):  # Pillow names a setting of its own
+        return "PNG with more text, or a larger colour profile, than Pillow takes: save it without"
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
 
 

@@ -200,6 +200,15 @@ def test_a_truncated_file_a_bomb_and_a_strip(tmp_path: Path, monkeypatch: pytest
         decode(saved(tmp_path / "bomb.png", EIGHT))
 
 
+def test_a_colour_profile_that_pillow_does_not_take(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.png", EIGHT, icc_profile=bytes(2**21))
+    for look in (decode, check_header, read_header):
+        with pytest.raises(
+            ImageFault, match=r"a larger colour profile, than Pillow takes: save it without\)$"
+        ):
+            look(path)
+
+
 def test_what_the_system_does_not_give_is_another_fault(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").symlink_to(tmp_path / "nowhere")
     with pytest.raises(UnreadableImage, match=r"a\.jpg cannot be read \(No such file or directory\)"):
