@@ -11,6 +11,8 @@ from dnas.runs import sealed_file
 from dnas.runs.checkpoint import CheckpointError
 from dnas.runs.checkpoint_file import load_content
 
+_WRITER = "pytorch-lightning_version"  # Lightning writes it into every checkpoint, and needs it in one
+
 
 class SealedCheckpointIO(TorchCheckpointIO):
     """Lightning's, with :mod:`dnas.runs.sealed_file`."""
@@ -34,8 +36,14 @@ class SealedCheckpointIO(TorchCheckpointIO):
         """Read one.
 
         Raises:
-            CheckpointError: no such file, or damaged.
+            CheckpointError: no such file, damaged, or weights alone.
         """
         if "://" in str(path):
             return super().load_checkpoint(path, *arguments, **options)
-        return load_content(Path(path), "Every run has its checkpoints in its folder, below checkpoints.")
+        content = load_content(Path(path), "Every run has its checkpoints in its folder, below checkpoints.")
+        if _WRITER not in content:
+            raise CheckpointError(
+                f"{path} is no checkpoint of a training, with which one could go on: weights alone, for "
+                "instance. Give one that 'dnas fit' wrote."
+            )
+        return content

@@ -49,6 +49,8 @@ def _missing(survey: Survey) -> Iterable[Finding]:
         for part in PARTS:
             if part not in parts:
                 yield Finding(f"There is no folder {part}: 'dnas fit' needs train and val.")
+    if len(names := {name for part in parts.values() for name in part}) == 1:
+        yield Finding("There is one class, where a classifier needs two, in a folder each:", _shown(names))
     for part, numbers in counts(survey).items():
         if empty := [name for name, number in numbers.items() if not number]:
             yield Finding(f"{len(empty)} class(es) have no image{_within(part)}:", _shown(empty))

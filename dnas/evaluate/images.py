@@ -67,7 +67,10 @@ class Images(Dataset[Example]):
         files = image_files(self.folder, classes, self.left_out)
         self.files = [(file, label) for label, name in enumerate(classes) for file in files[name]]
         if not self.files:
-            raise ValueError(f"No images in {self.folder}. {EXPECTED}.")
+            left_out = self.left_out.sentence()
+            raise ValueError(
+                f"No images in {self.folder}{f', left out: {left_out}' if left_out else ''}. {EXPECTED}."
+            )
         self._transform: Callable[[Image], Tensor] = preprocessing.transform()
         self._orientation = exif_orientation
         channels, side = len(preprocessing.mean), preprocessing.crop

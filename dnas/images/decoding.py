@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-VERSION = 2  # of what comes out of `decode`; stored pixels of another version are stale
+VERSION = 3  # of what comes out of `decode`; stored pixels of another version are stale
 # EPS is missing on purpose: Pillow starts Ghostscript, a program run on what a stranger wrote.
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
 # Resizing the shorter side of a longer strip to 256 pixels would take gigabytes.
@@ -21,7 +21,7 @@ LONGEST = 200
 INTEGERS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 DEEP = (*INTEGERS, "F")
 
-_ORIENTATION, _BITS, _PHOTOMETRIC = 0x0112, 258, 262
+_ORIENTATION, _BITS, _COMPRESSION, _PHOTOMETRIC, _PLANES, _PALETTE, _SIGN = 274, 258, 259, 262, 284, 320, 339
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -114,6 +114,8 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
                 width, height = image.size
                 if max(width, height) > LONGEST * min(width, height):
                     raise ValueError(f"{width} x {height} pixels, too long and thin to be resized")
+                if reason := _misread(image.mode, getattr(image, "tag_v2", {})):
+                    raise ValueError(reason)
                 yield image
     except (ImageFault, MemoryError):
         raise
@@ -135,15 +137,41 @@ def _formats() -> tuple[str, ...]:
 
 
 def _no_image(path: str | Path) -> str:
+    """Why Pillow finds no image in a file: it keeps to itself what the decoder of the format said."""
     with open(path, "rb") as stream:
         start = stream.read(24)
+        for name in _formats():
+            make, accepts = Image.OPEN[name]
+            if accepts and accepts(start[:16]) is True:
+                stream.seek(0)
+                try:
+                    make(stream, str(path))
+                except Exception as error:
+                    return f"{name} of a kind that Pillow does not read, or damaged: {_one_line(error)}"
     return (
         f"no image format that is known, it begins with {ascii(start)[1:]}" if start else "the file is empty"
     )
 
 
 def _one_line(error: Exception) -> str:
+    if "MAX_TEXT_" in str(error):  # Pillow names a setting of its own
+        return "PNG with more text, or a larger colour profile, than Pillow takes: save it without"
     return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
+def _misread(mode: str, tags: Mapping[int, Any]) -> str:
+    """What Pillow would get wrong of a TIFF file without a word; "" for nothing."""
+    if mode in DEEP:
+        # It inverts such images of 8 bits only.
+        inverted = tags.get(_PHOTOMETRIC) == 0
+        return f"mode {mode} in which zero is white: invert the file" if inverted else ""
+    if tags.get(_PLANES) == 2 and tags.get(_COMPRESSION, 1) == 1 and max(tags.get(_BITS, (1,))) > 8:
+        return "each channel of 16 bits apart, which Pillow reads as 8: save the channels interleaved"
+    if 2 in tags.get(_SIGN, ()):
+        return "8 bits with a sign, which Pillow ignores: rescale the file to values from 0 to 255"
+    if 0 < max(tags.get(_PALETTE, (0,))) < 256:
+        return "a palette of 8 bits, which Pillow reads as 16: save the file as RGB"
+    return ""
 
 
 def _orientation(image: Image.Image) -> int:
@@ -159,14 +187,11 @@ def _with_eight_bits(image: Image.Image) -> Image.Image:
         return image.convert("RGBA")
     if image.mode not in DEEP:
         return image
-    tags = getattr(image, "tag_v2", {})
-    if tags.get(_PHOTOMETRIC) == 0:
-        # Pillow inverts such images of 8 bits only.
-        raise ValueError(f"mode {image.mode} in which zero is white: invert the file")
     values = np.asarray(image)
     if image.mode == "F":
         return Image.fromarray(_from_floats(values))
-    return Image.fromarray(_from_integers(values, 4095 if tags.get(_BITS) == (12,) else 65535, image.mode))
+    bits = getattr(image, "tag_v2", {}).get(_BITS)
+    return Image.fromarray(_from_integers(values, 4095 if bits == (12,) else 65535, image.mode))
 
 
 def _from_floats(values: np.ndarray) -> np.ndarray:

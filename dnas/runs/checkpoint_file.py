@@ -6,6 +6,7 @@ Files are read with ``weights_only=True``: nothing in them is executed.
 from __future__ import annotations
 
 import hashlib
+import re
 import reprlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,8 @@ from dnas.space import SearchSpace
 from dnas.space.space_file import SpaceError
 from dnas.support.documents import MAX_INTEGER, DocumentError, check_values
 
+# Where torch advises to read the file without its guard, an advice that is not ours.
+_ADVICE = re.compile("Weights only load failed|weights_only")
 _OF_SUPERNET: dict[str, type] = {"space": dict, "supernet": dict}
 _OF_SEARCH: dict[str, type] = {"alpha": Tensor, "table": dict}
 _TABLE = ("name", "kind", "sha256")
@@ -80,10 +83,11 @@ def load_content(path: Path, hint: str) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever a damaged zip archive or pickle makes its reader stumble over
-        reason = str(error).strip().splitlines()
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if _ADVICE.search(reason):
+            reason = "it holds objects of Python or TorchScript, or nothing of torch"
         raise CheckpointError(
-            f"{path} cannot be read as a checkpoint (damaged, incomplete or not one of ours): "
-            f"{reason[0] if reason else type(error).__name__}"
+            f"{path} cannot be read as a checkpoint (damaged, incomplete or not one of ours): {reason}"
         ) from error
     return content if isinstance(content, dict) else {}
 

@@ -26,6 +26,7 @@ REMEDIES = {
     errno.ENOSPC: "Free some space there, or give another folder",
     errno.EDQUOT: "Free some of your quota there, or give another folder",
     errno.EFBIG: "Raise the limit on the size of files (ulimit -f), or give another file system",
+    errno.EMFILE: "Raise the limit on open files (ulimit -n), or give fewer workers",
     errno.EROFS: "Give a folder that can be written to",
     errno.EACCES: "Give one that you may use, or change its permissions",
     errno.EISDIR: "Give a file, or remove the folder that has its name",

@@ -133,6 +133,10 @@ class DnasCLI(LightningCLI):
             raise said_by_constructor(error) from error
 
     def instantiate_trainer(self, **kwargs: Any) -> pl.Trainer:
+        if self._get(self.config_init, "trainer.barebones"):
+            raise ValueError(
+                "trainer.barebones goes without the checkpoints and logs of a run: leave it out."
+            )
         asked = self._get(self.config_init, "trainer.default_root_dir")
         requested = self._get(self.config_init, "run_folder") or asked
         self._folder = folder = make_run_folder(requested, self._run_name(), resumes=self._resumes)
@@ -148,11 +152,9 @@ class DnasCLI(LightningCLI):
         if self._get(self.config_init, "trainer.logger") in (None, True):
             kwargs["logger"] = self._loggers(folder)
         callbacks = list(self._get(self.config_init, "trainer.callbacks") or [])
-        if not any(isinstance(callback, ModelCheckpoint) for callback in callbacks):
-            # One of its own for the last epoch: 'last.ckpt' is what deriving and resuming want.
-            callbacks.append(
-                ModelCheckpoint(folder / "checkpoints", filename="last", enable_version_counter=False)
-            )
+        wanted = self._get(self.config_init, "trainer.enable_checkpointing") is not False
+        if wanted and not any(isinstance(callback, ModelCheckpoint) for callback in callbacks):
+            callbacks.append(_after_each_epoch(folder / "checkpoints"))
         if (minutes := self._get(self.config_init, "checkpoint_minutes")) is not None:
             callbacks.append(CheckpointEvery(minutes))
         callbacks.append(EndWithOthers())
@@ -191,8 +193,22 @@ class DnasCLI(LightningCLI):
             # A run that was moved, and had nothing left to do, knows where it was.
             here = Path(self.trainer.default_root_dir, CHECKPOINTS, Path(path).name)
             path = here if path and here.is_file() else path
-            none = "none, no epoch was trained: see to trainer.max_epochs and trainer.limit_train_batches"
+            none = (
+                "none, trainer.fast_dev_run writes none"
+                if self.trainer.fast_dev_run  # type: ignore[attr-defined]
+                else "none, no epoch was trained: see to trainer.max_epochs and trainer.limit_train_batches"
+            )
             print(f"Run folder: {self.trainer.default_root_dir}\nCheckpoint: {path or none}")
+
+
+def _after_each_epoch(folder: Path) -> ModelCheckpoint:
+    """A checkpoint of its own for the last epoch: 'last.ckpt' is what deriving and resuming want.
+
+    Lightning itself would save after validation, and so not after epochs that have none.
+    """
+    return ModelCheckpoint(
+        folder, filename="last", enable_version_counter=False, save_on_train_epoch_end=True
+    )
 
 
 def run_lightning(argv: Sequence[str], resumes: bool = False, **options: Any) -> DnasCLI:

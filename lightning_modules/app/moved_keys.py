@@ -95,12 +95,12 @@ def _sources(argv: Sequence[str]) -> Iterator[_Source]:
     for flag, value in ((*each.split("=", 1),) if "=" in each else (each, after) for each, after in pairs):
         if flag in CONFIG_FLAGS:
             config = _load(Path(value))
-            yield value, config.get("model") if isinstance(config, Mapping) else None
+            yield value, config.get("model") if config is not None else None
         elif flag == "--model" or flag.startswith("--model."):
             yield "command line", _nested(flag.split(".")[1:], _parsed(value))
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path) -> Mapping[str, Any] | None:
     """A config; what the parser would stumble over in it is refused here."""
     try:
         config = load_yaml(read_text(path))
@@ -109,8 +109,8 @@ def _load(path: Path) -> Any:
     except DocumentError as error:
         raise ValueError(f"{path} is not a config: {error}") from error
     if not isinstance(config, Mapping):
-        kind = "is empty" if config is None else f"holds a {type(config).__name__}"
-        raise ValueError(f"{path} is not a config: it {kind}, expected a mapping with model, data, trainer")
+        found = "it is empty" if config is None else f"it is a {type(config).__name__}"
+        raise ValueError(f"{path} is not a config: {found}, expected sections (model, data, trainer).")
     return config
 
 

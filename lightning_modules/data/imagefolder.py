@@ -200,14 +200,18 @@ class ImageFolder(ImageDataModule):
         if self._files is not None:
             return self._files
         classes, left_out, found, problems = self.classes, LeftOut(), {}, []
-        for part in ("train", "val"):
-            class_names(self._folder(part), left_out)
+        names = {part: class_names(self._folder(part), left_out) for part in ("train", "val")}
+        for name in sorted({*names["val"]} - {*names["train"]}):
+            left_out.add("class(es) of val that train has not", name)
+        for part in names:
             found[part] = image_files(self._folder(part), classes, left_out)
             if empty := [name for name, files in found[part].items() if not files]:
-                problems.append(f"no images in {part} for {len(empty)} class(es): {', '.join(empty)}")
+                some = ", ".join(map(shown, empty))
+                problems.append(f"no images in {part} for {len(empty)} class(es): {some}")
+        sentence = left_out.sentence()
         if problems:
-            raise self._not_found(problems)
-        if sentence := left_out.sentence():
+            raise self._not_found([*problems, *([f"left out: {sentence}"] if sentence else [])])
+        if sentence:
             rank_zero_info(f"Left out of {self._folder('')}: {sentence}")
         self._files = found
         return found

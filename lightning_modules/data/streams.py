@@ -42,14 +42,15 @@ class Stream:
     def __init__(
         self, split: Split, batch_size: int, seed: int, part: int = 0, rank: int = 0, world_size: int = 1
     ) -> None:
+        name = "alpha" if part else "training"
         if not len(split.indices):
             raise ValueError(
-                f"the {'alpha' if part else 'training'} split is empty: enlarge its fraction, or add images "
+                f"the {name} split is empty: enlarge its fraction, or add images "
                 "(with model.steps.bilevel false a search needs no alpha split)"
             )
         if len(split.indices) < batch_size * world_size:
             raise ValueError(
-                f"a training split of {len(split.indices)} images cannot fill a batch of {batch_size} on"
+                f"the {name} split of {len(split.indices)} images cannot fill a batch of {batch_size} on"
                 f" {world_size} process(es): lower batch_size or enlarge the split's fraction"
             )
         self.split, self.batch_size, self.seed, self.part = split, batch_size, seed, part

@@ -87,6 +87,12 @@ KINDS: dict[str, tuple[Callable[[Path], object], bool, str, tuple[str, ...]]] = 
         "1 class(es) are in train and not in val:",
         ("cat",),
     ),
+    "one class": (
+        lambda folder: [shutil.rmtree(folder / part / "dog") for part in ("train", "val")],
+        True,
+        "There is one class, where a classifier needs two, in a folder each:",
+        ("cat",),
+    ),
     "blank": (blank, True, "All images of 1 class(es) are of one colour all over:", ("val/cat",)),
     "unequal": (
         many,

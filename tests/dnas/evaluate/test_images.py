@@ -52,12 +52,18 @@ def empty(folder: Path) -> None:
         (folder / name).mkdir()
 
 
+def of_other_types(folder: Path) -> None:
+    empty(folder)
+    (folder / "a" / "0.heic").touch()
+
+
 @pytest.mark.parametrize(
     ("make", "classes", "message"),
     [
         (fill, 1000, r"has 3 folders of classes, the network has 1000 classes\. Expected FOLDER/val/CLASS"),
         (flat, 3, r"^No folders of classes in .*\. Expected FOLDER/val/CLASS/\*\.jpg"),
-        (empty, 3, "^No images in"),
+        (empty, 3, r"^No images in [^,]*\. Expected"),
+        (of_other_types, 3, r", left out: 1 file\(s\) of other types \(0\.heic\)\. Expected"),
         (lambda folder: folder.rmdir(), 3, "^No folder "),
     ],
 )

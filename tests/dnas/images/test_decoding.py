@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import struct
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,11 @@ def twelve_bits() -> np.ndarray:
     return packed.astype(np.uint8)
 
 
-def tiff(bits: int, photometric: int, data: bytes) -> bytes:
-    """An uncompressed little-endian grey TIFF of 8 x 8 pixels."""
-    tags = [(256, 8), (257, 8), (258, bits), (259, 1), (262, photometric), (273, 8), (277, 1), (278, 8)]
-    tags.append((279, len(data)))
-    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+def tiff(bits: int, photometric: int, data: bytes, more: Mapping[int, int] = {}) -> bytes:
+    """An uncompressed little-endian TIFF of 8 x 8 pixels, grey without `more` tags."""
+    tags = {256: 8, 257: 8, 258: bits, 259: 1, 262: photometric, 273: 8, 277: 1, 278: 8, 279: len(data)}
+    tags |= more
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, tags[tag]) for tag in sorted(tags))
     directory = struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0)
     return struct.pack("<2sHI", b"II", 42, 8 + len(data)) + data + directory
 
@@ -106,6 +107,23 @@ def test_sixteen_bits_with_white_as_zero_are_refused(tmp_path: Path) -> None:
         decode(tmp_path / "a.tif")
 
 
+def test_what_pillow_gets_wrong_of_a_tiff_is_refused(tmp_path: Path) -> None:
+    paletted = Image.fromarray(EIGHT).convert("P")
+    paletted.save(tmp_path / "16.tif")
+    high, low = (struct.pack("<768H", *np.tile(np.arange(256) * factor, 3)) for factor in (256, 1))
+    assert np.array_equal(np.asarray(decode(tmp_path / "16.tif", "L")), EIGHT)
+    files = {
+        "each channel of 16 bits apart": tiff(16, 2, RAMP.tobytes() * 3, {277: 3, 284: 2}),
+        "8 bits with a sign": tiff(8, 1, EIGHT.tobytes(), {339: 2}),
+        "a palette of 8 bits": (tmp_path / "16.tif").read_bytes().replace(high, low),
+    }
+    for reason, content in files.items():
+        (tmp_path / "a.tif").write_bytes(content)
+        for look in (decode, check_header):
+            with pytest.raises(ImageFault, match=rf"a\.tif cannot be decoded \({reason}, which Pillow .*: "):
+                look(tmp_path / "a.tif")
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_is_that_of_viewers(orientation: int, tmp_path: Path) -> None:
     exif = Image.Exif()
@@ -150,6 +168,10 @@ BAD = {
     b"<!DOCTYPE html><html>": "no image format that is known, it begins with '<!DOCTYPE html><html>')",
     # Pillow would start Ghostscript.
     b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n": "no image format that is known",
+    tiff(24, 1, bytes(192)): "TIFF of a kind that Pillow does not read, or damaged: unknown pixel mode)",
+    png_of_48_bits().replace(
+        b"\x10\x02", b"\x10\x06", 1
+    ): "PNG of a kind that Pillow does not read, or damaged:",
 }
 
 
@@ -176,6 +198,15 @@ def test_a_truncated_file_a_bomb_and_a_strip(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 30)
     with pytest.raises(ImageFault, match=r"64 pixels\) exceeds limit"):
         decode(saved(tmp_path / "bomb.png", EIGHT))
+
+
+def test_a_colour_profile_that_pillow_does_not_take(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.png", EIGHT, icc_profile=bytes(2**21))
+    for look in (decode, check_header, read_header):
+        with pytest.raises(
+            ImageFault, match=r"a larger colour profile, than Pillow takes: save it without\)$"
+        ):
+            look(path)
 
 
 def test_what_the_system_does_not_give_is_another_fault(tmp_path: Path) -> None:

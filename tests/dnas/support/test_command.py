@@ -48,6 +48,7 @@ def test_mistakes_become_one_message(error: Exception, monkeypatch: pytest.Monke
         (errno.ENOSPC, "Free some space"),
         (errno.EROFS, "Give a folder that can be written to"),
         (errno.EISDIR, "Give a file, or remove the folder that has its name"),
+        (errno.EMFILE, r"Raise the limit on open files (ulimit -n), or give fewer workers"),
     ],
 )
 def test_errors_of_the_system_say_what_to_do(

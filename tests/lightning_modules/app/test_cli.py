@@ -146,6 +146,7 @@ def test_a_checkpoint_does_not_override_the_command_line(fit: Any, tiny_flags: l
         (["--config=nosuch.yaml"], "no config 'nosuch.yaml'"),
         (["--trainer.gradient_clip_val=1"], "use model.weights.clip"),
         (["--trainer.max_epochs=-1"], "set trainer.max_epochs to a number above 0"),
+        (["--trainer.barebones=true"], "trainer.barebones goes without the checkpoints and logs of a run"),
         (["--ckpt_path=nosuch.ckpt"], "nosuch.ckpt"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
@@ -289,3 +290,34 @@ def test_an_empty_validation_split_is_named_once(fit: Any) -> None:
 def test_no_epochs_make_no_checkpoint_and_say_so(fit: Any, capsys: pytest.CaptureFixture[str]) -> None:
     fit("--trainer.max_epochs=0")
     assert "Checkpoint: none, no epoch was trained" in capsys.readouterr().out
+
+
+def test_a_dry_run_says_why_there_is_no_checkpoint(fit: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    fit("--trainer.fast_dev_run=true")
+    assert "Checkpoint: none, trainer.fast_dev_run writes none" in capsys.readouterr().out
+
+
+def test_who_wants_no_checkpoints_gets_none(fit: Any) -> None:
+    cli = fit("--trainer.enable_checkpointing=false", "--trainer.max_epochs=1")
+    assert not (Path(cli.trainer.default_root_dir) / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("flag", ["--trainer.check_val_every_n_epoch=2", "--trainer.val_check_interval=0.5"])
+def test_the_last_checkpoint_is_of_the_last_epoch_however_rare_validation_is(fit: Any, flag: str) -> None:
+    folder = Path(fit(flag, "--trainer.max_epochs=3").trainer.default_root_dir)
+    assert torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["epoch"] == 2
+
+
+@pytest.mark.parametrize("kind", ["weights", "list", "object"])
+def test_what_others_saved_is_no_checkpoint_to_go_on_with(
+    kind: str, tiny_flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    weights = torch.nn.Linear(2, 2).state_dict()
+    content = {"weights": weights, "list": [weights], "object": torch.nn.Linear(2, 2)}[kind]
+    torch.save(content, tmp_path / "theirs.pth")
+    with pytest.raises(SystemExit) as caught:
+        main([*tiny_flags, "--ckpt_path=theirs.pth"])
+    said = str(caught.value)
+    expected = "cannot be read as a checkpoint" if kind == "object" else "is no checkpoint of a training"
+    assert f"theirs.pth {expected}" in said and "weights_only" not in said

@@ -125,8 +125,8 @@ def test_all_else_is_left_to_the_parser(flags: list[str]) -> None:
     refuse_moved([*SEARCH, *flags])
 
 
-@pytest.mark.parametrize("text", ["{}", "model: 3", "model: {init_args: [1]}"])
-def test_files_that_are_no_configs_are_left_to_the_parser(text: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["model: 3", "model: {init_args: [1]}"])
+def test_sections_that_are_none_are_left_to_the_parser(text: str, tmp_path: Path) -> None:
     path = tmp_path / "my.yaml"
     path.write_text(text)
     refuse_moved([*SEARCH, f"--config={path}"])
@@ -140,8 +140,8 @@ def test_files_that_are_no_configs_are_left_to_the_parser(text: str, tmp_path: P
         (b"model: {a: 1, a: 2}", "given twice: a"),
         (b"model: &a [*a]", "alias"),
         (b"\xff", "not a text in UTF-8"),
-        (b"# nothing\n", "it is empty, expected a mapping"),
-        (b"- model\n", "it holds a list, expected a mapping"),
+        (b"# nothing yet\n", r"it is empty, expected sections \(model, data, trainer\)"),
+        (b"- model\n", "it is a list, expected sections"),
     ],
     ids=["damaged", "deep", "twice", "alias", "binary", "empty", "list"],
 )

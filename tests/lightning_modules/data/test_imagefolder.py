@@ -191,10 +191,27 @@ def test_every_empty_class_is_named(tmp_path: Path) -> None:
     for folder in ("train/a", "train/b", "train/c", "val/a", "val/b"):
         (tmp_path / folder).mkdir(parents=True)
     Image.new("RGB", (4, 4)).save(tmp_path / "train" / "b" / "0.png")
+    (tmp_path / "val" / "b" / "0.heic").touch()
     with pytest.raises(DataNotFound) as error:
         ImageFolder(root=str(tmp_path)).setup()
     assert "no images in train for 2 class(es): a, c" in str(error.value)
     assert "no images in val for 3 class(es): a, b, c" in str(error.value)
+    assert "left out: 1 file(s) of other types (0.heic)" in str(error.value)
+
+
+@pytest.mark.parametrize("subset", [None, 2, ["ant", "bee"]])
+def test_a_class_that_only_val_has_is_said_to_be_left_out(
+    subset: Any, root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "train").symlink_to(root / "train")
+    (tmp_path / "val").mkdir()
+    for name in (*CLASSES, "fox"):
+        (tmp_path / "val" / name).symlink_to(root / "val" / name.replace("fox", "ant"))
+    with caplog.at_level("INFO"):
+        assert ready(tmp_path, class_subset=subset).num_classes == (2 if subset else 5)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Left out of {tmp_path}: 1 class(es) of val that train has not (fox)"
+    ]
 
 
 @pytest.mark.parametrize(

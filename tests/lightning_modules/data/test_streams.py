@@ -93,8 +93,9 @@ def test_ranks_are_disjoint_equally_long_and_together_the_global_batch(world_siz
 
 @pytest.mark.parametrize(("batch_size", "world_size"), [(24, 1), (12, 2)])
 def test_a_split_smaller_than_a_batch_is_refused(batch_size: int, world_size: int) -> None:
-    with pytest.raises(ValueError, match=rf"23 images cannot fill a batch of {batch_size} on {world_size}"):
-        stream(batch_size=batch_size, world_size=world_size)
+    wanted = rf"the alpha split of 23 images cannot fill a batch of {batch_size} on {world_size}"
+    with pytest.raises(ValueError, match=wanted):
+        stream(batch_size=batch_size, world_size=world_size, part=1)
 
 
 def labels(batch: tuple[Tensor, Tensor]) -> list[int]:
