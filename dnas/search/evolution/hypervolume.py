@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 
 import numpy as np
 
-from dnas.search.evolution.algorithm import FloatArray
-from dnas.search.evolution.pareto import costs_of
+from dnas.search.evolution.algorithm import FloatArray, IntArray
+from dnas.search.evolution.pareto import costs_of, no_worse
 
 MAX_OBJECTIVES = 3
 
@@ -49,6 +50,51 @@ def share_of_box(values: FloatArray, corners: Sequence[Sequence[float]]) -> floa
     span = best - worst
     shares = np.divide(values - worst, span, out=np.ones_like(values), where=span != 0)
     return hypervolume(shares, [0.0] * len(span), [True] * len(span))
+
+
+def greedy_improvement(points: FloatArray, known: FloatArray, number: int) -> IntArray:
+    """Choose points one after another, each for the hypervolume that it adds to known and chosen ones.
+
+    All are shares of the box [0, 1]^M, more is better. An improvement never grows when others are chosen, so
+    that only the first of a queue must be computed again (Minoux 1978).
+
+    Args:
+        points: (n, M), M at most 3.
+        known: (m, M).
+        number: of points to choose.
+
+    Returns:
+        Rows of points, at most number: those that add nothing are never chosen.
+    """
+    taken = known
+    queue = [(-_improvement(point, taken), row, 0) for row, point in enumerate(points)]
+    heapq.heapify(queue)
+    chosen: list[int] = []
+    while queue and len(chosen) < number:
+        gain, row, computed = queue[0]
+        if gain >= 0:
+            break
+        if computed == len(chosen):
+            heapq.heappop(queue)
+            chosen.append(row)
+            taken = np.vstack([taken, points[row]])
+        else:
+            heapq.heapreplace(queue, (-_improvement(points[row], taken), row, len(chosen)))
+    return np.array(chosen, dtype=np.int64)
+
+
+def _improvement(point: FloatArray, taken: FloatArray) -> float:
+    """The volume of the box [0, point] that those of taken, (m, M), leave."""
+    covered = np.minimum(taken, point)
+    if not (point > 0).all() or (covered == point).all(axis=1).any():
+        return 0.0
+    origin, up = [0.0] * len(point), [True] * len(point)
+    # Most of what the box cuts is dominated in it: comparing all pairs is faster than sweeping over all.
+    pairs = no_worse(-covered, -covered)
+    covered = covered[~(pairs > pairs.T).any(axis=0)]
+    # Rounding must not let a point that is nearly covered look as if it added something.
+    gain = float(point.prod()) - hypervolume(covered, origin, up)
+    return gain if gain > 1e-12 else 0.0
 
 
 def _union_of_boxes(sides: FloatArray) -> float:

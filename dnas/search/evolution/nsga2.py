@@ -12,10 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from dnas.search.evolution.algorithm import FloatArray, IntArray, as_array, check_told
+from dnas.search.evolution.assistance import Assistance, Assistant, Free, Report, Violations
 from dnas.search.evolution.front import Front
 from dnas.search.evolution.mutation import Mutation, Mutator
 from dnas.search.evolution.networks import Canonical, networks_of
 from dnas.search.evolution.pareto import costs_of, crowding, ranks, weight_ratios
+from dnas.search.evolution.predictors import Kind
 from dnas.search.evolution.resume import (
     all_or_nothing,
     check_settings,
@@ -60,6 +62,11 @@ class NSGA2:
             canonical genomes, each network once, and the space is exhausted when all networks were seen. A
             plain function is asked for all genomes at once, for at most 2^20 of them. None: every genome is a
             network of its own.
+        predictor: From the second generation on, children are chosen by predictions of the objective that
+            ``free`` leaves open, as far as the predictor can be trusted (`assistance.Assistance`); by name
+            "ridge", "trees" or "auto". None: the faithful NSGA-II, which looks at none of the next two.
+        free: (n, L) genomes -> (n, M) values, NaN in the one column that costs an evaluation.
+        violations: (n, L) genomes -> (n,) violations of bounds, as `tell` takes them. None: no bounds.
 
     Raises:
         ValueError: names everything wrong.
@@ -78,6 +85,9 @@ class NSGA2:
         prior: npt.ArrayLike | None = None,
         initial: npt.ArrayLike | None = None,
         canonical: Canonical | None = None,
+        predictor: Kind | Assistance | None = None,
+        free: Free | None = None,
+        violations: Violations | None = None,
     ) -> None:
         self.choices, self.maximize = checked_choices(choices), _directions(maximize)
         objectives = len(self.maximize)
@@ -93,6 +103,7 @@ class NSGA2:
         if problems:
             raise ValueError("; ".join(problems))
         self._seen = Seen(self.choices, canonical)
+        self._assistant = None if predictor is None else self._assisting(predictor, free, violations)
         ratios = weight_ratios(weights, objectives)
         self.weights = tuple((ratios / ratios.sum()).tolist())
         self._size, self._crossover, self._generator = int(population), float(crossover), generator
@@ -111,6 +122,7 @@ class NSGA2:
             },
             "prior": self._mutator.prior.tolist(),
             **self._seen.settings(),
+            **({} if self._assistant is None else {"predictor": self._assistant.settings()}),
         }
         self._population = Population.empty(len(self.choices), objectives)
         self._front = Front(len(self.choices), self.maximize)
@@ -120,6 +132,11 @@ class NSGA2:
     def population(self) -> Population:
         """The survivors of the last generation, best first; empty before the first `tell`. Read only."""
         return self._population.read_only()
+
+    @property
+    def report(self) -> Report | None:
+        """How the last generation that was asked for was chosen; None: not by predictions."""
+        return None if self._assistant is None else self._assistant.report
 
     def front(self) -> tuple[IntArray, FloatArray]:
         """Return genomes, (n, L), and values, (n, M), of the feasible ones that nothing ever told dominates.
@@ -160,11 +177,13 @@ class NSGA2:
         self._front.add(genomes[first], values[first])
         self._population = everyone.best(self._size)
         self._mutator.learn(self._population.genomes)
+        if self._assistant is not None:
+            self._assistant.learn(genomes, values, violations)
         self._asked = None
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything as plain JSON data, the state of the generator included."""
-        return {
+        state = {
             "settings": deepcopy(self._settings),
             "generator": generator_state(self._generator),
             "seen": self._seen.state_dict(),
@@ -174,6 +193,7 @@ class NSGA2:
             "front": self._front.state_dict(),
             "distribution": self._mutator.distribution.tolist(),
         }
+        return state if self._assistant is None else state | {"assistant": self._assistant.state_dict()}
 
     @all_or_nothing
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -194,6 +214,26 @@ class NSGA2:
         self._front.load_state_dict(state["front"])
         genome_array(self._front.members()[0], self.choices)
         self._mutator.load_distribution(state["distribution"])
+        if self._assistant is not None:
+            self._assistant.load_state_dict(state["assistant"])
+
+    def _assisting(
+        self, predictor: Kind | Assistance, free: Free | None, violations: Violations | None
+    ) -> Assistant:
+        """An assistant, whose inner search is one like this, without an assistant."""
+
+        def inner(population: int, initial: IntArray, generator: np.random.Generator) -> NSGA2:
+            return NSGA2(
+                choices=self.choices,
+                maximize=self.maximize,
+                population=population,
+                generator=generator,
+                initial=initial,
+                canonical=self._seen.networks,
+            )
+
+        assistance = Assistance(predictor) if isinstance(predictor, str) else predictor
+        return Assistant(assistance, self.choices, self.maximize, free, violations, inner)
 
     def _next(self) -> IntArray:
         """Return what to ask for next, noted as seen."""
@@ -209,6 +249,9 @@ class NSGA2:
     def _children(self) -> IntArray:
         """Return new children, up to the size of the population, noted as seen."""
         found = np.empty((0, len(self.choices)), dtype=np.int64)
+        if self._assistant is not None:
+            found = self._assistant.children(self._size, self._seen.contains, self._generator)
+            self._seen.add(found)
         for _ in range(_ROUNDS):
             missing = self._size - len(found)
             if not missing or self._seen.exhausted:
