@@ -231,6 +231,8 @@ def _details(run: dict[str, Any]) -> str:
     parts = [run["algorithm"]]
     if run["weights"] and run["algorithm"] != "nsga2-equal-weights":
         parts.append(f"weights {' '.join(f'{weight:g}' for weight in run['weights'])}")
+    if run.get("predictor"):
+        parts.append(f"predictor {run['predictor']}")
     parts += [f"population {run['population']}", f"{run['generations']} generations"]
     if run["seeded_from"]:
         parts.append("seeded")

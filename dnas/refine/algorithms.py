@@ -47,6 +47,10 @@ def _nsga2(settings: Settings, problem: Problem, seeds: Seeds, objectives: int =
         "mutation": Mutation(),
         "prior": seeds.prior,
     }
+    if settings.predictor != "none":
+        options["predictor"] = settings.predictor
+        options["free"] = lambda genomes: problem.values(genomes, [None] * len(genomes))[:, :objectives]
+        options["violations"] = problem.violations if problem.bounds else None
     algorithm = NSGA2(
         choices=problem.table.space.num_choices,
         maximize=problem.maximize[:objectives],

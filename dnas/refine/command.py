@@ -11,7 +11,7 @@ from rich.console import Console
 from dnas import blocks
 from dnas.refine.display import print_outcome, progress
 from dnas.refine.run import Outcome, refine
-from dnas.refine.settings import ALGORITHM_NAMES, QualityName, Settings
+from dnas.refine.settings import ALGORITHM_NAMES, PredictorName, QualityName, Settings
 from dnas.space import Over
 from dnas.support.command import Command
 from dnas.support.processes import rank
@@ -55,6 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=(2.0, 2.0, 1.0),
         metavar="W",
         help="of quality, latency and parameters in NSGA-II's crowding (2 2 1)",
+    )
+    add(
+        "--predictor",
+        choices=get_args(PredictorName),
+        default="none",
+        help="choose the children of NSGA-II by latency, parameters and a prediction of quality that the "
+        "evaluations so far give, as far as it ranks well. auto (recommended): ridge regression or boosted "
+        "trees, whichever ranks better; none (default): NSGA-II as MoGA has it",
     )
     add("--seed", type=int, default=0, help="of everything random (0)")
     add(

@@ -11,6 +11,7 @@ import numpy as np
 from dnas.refine.population import Genome, Record
 from dnas.refine.problem import Problem, normalised_hypervolume
 from dnas.search.evolution.algorithm import FloatArray, IntArray
+from dnas.search.evolution.assistance import Report
 from dnas.search.evolution.front import Front
 from dnas.search.evolution.resume import all_or_nothing
 from dnas.search.evolution.seen import genomes_from_plain
@@ -30,6 +31,8 @@ class Course:
     Attributes:
         generations: done; an algorithm's ask and tell is one.
         found: genome and the generation that it was found in, in the order of evaluation.
+        reports: by generation, how its children were chosen by predictions.
+        seconds_to_choose: of the last such generation.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -39,6 +42,12 @@ class Course:
         self.found: dict[Genome, int] = {}
         self.records: list[Record] = []
         self.steps: list[Step] = []
+        self.reports: dict[int, Report] = {}
+        self.seconds_to_choose = 0.0
+
+    def chosen_by(self, report: Report, seconds: float) -> None:
+        """Note how the children of this generation were chosen, before they are evaluated."""
+        self.reports[self.generations], self.seconds_to_choose = report, seconds
 
     def add(self, genomes: IntArray, records: Sequence[Record]) -> None:
         """Take a generation's feasible, evaluated genomes, (n, L)."""
@@ -63,11 +72,14 @@ class Course:
 
     def state_dict(self) -> dict[str, Any]:
         """Plain data; the evaluations themselves are in the store."""
-        return {
+        state = {
             "generations": self.generations,
             "found": [[list(genome), generation] for genome, generation in self.found.items()],
             "steps": [list(step) for step in self.steps],
         }
+        if self.reports:
+            state["reports"] = [[generation, *report] for generation, report in self.reports.items()]
+        return state
 
     @all_or_nothing
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -84,6 +96,8 @@ class Course:
         self.generations = index(state["generations"])
         if self.generations != len(self.steps) or not set(generations) <= set(range(self.generations)):
             raise ValueError(f"its generations are not {len(self.steps)}, as many as its steps")
+        reports = state.get("reports", ())
+        self.reports = {index(generation): Report(*report) for generation, *report in reports}
 
     def recall(self, records: Sequence[Record]) -> None:
         """Take the records of all genomes of a loaded state, in the order of `found`."""

@@ -38,7 +38,13 @@ def progress(console: Console) -> Iterator[Tell]:
     with Progress(*columns, console=console, transient=True, disable=rank() > 0) as bar:
         line = bar.add_task("Reading", total=None)
 
+        shown: set[int] = set()
+
         def tell(course: Course, task: Task, done: int, of: int) -> None:
+            if (report := course.reports.get(course.generations)) and course.generations not in shown:
+                shown.add(course.generations)
+                cost = f"{course.seconds_to_choose:.2f} s"
+                bar.console.print(f"Generation {course.generations}: {report}, in {cost}", highlight=False)
             worth = f", hypervolume {course.steps[-1].hypervolume:.4f}" if course.steps else ""
             bar.update(
                 line,
@@ -55,7 +61,8 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
     """The front's best by quality, fastest last, and what the search cost."""
     task, course, rows = outcome.task, outcome.course, outcome.rows
     settings, kind = task.settings, task.problem.table.kind
-    title = f"{settings.algorithm}: front of {len(rows)}, of {len(course.found)} evaluated"
+    assisted = "" if settings.predictor == "none" else f" with predictor {settings.predictor}"
+    title = f"{settings.algorithm}{assisted}: front of {len(rows)}, of {len(course.found)} evaluated"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for heading in ("front/", "top-1", "loss", f"{kind} ms", "params M", "generation"):
         table.add_column(heading, justify="right")

@@ -77,6 +77,12 @@ def write_course(path: Path, course: Course) -> None:
     _write_csv(path, ["generation", "evaluations", "hypervolume"], [step._asdict() for step in course.steps])
 
 
+def write_reports(path: Path, course: Course) -> None:
+    """``predictor.csv``: of each generation that was chosen by predictions, how well they rank."""
+    rows = [{"generation": number, **report._asdict()} for number, report in course.reports.items()]
+    _write_csv(path, list(rows[0]), rows)
+
+
 def _crowding(
     values: FloatArray, problem: Problem, rank: IntArray, weights: Sequence[float] | None
 ) -> FloatArray:

@@ -8,6 +8,7 @@ evaluated after it is in the store.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,9 +17,17 @@ from typing import Any, NamedTuple
 from dnas.costs import LoadTable
 from dnas.refine.course import Course
 from dnas.refine.figures import write_evolution_figures
-from dnas.refine.results import evaluated_rows, front_rows, write_course, write_front, write_rows
+from dnas.refine.results import (
+    evaluated_rows,
+    front_rows,
+    write_course,
+    write_front,
+    write_reports,
+    write_rows,
+)
 from dnas.refine.settings import Settings
 from dnas.refine.task import Task, make_task, start_course
+from dnas.search.evolution.nsga2 import NSGA2
 from dnas.search.evolution.resume import DamagedState, OtherSearch
 from dnas.support.files import going_on, only_one, write_text
 from dnas.support.processes import broadcast, rank
@@ -85,9 +94,12 @@ def refine(
 def _generation(task: Task, course: Course, tell: Tell) -> bool:
     """Ask, evaluate what keeps the bounds, tell; False if there is nothing left to ask for."""
     algorithm, problem = task.plan.algorithm, task.problem
+    started = time.perf_counter()
     genomes = algorithm.ask()
     if not len(genomes):
         return False
+    if isinstance(algorithm, NSGA2) and algorithm.report is not None:
+        course.chosen_by(algorithm.report, time.perf_counter() - started)
     violations = problem.violations(genomes)
     feasible = violations == 0
     records = task.evaluate(genomes[feasible], lambda done, of: tell(course, task, done, of))
@@ -111,7 +123,7 @@ def _read_state(folder: Path, identity: Mapping[str, Any]) -> dict[str, Any] | E
         return _damaged(path, error)
     differing = [
         f"{name} {other.get(name)!r} there, {value!r} here"
-        for name, value in identity.items()
+        for name, value in {**dict.fromkeys(other), **identity}.items()
         if other.get(name) != value
     ]
     if differing:
@@ -164,6 +176,8 @@ def _write_results(task: Task, course: Course, rows: list[dict[str, Any]], finis
     folder = task.settings.output
     write_front(folder, rows, task.problem)
     write_course(folder / "hypervolume.csv", course)
+    if course.reports:
+        write_reports(folder / "predictor.csv", course)
     write_text(folder / "run.json", json.dumps(seal(_described(task, course, finished)), indent=2) + "\n")
 
 
@@ -179,6 +193,7 @@ def _described(task: Task, course: Course, finished: bool) -> dict[str, Any]:
         "population": settings.population,
         "generations": settings.generations,
         "weights": settings.crowding_weights,
+        **({} if settings.predictor == "none" else {"predictor": settings.predictor}),
         "bounds": {"latency_below_ms": settings.latency_below, "params_above": settings.params_above},
         "target_ms": settings.target_ms,
         "box": task.problem.box(),

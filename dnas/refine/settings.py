@@ -23,6 +23,7 @@ AlgorithmName = Literal[
 ]
 ALGORITHM_NAMES: tuple[AlgorithmName, ...] = get_args(AlgorithmName)
 QualityName = Literal["auto", "loss", "top1"]
+PredictorName = Literal["none", "ridge", "trees", "auto"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Settings:
         target_ms: latency aimed at, for mnasnet and netadapt only.
         cache: folder of evaluations; None: the output folder.
         draw_over: what random search is uniform over.
+        predictor: of quality, by which NSGA-II chooses children; none: the faithful one.
 
     Raises:
         ValueError: naming all that is out of range or does not go together.
@@ -58,6 +60,7 @@ class Settings:
     device: str = "auto"
     cache: Path | None = None
     draw_over: Over = "architectures"
+    predictor: PredictorName = "none"
 
     def __post_init__(self) -> None:
         if problems := [*self._numbers(), *self._combinations()]:
@@ -88,6 +91,7 @@ class Settings:
             "algorithm": ALGORITHM_NAMES,
             "quality": get_args(QualityName),
             "draw_over": get_args(Over),
+            "predictor": get_args(PredictorName),
         }
         for name, values in known.items():
             if getattr(self, name) not in values:
@@ -96,6 +100,8 @@ class Settings:
                 )
         if self.draw_over != "architectures" and self.algorithm != "random":
             problems.append("--draw-over is for --algorithm random: the others do not draw alone")
+        if self.predictor != "none" and not self.algorithm.startswith("nsga2"):
+            problems.append(f"--predictor is for nsga2 and its variants, not for {self.algorithm}")
         aims = self.algorithm in ("mnasnet", "netadapt")
         if self.target_ms is not None and not aims:
             problems.append("--target-ms is for mnasnet and netadapt; others keep bounds: --latency-below")
@@ -112,7 +118,9 @@ class Settings:
     def identity(self) -> dict[str, Any]:
         """What a run in the same folder must agree in to be the same run; it may be longer."""
         names = ("algorithm", "population", "seed", "latency_below", "params_above", "target_ms")
-        return {name: getattr(self, name) for name in names} | {"weights": self.crowding_weights}
+        found = {name: getattr(self, name) for name in names} | {"weights": self.crowding_weights}
+        # Where there was one: runs of before it could be chosen go on.
+        return found if self.predictor == "none" else found | {"predictor": self.predictor}
 
     @property
     def crowding_weights(self) -> list[float] | None:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from dnas.refine.display import print_outcome, progress
 from dnas.refine.run import Outcome, refine
-from dnas.refine.settings import AlgorithmName, QualityName, Settings
+from dnas.refine.settings import AlgorithmName, PredictorName, QualityName, Settings
 from latency import load_table
 
 
@@ -25,7 +25,7 @@ class RefineAfterFit(pl.Callback):
         seeded: begin with the architectures of the differentiable search that was fitted.
         seed_from: further sources of architectures to begin with.
         algorithm, population, generations, weights, seed, latency_below, params_above, target_ms, quality,
-            recalibration_batches: as of ``dnas refine``.
+            recalibration_batches, predictor: as of ``dnas refine``.
 
     Attributes:
         outcome: of the last refinement.
@@ -49,6 +49,7 @@ class RefineAfterFit(pl.Callback):
         target_ms: float | None = None,
         quality: QualityName = "auto",
         recalibration_batches: int = 8,
+        predictor: PredictorName = "none",
     ) -> None:
         self.seeded = seeded
         self.outcome: Outcome | None = None
@@ -65,6 +66,7 @@ class RefineAfterFit(pl.Callback):
             "target_ms": target_ms,
             "quality": quality,
             "recalibration_batches": recalibration_batches,
+            "predictor": predictor,
         }
         # What is wrong with the options is said now, not after hours of training.
         self._settings(Path("last.ckpt"), Path("refined"), searched=True)

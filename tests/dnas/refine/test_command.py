@@ -74,7 +74,14 @@ def test_a_signal_says_how_to_go_on(
 
 
 @pytest.mark.slow
-def test_three_processes_find_the_same_as_one(arguments: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "evaluations"),
+    [((), 10), (("--predictor", "auto", "--population", "9", "--generations", "3"), 27)],
+)
+def test_three_processes_find_the_same_as_one(
+    options: tuple[str, ...], evaluations: int, arguments: list[str], tmp_path: Path
+) -> None:
+    arguments = [*arguments, *options]
     one = run("-m", "dnas.refine", *arguments, "--output", str(tmp_path / "one"))
     assert one.returncode == 0, one.stderr
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=3")
@@ -83,7 +90,9 @@ def test_three_processes_find_the_same_as_one(arguments: list[str], tmp_path: Pa
     for name in ("front.json", "evaluated.csv", "hypervolume.csv"):
         assert (tmp_path / "three" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
     shares = [len(path.read_text().split("\n\n")) for path in tmp_path.glob("three/evaluations-*.jsonl")]
-    assert len(shares) == 3 and sum(shares) == 10
+    assert len(shares) == 3 and sum(shares) == evaluations
+    if "--predictor" in options:
+        assert "Generation 1: " in three.stderr and "of left-out architectures, chose " in three.stderr
     assert three.stdout.count("Wrote") == 1 and "Traceback" not in three.stderr
 
 
@@ -93,6 +102,7 @@ def test_three_processes_find_the_same_as_one(arguments: list[str], tmp_path: Pa
         (["--latency-below", "0.01"], "latency at most 0.01 ms"),
         (["--population", "0", "--generations", "0"], "--population must be 1 or more, got 0; --generations"),
         (["--weights", "1", "-1", "0"], "--weights must be three numbers, 0 or more and not all 0"),
+        (["--predictor", "auto", "--algorithm", "random"], "--predictor is for nsga2 and its variants, not"),
         (["--target-ms", "5"], "--target-ms is for mnasnet and netadapt"),
         (["--algorithm", "mnasnet"], "mnasnet needs the latency that its reward aims at: --target-ms"),
         (["--algorithm", "netadapt"], "netadapt needs a network to begin with: --seed-from"),

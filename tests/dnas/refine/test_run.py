@@ -156,11 +156,23 @@ def test_a_longer_run_goes_on_from_a_shorter_one(
     assert contents(tmp_path) == contents(finished)
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHM_NAMES)
+@pytest.mark.parametrize(
+    ("algorithm", "predictor"),
+    [*((name, "none") for name in ALGORITHM_NAMES), ("nsga2", "auto"), ("nsga2-two-objectives", "ridge")],
+)
 def test_every_algorithm_resumes_bit_for_bit(
-    algorithm: str, make_settings: MakeSettings, tiny_table: LatencyTable, finished: Path, tmp_path: Path
+    algorithm: str,
+    predictor: str,
+    make_settings: MakeSettings,
+    tiny_table: LatencyTable,
+    finished: Path,
+    tmp_path: Path,
 ) -> None:
-    options: dict[str, Any] = {"algorithm": algorithm, "cache": finished.parent / "cache"}
+    options: dict[str, Any] = {
+        "algorithm": algorithm,
+        "predictor": predictor,
+        "cache": finished.parent / "cache",
+    }
     if algorithm in ("mnasnet", "netadapt"):
         options["target_ms"] = 0.9
     if algorithm == "netadapt":
@@ -192,6 +204,26 @@ def test_every_algorithm_resumes_bit_for_bit(
     assert not json.loads((tmp_path / "stopped" / "run.json").read_text())["finished"]
     refine(make_settings(tmp_path / "stopped", **options))
     assert contents(tmp_path / "stopped") == contents(tmp_path / "whole")
+    reports = [tmp_path / name / "predictor.csv" for name in ("stopped", "whole")]
+    assert [path.exists() for path in reports] == [predictor != "none"] * 2
+    if predictor != "none":
+        assert reports[0].read_bytes() == reports[1].read_bytes()
+
+
+def test_a_predictor_is_part_of_what_a_refinement_is(
+    make_settings: MakeSettings, finished: Path, tmp_path: Path
+) -> None:
+    settings = make_settings(tmp_path, predictor="ridge", generations=5, cache=finished)
+    refine(settings)
+    rows = read_csv(tmp_path / "predictor.csv")
+    # The first two generations have too few evaluations to learn from.
+    assert [row["generation"] for row in rows] == ["2", "3", "4"]
+    assert all(row["predictor"] == "ridge" and row["children"] == "6" for row in rows)
+    assert all(-1 <= float(row["correlation"]) <= 1 and int(row["chosen"]) <= 6 for row in rows)
+    assert json.loads((tmp_path / "run.json").read_text())["predictor"] == "ridge"
+    for changed, there in (("trees", "'ridge' there, 'trees' here"), ("none", "'ridge' there, None here")):
+        with pytest.raises(FileExistsError, match=f"another refinement: predictor {there}"):
+            refine(make_settings(tmp_path, predictor=changed, generations=5, cache=finished))
 
 
 def _refine_until(settings: Settings, events: int, told: Path) -> None:
