@@ -41,8 +41,8 @@ class Redraw(Mutation):
     """Each gene of pymoo's individuals is drawn anew with probability 1 / L."""
 
     def _do(self, problem, X, random_state=None, **kwargs):
-        drawn = random_state.integers(0, CHOICES, X.shape)
-        return np.where(random_state.random(X.shape) < 1 / LAYERS, drawn, X)
+        drawn = random_state.integers(0, problem.xu + 1, X.shape)
+        return np.where(random_state.random(X.shape) < 1 / X.shape[1], drawn, X)
 
 
 def main() -> None:

@@ -119,7 +119,7 @@ class Settings:
         """What a run in the same folder must agree in to be the same run; it may be longer."""
         names = ("algorithm", "population", "seed", "latency_below", "params_above", "target_ms")
         found = {name: getattr(self, name) for name in names} | {"weights": self.crowding_weights}
-        # Where there was one: runs of before it could be chosen go on.
+        # Named only where there is one, so that runs begun before there was the option go on.
         return found if self.predictor == "none" else found | {"predictor": self.predictor}
 
     @property

@@ -184,7 +184,9 @@ class Assistant:
         genomes = genomes_from_plain(state["genomes"], self._choices)
         values = rows(floats_from_plain(state["values"]), len(self._maximize))
         if len(genomes) != len(values) or not np.isfinite(values).all():
-            raise ValueError(f"its predictor has {len(genomes)} genomes, {len(values)} rows of values, or NaN")
+            raise ValueError(
+                f"its predictor has {len(genomes)} genomes, {len(values)} rows of values, or NaN"
+            )
         report = None if state["report"] is None else Report(*state["report"])
         self._genomes, self._values, self.report = genomes, values, report
 

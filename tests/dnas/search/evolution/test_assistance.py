@@ -183,19 +183,27 @@ def test_genomes_that_build_the_same_network_are_one() -> None:
     assert len(np.unique(asked, axis=0)) == len(asked)
 
 
-@pytest.mark.parametrize("most", [80, 30])
-def test_it_keeps_the_front_and_the_last_evaluations(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def assisted_run(most: int, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Any], list[Any], set[Any]]:
+    """All that was asked for, what the assistant keeps, and the front."""
     monkeypatch.setattr(module, "_MOST", most)
     algorithm = search()
     asked = list(map(tuple, np.concatenate([generation(algorithm) for _ in range(8)]).tolist()))
     known = list(map(tuple, algorithm.state_dict()["assistant"]["genomes"]))
-    front = set(map(tuple, algorithm.front()[0].tolist()))
-    assert 30 < len(front) < 80
-    if most > len(front):
-        last = [genome for genome in asked if genome not in front][len(front) - most :]
-        assert known == [genome for genome in asked if genome in front or genome in last]
-    else:
-        assert known == [genome for genome in asked if genome in front][-most:]
+    return asked, known, set(map(tuple, algorithm.front()[0].tolist()))
+
+
+def test_it_keeps_the_front_and_the_last_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, known, front = assisted_run(80, monkeypatch)
+    assert len(front) < 80
+    last = [genome for genome in asked if genome not in front][len(front) - 80 :]
+    assert known == [genome for genome in asked if genome in front or genome in last]
+
+
+def test_of_a_long_front_it_keeps_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, known, front = assisted_run(30, monkeypatch)
+    assert len(front) > 30
+    assert len(known) == 30
+    assert set(asked[-12:]) & front <= set(known)
 
 
 @pytest.mark.parametrize(
