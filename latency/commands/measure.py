@@ -35,6 +35,8 @@ from latency.table.table_file import write_file
 
 # As it is called: it remembers how in its folder, and takes --resume FOLDER.
 COMMAND = "dnas latency measure"
+# Far beyond any processor, and what runtimes start before they run out of memory.
+MOST_THREADS = 1024
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -124,6 +126,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         for name, (value, bound) in least.items()
         if value < bound
     ]
+    if arguments.threads > MOST_THREADS:
+        problems.append(f"--threads must be at most {MOST_THREADS}, got {arguments.threads}")
     positive = {"tolerance": arguments.tolerance, "visit-ms": arguments.visit_ms}
     problems += [
         f"--{name} must be a number above 0, got {value}"

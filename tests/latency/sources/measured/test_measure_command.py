@@ -151,6 +151,7 @@ def test_a_signal_before_or_after_the_measurement_says_how_to_go_on(
                 "--visit-ms must be a number",
             ),
         ),
+        (("--threads", "100000"), ("--threads must be at most 1024, got 100000",)),
         (("--output", "table.txt"), ("--output must name a .csv file, got table.txt",)),
         (("--space", "mogi"), ("Unknown search space 'mogi'",)),
         (("--tolerance", "-1"), ("--tolerance must be a number above 0",)),
