@@ -25,6 +25,8 @@ _RARE = 10
 # Draws of genomes, this many at a time and in a row, before unseen networks are drawn instead: a network that
 # has one name among very many genomes would hardly ever be met.
 _BATCH, _ROUNDS = 256, 20
+# Of a layer; distributions over choices are tables of layers times the most choices.
+_MOST_CHOICES = 1_000_000
 
 
 class Seen:
@@ -192,15 +194,16 @@ def checked_choices(choices: Sequence[int]) -> tuple[int, ...]:
     """Return the number of choices of each layer as plain integers.
 
     Raises:
-        ValueError: no layers, or a layer without choices.
+        ValueError: no layers, or a layer without choices, or with more than `_MOST_CHOICES`.
     """
     try:
         checked = tuple(operator.index(count) for count in choices)
     except TypeError:  # no sequence, or not of whole numbers
         checked = ()
-    if not checked or min(checked) < 1:
+    if not checked or min(checked) < 1 or max(checked) > _MOST_CHOICES:
         raise ValueError(
-            f"choices must give the number of choices, at least 1, of one layer or more; got {choices!r}"
+            f"choices must give the number of choices, 1 to {_MOST_CHOICES:,}, of one layer or more; got "
+            f"{choices!r}"
         )
     return checked
 

@@ -609,6 +609,7 @@ def test_numbers_of_numpy_and_torch_are_settings_as_plain_ones_are() -> None:
         ("choices", 3, "choices must give the number of choices"),
         ("choices", [2.0, 3.0], "choices must give the number of choices"),
         ("choices", None, "choices must give the number of choices"),
+        ("choices", [3, 10**9], "the number of choices, 1 to 1,000,000, of one layer or more"),
         ("maximize", True, "maximize must be True or False for each objective, got True"),
         ("maximize", [1, -1, 1], "maximize must be True or False for each objective"),
         ("maximize", ["yes", "no", "yes"], "maximize must be True or False for each objective"),
