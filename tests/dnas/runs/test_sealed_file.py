@@ -63,6 +63,30 @@ def test_files_of_others_are_held_against_the_checksums_that_they_have(tmp_path:
         load_content(path, "")
 
 
+@pytest.mark.parametrize(
+    ("record", "offset", "value"),
+    [
+        (b"PK\x06\x07", 16, b"\x02\0\0\0"),  # number of disks
+        (b"PK\x01\x02", 8, b"\x01\0"),  # encrypted
+        (b"PK\x01\x02", 10, b"\x08\0"),  # deflated, which it is not
+        (b"PK\x01\x02", 10, b"\x0e\0"),  # LZMA
+        (b"PK\x01\x02", 10, b"\x63\0"),  # unknown
+    ],
+)
+def test_archives_that_zipfile_does_not_read_are_damaged(
+    record: bytes, offset: int, value: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "theirs.ckpt"
+    torch.save(CONTENT, path)
+    content = bytearray(path.read_bytes())
+    begin = content.index(record) + offset
+    content[begin : begin + len(value)] = value
+    path.write_bytes(content)
+    assert sealed_file.problem(path)
+    with pytest.raises(CheckpointError, match=r"theirs\.ckpt is damaged"):
+        load_content(path, "")
+
+
 def test_a_write_that_fails_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = path.read_bytes()
 
