@@ -12,6 +12,7 @@ from dnas.runs.checkpoint import CheckpointError
 from dnas.runs.checkpoint_file import load_content
 
 _WRITER = "pytorch-lightning_version"  # Lightning writes it into every checkpoint, and needs it in one
+_SPAWNED = ".temp.ckpt"  # in which Lightning hands over the weights of a process that it has spawned
 
 
 class SealedCheckpointIO(TorchCheckpointIO):
@@ -41,7 +42,7 @@ class SealedCheckpointIO(TorchCheckpointIO):
         if "://" in str(path):
             return super().load_checkpoint(path, *arguments, **options)
         content = load_content(Path(path), "Every run has its checkpoints in its folder, below checkpoints.")
-        if _WRITER not in content:
+        if _WRITER not in content and Path(path).name != _SPAWNED:
             raise CheckpointError(
                 f"{path} is no checkpoint of a training, with which one could go on: weights alone, for "
                 "instance. Give one that 'dnas fit' wrote."
