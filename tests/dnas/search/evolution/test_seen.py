@@ -125,7 +125,7 @@ def test_another_state_is_refused(state: dict[str, list[int]], said: str) -> Non
 
 @pytest.mark.parametrize("choices", [(), (3, 0), (-1,)])
 def test_layers_without_choices_are_refused(choices: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="at least 1, of one layer or more; got"):
+    with pytest.raises(ValueError, match="1 to 1,000,000, of one layer or more; got"):
         Seen(choices)
 
 
