@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ import torch
 
 from dnas.runs.checkpoint import SupernetCheckpoint
 from dnas.runs.evaluator import Evaluation, OneShotEvaluator
+from dnas.runs.prefixes import evaluate_in_order
 from dnas.search.evolution.algorithm import IntArray
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
@@ -73,24 +74,34 @@ class PopulationEvaluator:
         """
         wanted: list[Genome] = [tuple(row) for row in self._space.canonical(genomes).tolist()]
         missing = [genome for genome in dict.fromkeys(wanted) if self._store.get(genome) is None]
-        share = missing[rank() :: world_size()]
-        for done, genome in enumerate(share):
+        share = _share(missing, rank(), world_size())
+        tell(0, len(share))
+        for done, (genome, record) in enumerate(self._timed(share), start=1):
+            self._store.write(genome, record)
             tell(done, len(share))
-            self._store.write(genome, self._timed(genome))
-        tell(len(share), len(share))
         for found in gather({genome: self._known(genome) for genome in share}):
             self._store.take(found)
         return [self._known(genome) for genome in wanted]
 
-    def _timed(self, genome: Sequence[int]) -> Record:
+    def _timed(self, genomes: Sequence[Genome]) -> Iterator[tuple[Genome, Record]]:
+        """Evaluations with their seconds: what several have in common counts for the first of them."""
         started = time.perf_counter()
-        evaluation = self.evaluate(Architecture(self._space, tuple(genome)))
-        return Record(evaluation, time.perf_counter() - started)
+        architectures = (Architecture(self._space, genome) for genome in genomes)
+        for architecture, evaluation in evaluate_in_order(self.evaluate, architectures):
+            yield architecture.indices, Record(evaluation, time.perf_counter() - started)
+            started = time.perf_counter()
 
     def _known(self, genome: Genome) -> Record:
         record = self._store.get(genome)
         assert record is not None
         return record
+
+
+def _share(genomes: Sequence[Genome], number: int, of: int) -> list[Genome]:
+    """A process's share: neighbours in the order of genomes, which begin alike."""
+    ordered = sorted(genomes)
+    begin, end = (len(ordered) * each // of for each in (number, number + 1))
+    return ordered[begin:end]
 
 
 class Record(NamedTuple):

@@ -20,6 +20,7 @@ from torch.optim.swa_utils import update_bn
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
+from dnas.nn.network import Network
 from dnas.nn.supernet import Supernet
 from dnas.space.architecture import Architecture
 
@@ -143,10 +144,14 @@ class OneShotEvaluator:
 
     def __call__(self, architecture: Architecture) -> Evaluation:
         """Evaluate on the validation split, after batch-norm recalibration on training images."""
-        network = self.supernet.extract(architecture.canonical())
-        network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = self.extract(architecture)
         recalibrate(network, self.recalibration)
         return evaluate(network, self.validation, network.classifier.out_features)
+
+    def extract(self, architecture: Architecture) -> Network:
+        """The network of an architecture's canonical form, as it is evaluated."""
+        network = self.supernet.extract(architecture.canonical())
+        return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _load_data(data: Mapping[str, Any] | None) -> Any:

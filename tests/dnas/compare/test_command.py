@@ -19,10 +19,11 @@ from dnas.compare.command import main
 from dnas.compare.fronts import sweep
 from dnas.compare.model import Box, Comparison, Method
 from dnas.costs import count
+from dnas.nn.network import Network
 from dnas.refine import run as run_module
 from dnas.refine.settings import Settings
 from dnas.runs.checkpoint_file import read
-from dnas.runs.evaluator import Evaluation, OneShotEvaluator
+from dnas.runs.evaluator import OneShotEvaluator
 from dnas.space import SearchSpace, zoo
 from dnas.space.architecture import Architecture
 from dnas.support.files import only_one
@@ -225,15 +226,15 @@ def test_a_comparison_that_was_stopped_evaluates_nothing_twice(
 ) -> None:
     main([*to_evaluate, "--output", str(tmp_path / "whole")])
     evaluated: list[Architecture] = []
-    evaluate = OneShotEvaluator.__call__
+    extract = OneShotEvaluator.extract
 
-    def counted(self: OneShotEvaluator, architecture: Architecture) -> Evaluation:
+    def counted(self: OneShotEvaluator, architecture: Architecture) -> Network:
         evaluated.append(architecture)
         if len(evaluated) == 2:
             signal.raise_signal(signal.SIGTERM)
-        return evaluate(self, architecture)
+        return extract(self, architecture)
 
-    monkeypatch.setattr(OneShotEvaluator, "__call__", counted)
+    monkeypatch.setattr(OneShotEvaluator, "extract", counted)
     with pytest.raises(SystemExit) as caught:
         main([*to_evaluate, "--output", str(tmp_path / "out")])
     assert caught.value.code == 143 and "Go on with: dnas compare --run" in capsys.readouterr().err

@@ -75,7 +75,7 @@ def test_nothing_is_evaluated_twice(
     def refuse(*arguments: object) -> None:
         raise AssertionError("evaluated again")
 
-    monkeypatch.setattr(OneShotEvaluator, "__call__", refuse)
+    monkeypatch.setattr(OneShotEvaluator, "extract", refuse)
     audit(make_settings(known_audit.settings.output, accuracies=known_file, architectures=5))
     # With other statistics of batch norms it is another evaluation.
     other = make_settings(known_audit.settings.output, accuracies=known_file, recalibration_batches=2)
