@@ -8,7 +8,7 @@ imported when it is needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from itertools import chain, islice
 from typing import Any, NamedTuple
@@ -72,20 +72,29 @@ def evaluate(network: nn.Module, batches: Batches, num_classes: int) -> Evaluati
     Of several processes each evaluates its own network, on all batches that it is given.
     """
     device, was_training = next(network.parameters()).device, network.training
-    top1, top5, loss = accuracies(num_classes, device, shared=False)
     network.eval()
-    images_seen = 0
-    for images, labels in batches:
-        images, labels = images.to(device), labels.to(device)
-        logits = network(images)
+    moved = ((images.to(device), labels.to(device)) for images, labels in batches)
+    found = score(((network(images), labels) for images, labels in moved), num_classes, device)
+    network.train(was_training)
+    return found
+
+
+def score(outputs: Batches, num_classes: int, device: torch.device | None = None) -> Evaluation:
+    """What batches of logits, (n, num_classes), and labels on a device come to.
+
+    Raises:
+        ValueError: there are none.
+    """
+    top1, top5, loss = accuracies(num_classes, device, shared=False)
+    images = 0
+    for logits, labels in outputs:
         top1.update(logits, labels)
         top5.update(logits, labels)
         loss.update(F.cross_entropy(logits, labels), len(labels))
-        images_seen += len(labels)
-    network.train(was_training)
-    if not images_seen:
+        images += len(labels)
+    if not images:
         raise ValueError("No images to evaluate on: the split is empty.")
-    return Evaluation(top1.compute().item(), top5.compute().item(), loss.compute().item(), images_seen)
+    return Evaluation(top1.compute().item(), top5.compute().item(), loss.compute().item(), images)
 
 
 def accuracies(
@@ -185,6 +194,11 @@ class KeptBatches:
     ) -> None:
         self._load, self._device, self._keep_bytes = load, device, keep_bytes
         self._kept: list[Batch] | None = None
+
+    @property
+    def kept(self) -> Sequence[Batch] | None:
+        """All batches, once they were read and found small enough to be kept."""
+        return self._kept
 
     def __iter__(self) -> Iterator[Batch]:
         yield from self._read() if self._kept is None else self._kept

@@ -36,6 +36,15 @@ class Maps(NamedTuple):
     validation: Batches
 
 
+class Ready(NamedTuple):
+    """An architecture with a network that can be evaluated: what is left of it, and what enters that."""
+
+    architecture: Architecture
+    network: nn.Module
+    batches: Batches
+    num_classes: int
+
+
 def evaluate_in_order(
     evaluator: OneShotEvaluator, architectures: Iterable[Architecture], keep_bytes: int = KEEP_BYTES
 ) -> Iterator[tuple[Architecture, Evaluation]]:
@@ -45,8 +54,18 @@ def evaluate_in_order(
         architectures: of the supernet's space.
         keep_bytes: of maps to keep at most; beginnings whose maps do not fit are computed for each again.
     """
+    for ready in recalibrated_in_order(evaluator, architectures, keep_bytes):
+        yield ready.architecture, evaluate(ready.network, ready.batches, ready.num_classes)
+
+
+def recalibrated_in_order(
+    evaluator: OneShotEvaluator, architectures: Iterable[Architecture], keep_bytes: int = KEEP_BYTES
+) -> Iterator[Ready]:
+    """The networks that :func:`evaluate_in_order` evaluates; done with before the next one is asked for."""
     ordered = sorted(architectures, key=lambda each: each.canonical().columns)
-    kept, deepest = [Maps(evaluator.recalibration, evaluator.validation)], math.inf
+    validation = evaluator.validation
+    # A list of batches, where it is one, that a race can pick from.
+    kept, deepest = [Maps(evaluator.recalibration, validation.kept or validation)], math.inf
     for architecture, following in zip_longest(ordered, ordered[1:]):
         network = evaluator.extract(architecture)
         parts = [network.stem, *network.blocks]
@@ -60,7 +79,7 @@ def evaluate_in_order(
                 kept.append(maps)
         rest = nn.Sequential(*parts[len(kept) - 1 :], network.head, network.classifier)
         recalibrate(rest, kept[-1].recalibration)
-        yield architecture, evaluate(rest, kept[-1].validation, network.classifier.out_features)
+        yield Ready(architecture, rest, kept[-1].validation, network.classifier.out_features)
         del kept[common + 1 :]
 
 
