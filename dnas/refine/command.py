@@ -64,6 +64,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "evaluations so far give, as far as it ranks well. auto (recommended): ridge regression or boosted "
         "trees, whichever ranks better; none (default): NSGA-II as MoGA has it",
     )
+    add(
+        "--stop-early",
+        action="store_true",
+        help="evaluate on 1/8, 1/4, 1/2 and all of the validation images, and stop where one that is as fast "
+        "and as large is better beyond doubt (paired t-test, one in a thousand); the rest is estimated",
+    )
     add("--seed", type=int, default=0, help="of everything random (0)")
     add(
         "--seed-from",

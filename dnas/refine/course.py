@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dnas.refine.population import Genome, Record
-from dnas.refine.problem import Problem, normalised_hypervolume
+from dnas.refine.problem import QUALITY, Problem, normalised_hypervolume
 from dnas.search.evolution.algorithm import FloatArray, IntArray
 from dnas.search.evolution.assistance import Report
 from dnas.search.evolution.front import Front
+from dnas.search.evolution.pareto import costs_of
 from dnas.search.evolution.resume import all_or_nothing
 from dnas.search.evolution.seen import genomes_from_plain
 
@@ -61,6 +62,14 @@ class Course:
     def front(self) -> IntArray:
         """The genomes, (n, L), that no other evaluated one dominates; best quality first."""
         return self._front.members()[0]
+
+    def rivals_of(self, genome: Genome) -> IntArray:
+        """Of the front those, (n, L), that are no worse in latency and parameters than a genome."""
+        members, values = self._front.members()
+        free = self._problem.values(np.array([genome]), [None])
+        maximize = self._problem.maximize
+        ahead = np.delete(costs_of(values, maximize) <= costs_of(free, maximize), QUALITY, axis=1)
+        return members[ahead.all(axis=1)]
 
     def genomes(self) -> IntArray:
         """All evaluated ones, (n, L)."""

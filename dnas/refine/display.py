@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -94,6 +95,12 @@ def _facts(outcome: Outcome) -> list[str]:
         f"Evaluated {len(course.found)} architectures in {seconds:.0f} s, {each:.2f} s each.",
         f"Latency: {task.problem.table.describe()}",
     ]
+    if task.race is not None:
+        seen = [record.evaluation.images / task.images["validation"] for record in course.records]
+        lines.append(
+            f"Stopped early: {sum(share < 1 for share in seen)} of them; {np.mean(seen):.0%} of their "
+            "validation images were looked at."
+        )
     space = task.problem.table.space
     if space.distinct < space.size:
         lines.insert(1, f"The space {space.name} has {count_text(space.size, space.distinct)}.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,8 +16,10 @@ import torch
 
 from dnas.runs.checkpoint import SupernetCheckpoint
 from dnas.runs.evaluator import Evaluation, OneShotEvaluator
-from dnas.runs.prefixes import evaluate_in_order
+from dnas.runs.prefixes import evaluate_in_order, recalibrated_in_order
+from dnas.runs.racing import Entrant, FloatArray, Race
 from dnas.search.evolution.algorithm import IntArray
+from dnas.search.evolution.resume import floats_from_plain, floats_to_plain, rows
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 from dnas.support.files import append_line
@@ -26,6 +28,8 @@ from dnas.support.sealed_json import seal, whole_lines
 
 Tell = Callable[[int, int], None]
 Genome = tuple[int, ...]
+# Evaluated genomes that are no worse than one in all that is known without an evaluation.
+RivalsOf = Callable[[Genome], IntArray]
 
 
 class PopulationEvaluator:
@@ -40,9 +44,17 @@ class PopulationEvaluator:
 
     @classmethod
     def of_checkpoint(
-        cls, checkpoint: SupernetCheckpoint, recalibration_batches: int, device: torch.device, folder: Path
+        cls,
+        checkpoint: SupernetCheckpoint,
+        recalibration_batches: int,
+        device: torch.device,
+        folder: Path,
+        races: bool = False,
     ) -> PopulationEvaluator:
         """Evaluate with a checkpoint's supernet and data; evaluations are kept in ``folder``.
+
+        Args:
+            races: whether some are estimates, by races: then they are kept apart.
 
         Raises:
             ValueError: the supernet cannot be rebuilt, or its data is missing.
@@ -51,6 +63,7 @@ class PopulationEvaluator:
             "checkpoint": checkpoint.sha256,
             "data": checkpoint.data,
             "recalibration_batches": recalibration_batches,
+            **({"races": True} if races else {}),
         }
         supernet = checkpoint.build_supernet()
         evaluate = OneShotEvaluator(supernet, checkpoint.data, recalibration_batches, device)
@@ -66,30 +79,52 @@ class PopulationEvaluator:
         self._space, self.evaluate, self._store = space, evaluate, store
         store.take(broadcast(store.read() if rank() == 0 else {}))
 
-    def __call__(self, genomes: IntArray, tell: Tell = lambda done, of: None) -> list[Record]:
+    def __call__(
+        self,
+        genomes: IntArray,
+        tell: Tell = lambda done, of: None,
+        race: Race | None = None,
+        rivals_of: RivalsOf | None = None,
+    ) -> list[Record]:
         """Records of (n, L) genomes in their order.
 
         Args:
             tell: called with how many evaluations of this process's share are done, and of how many.
+            race: ends evaluations early that are worse than that of a rival; all known ones took part in it.
+            rivals_of: of a genome; what is asked for in the same call is no rival.
         """
-        wanted: list[Genome] = [tuple(row) for row in self._space.canonical(genomes).tolist()]
+        wanted = self._canonical(genomes)
         missing = [genome for genome in dict.fromkeys(wanted) if self._store.get(genome) is None]
         share = _share(missing, rank(), world_size())
         tell(0, len(share))
-        for done, (genome, record) in enumerate(self._timed(share), start=1):
+        evaluations = self._evaluated(share) if race is None else self._raced(share, race, rivals_of)
+        for done, (genome, record) in enumerate(_timed(evaluations), start=1):
             self._store.write(genome, record)
             tell(done, len(share))
         for found in gather({genome: self._known(genome) for genome in share}):
             self._store.take(found)
         return [self._known(genome) for genome in wanted]
 
-    def _timed(self, genomes: Sequence[Genome]) -> Iterator[tuple[Genome, Record]]:
-        """Evaluations with their seconds: what several have in common counts for the first of them."""
-        started = time.perf_counter()
+    def _canonical(self, genomes: IntArray) -> list[Genome]:
+        return [tuple(row) for row in self._space.canonical(genomes).tolist()]
+
+    def _evaluated(self, genomes: Sequence[Genome]) -> Iterator[tuple[Genome, Record]]:
         architectures = (Architecture(self._space, genome) for genome in genomes)
         for architecture, evaluation in evaluate_in_order(self.evaluate, architectures):
-            yield architecture.indices, Record(evaluation, time.perf_counter() - started)
-            started = time.perf_counter()
+            yield architecture.indices, Record(evaluation)
+
+    def _raced(
+        self, genomes: Sequence[Genome], race: Race, rivals_of: RivalsOf | None
+    ) -> Iterator[tuple[Genome, Record]]:
+        architectures = (Architecture(self._space, genome) for genome in genomes)
+        for architecture, network, batches, num_classes in recalibrated_in_order(
+            self.evaluate, architectures
+        ):
+            genome = architecture.indices
+            known = [] if rivals_of is None else map(self._known, self._canonical(rivals_of(genome)))
+            rivals = [each.entrant() for each in known]
+            evaluation, scores = race.run(network, [*batches], num_classes, rivals)
+            yield genome, Record(evaluation, scores=scores)
 
     def _known(self, genome: Genome) -> Record:
         record = self._store.get(genome)
@@ -104,11 +139,25 @@ def _share(genomes: Sequence[Genome], number: int, of: int) -> list[Genome]:
     return ordered[begin:end]
 
 
+def _timed(evaluations: Iterable[tuple[Genome, Record]]) -> Iterator[tuple[Genome, Record]]:
+    """With their seconds: what several have in common counts for the first of them."""
+    started = time.perf_counter()
+    for genome, record in evaluations:
+        yield genome, record._replace(seconds=time.perf_counter() - started)
+        started = time.perf_counter()
+
+
 class Record(NamedTuple):
-    """An evaluation and the seconds that it took."""
+    """An evaluation, the seconds that it took, and of one in a race its scores by batch."""
 
     evaluation: Evaluation
-    seconds: float
+    seconds: float = 0.0
+    scores: FloatArray | None = None
+
+    def entrant(self) -> Entrant:
+        """What a race needs of it."""
+        assert self.scores is not None
+        return Entrant(self.evaluation, self.scores)
 
 
 class EvaluationStore:
@@ -157,6 +206,8 @@ class EvaluationStore:
         """Know an evaluation, and have it on disk when this returns."""
         self._records[genome] = record
         line = {"genome": genome, **record.evaluation._asdict(), "seconds": record.seconds}
+        if record.scores is not None:
+            line["scores"] = floats_to_plain(record.scores)
         append_line(self._path, json.dumps(seal(line)))
 
 
@@ -167,7 +218,10 @@ def _parsed(line: bytes, layers: int) -> tuple[Genome, Record] | None:
         evaluation = Evaluation(
             float(data["top1"]), float(data["top5"]), float(data["loss"]), int(data["images"])
         )
-        record = Record(evaluation, float(data["seconds"]))
+        scores = data.get("scores")
+        if scores is not None:
+            scores = rows(floats_from_plain(scores), 3)
+        record = Record(evaluation, float(data["seconds"]), scores)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return (genome, record) if len(genome) == layers else None

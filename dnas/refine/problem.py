@@ -20,6 +20,8 @@ from dnas.search.knapsack import Bound, solve
 
 Quality = Literal["loss", "top1"]
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
+# Which of the objectives takes an evaluation; the others are known without one.
+QUALITY = 0
 
 
 @dataclass(frozen=True)

@@ -67,9 +67,9 @@ def write_front(folder: Path, rows: Sequence[dict[str, Any]], problem: Problem) 
     write_rows(folder / "front.csv", rows)
 
 
-def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """A CSV file of rows, the architecture in its text form."""
-    _write_csv(path, [*COLUMNS, "architecture"], rows)
+def write_rows(path: Path, rows: Iterable[dict[str, Any]], more: Sequence[str] = ()) -> None:
+    """A CSV file of rows with ``more`` columns than others have, the architecture in its text form."""
+    _write_csv(path, [*COLUMNS, *more, "architecture"], rows)
 
 
 def write_course(path: Path, course: Course) -> None:
@@ -113,6 +113,7 @@ def _rows(
                 "madds": int(madds[row]),
                 "rank": int(rank[row]),
                 "crowding": float(crowd[row]),
+                "images": evaluation.images,
                 "architecture": Architecture(table.space, tuple(genomes[row])),
             }
         )
@@ -136,7 +137,7 @@ def _described(space: SearchSpace) -> dict[str, Any]:
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer = csv.DictWriter(stream, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)
     write_text(path, stream.getvalue())

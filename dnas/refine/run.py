@@ -102,7 +102,9 @@ def _generation(task: Task, course: Course, tell: Tell) -> bool:
         course.chosen_by(algorithm.report, time.perf_counter() - started)
     violations = problem.violations(genomes)
     feasible = violations == 0
-    records = task.evaluate(genomes[feasible], lambda done, of: tell(course, task, done, of))
+    records = task.evaluate(
+        genomes[feasible], lambda done, of: tell(course, task, done, of), task.race, course.rivals_of
+    )
     known = iter(records)
     evaluations = [next(known).evaluation if keeps else None for keeps in feasible]
     values = problem.values(genomes, evaluations)
@@ -161,7 +163,7 @@ def _save(task: Task, course: Course) -> None:
 def _finish(task: Task, course: Course, rows: list[dict[str, Any]]) -> None:
     folder, problem = task.settings.output, task.problem
     everything = evaluated_rows(course, problem, task.settings.crowding_weights)
-    write_rows(folder / "evaluated.csv", everything)
+    write_rows(folder / "evaluated.csv", everything, more=("images",) if task.race else ())
     for index, row in enumerate(rows):
         row["architecture"].save(folder / "front" / f"{index:03}.json")
     worth = [(step.evaluations, step.hypervolume) for step in course.steps]
@@ -194,6 +196,7 @@ def _described(task: Task, course: Course, finished: bool) -> dict[str, Any]:
         "generations": settings.generations,
         "weights": settings.crowding_weights,
         **({} if settings.predictor == "none" else {"predictor": settings.predictor}),
+        **({"stop_early": True} if settings.stop_early else {}),
         "bounds": {"latency_below_ms": settings.latency_below, "params_above": settings.params_above},
         "target_ms": settings.target_ms,
         "box": task.problem.box(),
@@ -214,7 +217,7 @@ def _described(task: Task, course: Course, finished: bool) -> dict[str, Any]:
         "cost": {
             "evaluations": len(course.found),
             "seconds": sum(record.seconds for record in course.records),
-            "images": len(course.found) * sum(task.images.values()),
+            "images": sum(task.images["recalibration"] + each.evaluation.images for each in course.records),
         },
         "versions": dict(checkpoint.versions),
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -38,6 +38,7 @@ class Settings:
         cache: folder of evaluations; None: the output folder.
         draw_over: what random search is uniform over.
         predictor: of quality, by which NSGA-II chooses children; none: the faithful one.
+        stop_early: evaluate in increasing numbers of images, as long as the front can be reached.
 
     Raises:
         ValueError: naming all that is out of range or does not go together.
@@ -61,6 +62,7 @@ class Settings:
     cache: Path | None = None
     draw_over: Over = "architectures"
     predictor: PredictorName = "none"
+    stop_early: bool = False
 
     def __post_init__(self) -> None:
         if problems := [*self._numbers(), *self._combinations()]:
@@ -113,14 +115,18 @@ class Settings:
             )
         if self.algorithm == "netadapt" and not self.seed_from:
             problems.append("--algorithm netadapt needs a network to begin with: --seed-from")
+        if self.stop_early and self.cache is not None:
+            problems.append("--stop-early goes without --cache: what was stopped says little to other runs")
         return problems + device_problems(self.device)
 
     def identity(self) -> dict[str, Any]:
         """What a run in the same folder must agree in to be the same run; it may be longer."""
         names = ("algorithm", "population", "seed", "latency_below", "params_above", "target_ms")
         found = {name: getattr(self, name) for name in names} | {"weights": self.crowding_weights}
-        # Named only where there is one, so that runs begun before there was the option go on.
-        return found if self.predictor == "none" else found | {"predictor": self.predictor}
+        # Named only where they are used, so that runs begun before there were these options go on.
+        if self.predictor != "none":
+            found["predictor"] = self.predictor
+        return found | {"stop_early": True} if self.stop_early else found
 
     @property
     def crowding_weights(self) -> list[float] | None:

@@ -18,6 +18,8 @@ from dnas.refine.seeds import Seeds, read_seeds
 from dnas.refine.settings import Settings
 from dnas.runs.checkpoint import SearchCheckpoint, SupernetCheckpoint
 from dnas.runs.checkpoint_file import read_supernet
+from dnas.runs.evaluator import OneShotEvaluator
+from dnas.runs.racing import Race
 from dnas.support.devices import torch_device
 
 # With fewer validation images accuracy has too few values to rank by, and the loss is the better judge.
@@ -30,6 +32,7 @@ class Task:
 
     Attributes:
         images: what an evaluation sees, by split: recalibration, validation.
+        race: how evaluations end early, if they may.
         identity: what a run in the same folder must agree in to be continued.
     """
 
@@ -39,6 +42,7 @@ class Task:
     plan: Plan
     evaluate: PopulationEvaluator
     images: Mapping[str, int]
+    race: Race | None
     identity: dict[str, Any]
 
     @property
@@ -64,6 +68,7 @@ def make_task(settings: Settings, load_table: LoadTable) -> Task:
         settings.recalibration_batches,
         torch_device(settings.device),
         settings.cache or settings.output,
+        settings.stop_early,
     )
     images = {name: _images(getattr(evaluate.evaluate, name)) for name in ("recalibration", "validation")}
     problem = replace(problem, quality=_quality(settings, images["validation"]))
@@ -74,6 +79,7 @@ def make_task(settings: Settings, load_table: LoadTable) -> Task:
         make_plan(settings, problem, _with_feasible(seeds, problem)),
         evaluate,
         images,
+        _race(problem.quality, evaluate.evaluate) if settings.stop_early else None,
         {
             **settings.identity(),
             "checkpoint": checkpoint.sha256,
@@ -114,6 +120,21 @@ def _quality(settings: Settings, images: int) -> Quality:
     if settings.quality != "auto":
         return settings.quality
     return "top1" if images >= IMAGES_TO_RANK_BY_ACCURACY else "loss"
+
+
+def _race(quality: Quality, evaluator: OneShotEvaluator) -> Race:
+    batches = evaluator.validation.kept
+    if batches is None:
+        raise ValueError(
+            "--stop-early picks batches of validation images, and these take more than the 1 GiB that is "
+            "kept in memory: leave it out, or give the supernet's data a smaller validation split."
+        )
+    try:
+        return Race(quality, len(batches))
+    except ValueError as error:
+        raise ValueError(
+            f"--stop-early: {error}. Leave it out: so small a split is quickly evaluated."
+        ) from error
 
 
 def _images(batches: Any) -> int:

@@ -25,7 +25,7 @@ class RefineAfterFit(pl.Callback):
         seeded: begin with the architectures of the differentiable search that was fitted.
         seed_from: further sources of architectures to begin with.
         algorithm, population, generations, weights, seed, latency_below, params_above, target_ms, quality,
-            recalibration_batches, predictor: as of ``dnas refine``.
+            recalibration_batches, predictor, stop_early: as of ``dnas refine``.
 
     Attributes:
         outcome: of the last refinement.
@@ -50,6 +50,7 @@ class RefineAfterFit(pl.Callback):
         quality: QualityName = "auto",
         recalibration_batches: int = 8,
         predictor: PredictorName = "none",
+        stop_early: bool = False,
     ) -> None:
         self.seeded = seeded
         self.outcome: Outcome | None = None
@@ -67,6 +68,7 @@ class RefineAfterFit(pl.Callback):
             "quality": quality,
             "recalibration_batches": recalibration_batches,
             "predictor": predictor,
+            "stop_early": stop_early,
         }
         # What is wrong with the options is said now, not after hours of training.
         self._settings(Path("last.ckpt"), Path("refined"), searched=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from dnas.fidelity.command import main as fidelity
 from dnas.refine import run as refine_run
@@ -76,12 +77,25 @@ def test_a_signal_says_how_to_go_on(
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "evaluations"),
-    [((), 10), (("--predictor", "auto", "--population", "9", "--generations", "3"), 27)],
+    [
+        ((), 10),
+        (("--predictor", "auto", "--population", "9", "--generations", "3"), 27),
+        (("--stop-early", "--population", "9", "--generations", "3"), 27),
+    ],
 )
 def test_three_processes_find_the_same_as_one(
-    options: tuple[str, ...], evaluations: int, arguments: list[str], tmp_path: Path
+    options: tuple[str, ...],
+    evaluations: int,
+    arguments: list[str],
+    one_shot_checkpoint: Path,
+    tmp_path: Path,
 ) -> None:
     arguments = [*arguments, *options]
+    if "--stop-early" in options:
+        content = torch.load(one_shot_checkpoint, weights_only=True)
+        content["dnas"]["data"]["init_args"]["eval_batch_size"] = 8
+        torch.save(content, tmp_path / "small_batches.ckpt")
+        arguments += ["--checkpoint", str(tmp_path / "small_batches.ckpt")]
     one = run("-m", "dnas.refine", *arguments, "--output", str(tmp_path / "one"))
     assert one.returncode == 0, one.stderr
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=3")
