@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--stop-early",
         action="store_true",
         help="evaluate on 1/8, 1/4, 1/2 and all of the validation images, and stop where one that is as fast "
-        "and as large is better beyond doubt (paired t-test, one in a thousand); the rest is estimated",
+        "and as large is better beyond doubt (paired t-test, one in a hundred); the rest is estimated",
     )
     add("--seed", type=int, default=0, help="of everything random (0)")
     add(

@@ -29,7 +29,7 @@ _LOOKS = (1 / 8, 1 / 4, 1 / 2)
 _LEAST = 5
 # Chance that a network no worse than a rival is stopped at one look: batches are drawn without replacement,
 # so that it is smaller yet.
-_LEVEL = 1e-3
+_LEVEL = 1e-2
 # The columns of scores.
 _COLUMNS = {"top1": 0, "loss": 2}
 Quality = Literal["top1", "loss"]
