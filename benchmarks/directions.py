@@ -28,7 +28,19 @@ _NAME = re.compile(r"(dnas|latency)(\.\w+)*\.\w*|lightning_modules(\.\w*)*")
 _WIDTH = 30
 CORE = tuple(
     f"dnas.{name}"
-    for name in ("space", "blocks", "costs", "layers", "nn", "search", "runs", "report", "images", "support")
+    for name in (
+        "space",
+        "blocks",
+        "costs",
+        "device_tables",
+        "layers",
+        "nn",
+        "search",
+        "runs",
+        "report",
+        "images",
+        "support",
+    )
 )
 VERBS = tuple(
     f"dnas.{name}"
@@ -78,8 +90,8 @@ class Rule:
 
 RULES = (
     Rule(
-        "`dnas.space`, `blocks`, `costs`, `layers`, `nn`, `search`, `runs`, `report`, `images` and `support` "
-        "import no verb and no `latency`.",
+        "`dnas.space`, `blocks`, `costs`, `device_tables`, `layers`, `nn`, `search`, `runs`, `report`, `images` "
+        "and `support` import no verb and no `latency`.",
         of=CORE,
         never=(*VERBS, "latency"),
     ),
