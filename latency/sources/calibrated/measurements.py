@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from dnas.blocks.ops import Op
 from dnas.space import SearchSpace, zoo
@@ -18,10 +19,32 @@ from latency.table.errors import TableError
 COLUMNS = ("architecture", "latency_ms")
 
 
+class _Network(Protocol):
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def ops(self) -> tuple[Op, ...]: ...
+
+
+Network = TypeVar("Network", bound=_Network)
+
+
 def read_measurements(path: Path, space: SearchSpace) -> list[TimedNetwork]:
     """The networks of the file, each named as ``resolve`` takes it, or as Table 3 of MoGA has it.
 
-    Further columns, and lines that begin with ``#``, are left alone.
+    Raises:
+        TableError: as :func:`read_networks`.
+    """
+    return read_networks(path, lambda name, text, ms: TimedNetwork(name, _ops(text, space), ms))
+
+
+def read_networks(path: Path, network: Callable[[str, str, float], Network]) -> list[Network]:
+    """The networks of the file; further columns, and lines that begin with ``#``, are left alone.
+
+    Args:
+        network: makes one of a name for people, the text in the column ``architecture`` and milliseconds;
+            a ValueError says why it cannot.
 
     Raises:
         TableError: no such file or columns, or every line that cannot be used and why.
@@ -31,11 +54,11 @@ def read_measurements(path: Path, space: SearchSpace) -> list[TimedNetwork]:
     if not set(COLUMNS) <= set(columns):
         found = ",".join(columns) or "an empty file"
         raise TableError(f"{path}: expected the columns {','.join(COLUMNS)} (milliseconds), found {found}.")
-    networks: list[TimedNetwork] = []
+    networks: list[Network] = []
     problems = []
     for number, line in lines[1:]:
         try:
-            networks.append(_network(columns, _cells(line), number, space))
+            networks.append(network(*_row(columns, _cells(line), number)))
         except (ValueError, csv.Error) as error:
             problems.append(f"line {number}: {error}")
     problems += _twice(networks)
@@ -52,13 +75,13 @@ def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in next(csv.reader([line]))]
 
 
-def _network(columns: list[str], cells: list[str], number: int, space: SearchSpace) -> TimedNetwork:
+def _row(columns: list[str], cells: list[str], number: int) -> tuple[str, str, float]:
     if len(cells) != len(columns):
         raise TableError(f"expected {len(columns)} values, found {len(cells)}")
     row = dict(zip(columns, cells, strict=True))
     text = row["architecture"]
     short = text in {*published.names(), *zoo.names()} or text.endswith(".json")
-    return TimedNetwork(text if short else f"line {number}", _ops(text, space), amount(row["latency_ms"]))
+    return text if short else f"line {number}", text, amount(row["latency_ms"])
 
 
 def _ops(text: str, space: SearchSpace) -> tuple[Op, ...]:
@@ -67,7 +90,7 @@ def _ops(text: str, space: SearchSpace) -> tuple[Op, ...]:
     return resolve(text, space).ops
 
 
-def _twice(networks: Iterable[TimedNetwork]) -> list[str]:
+def _twice(networks: Iterable[Network]) -> list[str]:
     """A repeated network would be predicted by itself when it is left out."""
     names: dict[tuple[Op, ...], list[str]] = {}
     for network in networks:
