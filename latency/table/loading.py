@@ -26,10 +26,15 @@ def load_table(name_or_path: str | Path, space: SearchSpace) -> LatencyTable:
         TableError: unknown, unreadable, edited or cut file, another unit, batch, space or resolution,
             missing, unknown, repeated or impossible entries: everything that is wrong in one message.
     """
+    return _build(load_file(name_or_path, space), space)
+
+
+def load_file(name_or_path: str | Path, space: SearchSpace) -> TableFile:
+    """The file that :func:`load_table` makes the table of, checked in the same way; raises as it does."""
     name = _at_resolution(str(name_or_path), space)
     file = _shipped_with(space, name) or read_file(name, space.name, *filter(None, [space.reduced_from]))
     raise_all([*file.problems, *space_problems(file, space)], file.source)
-    return _build(file, space)
+    return file
 
 
 def _at_resolution(name: str, space: SearchSpace) -> str:
