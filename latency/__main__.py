@@ -25,6 +25,7 @@ COMMANDS = {
     "tune": ("tune", "find the settings of the kernel model behind 'build'"),
     "calibrate": ("calibrate", "fit a model of three coefficients to latencies of whole networks"),
     "build-calibrated": ("build_calibrated", "compute a table from a calibrated model"),
+    "adapt": ("adapt", "make a table of known phones' tables and of timings of networks on a new one"),
     "import": ("import_table", "make a table of latencies that you have already"),
     "seal": ("seal", "sign a table that you wrote or edited by hand"),
     "profile": ("profile", "what decides the latency; a reduced space; a table from whole networks"),

@@ -1,1 +1,1 @@
-"""Tables of a phone that nobody measured by kernel: known phones' tables, corrected by timings of networks."""
+"""Tables of a phone that nobody measured by kernel: tables of known phones, corrected by timings."""

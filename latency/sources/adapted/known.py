@@ -26,11 +26,13 @@ class KnownPhones:
     """Tables of one space.
 
     Attributes:
+        names: of the tables, as the user gives them: shipped names or paths.
         kinds: kinds of kernels, the overhead first.
         by_kind: whether all tables tell kinds of kernels apart; if not, a block is of one kind.
     """
 
     space: SearchSpace
+    names: tuple[str, ...]
     files: tuple[TableFile, ...]
     tables: tuple[LatencyTable, ...]
     kinds: tuple[str, ...]
@@ -57,7 +59,8 @@ class KnownPhones:
         blocks = [rows(file, space) for file in files]
         by_kind = all(kinds for of_file in blocks for ms, kinds in of_file.values() if ms)
         found = {kind for of_file in blocks for _, kinds in of_file.values() for kind in kinds}
-        return cls(space, files, tables, (OVERHEAD, *(sorted(found) if by_kind else (BLOCK,))), by_kind)
+        kinds = (OVERHEAD, *(sorted(found) if by_kind else (BLOCK,)))
+        return cls(space, tuple(names), files, tables, kinds, by_kind)
 
     def blocks(self, keys: Iterable[Key]) -> np.ndarray:
         """(P, m, K) milliseconds of blocks (layer, choice), of :data:`STEM` and of :data:`HEAD`."""
@@ -90,14 +93,14 @@ class KnownPhones:
             try:
                 of_space = self.tables if space == self.space else tables.get(space.name)
                 if of_space is None:
-                    of_space = tables[space.name] = [load_table(file.source, space) for file in self.files]
+                    of_space = tables[space.name] = [load_table(each, space) for each in self.names]
                 found.append([self._network(table, architecture) for table in of_space])
             except TableError as error:
                 problems.append(f"{name}: {error}")
         if problems:
             raise TableError(
-                f"{len(problems)} timed network(s) are not in the tables of the known phones; leave them out, "
-                "or time networks of the space:\n  " + "\n  ".join(problems)
+                f"{len(problems)} timed network(s) are not in the tables of the known phones; leave them "
+                "out, or time networks of the space:\n  " + "\n  ".join(problems)
             )
         return np.array(found).transpose(1, 0, 2)
 
@@ -125,7 +128,7 @@ def rows(file: TableFile, space: SearchSpace) -> dict[Key, tuple[float, Kinds]]:
     Kinds are empty where the table does not know them.
     """
     slope, fixed = _slope(file), file.header["fixed"]
-    found = {
+    found: dict[Key, tuple[float, Kinds]] = {
         key: (slope * entry.ms, _shares(entry.parts, slope * entry.ms))
         for key, entry in entries_of(file, space).items()
     }

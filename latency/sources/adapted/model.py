@@ -66,15 +66,17 @@ class Adapted:
     noise: float
 
     def parts_ms(self, parts: np.ndarray) -> np.ndarray:
-        """(n, K) milliseconds by kind of networks or blocks of which the known phones say ``parts`` (P, n, K).
+        """(n, K) milliseconds by kind of networks or blocks; ``parts`` (P, n, K) is what known phones say.
 
         A kind takes at least :data:`LEAST` of what the known phones say of it.
         """
-        scaled = parts * self.scale[:, None, None]
-        kinds = scaled.mean(axis=0)
-        phones, factors = np.split(self.mean, [len(parts)])
-        by_kind = kinds * (1 + factors) + np.einsum("p,pnk->nk", phones, scaled - kinds)
-        return np.asarray(np.maximum(by_kind, LEAST * kinds))
+        by_kind, least = self._by_kind(parts)
+        return np.asarray(np.maximum(by_kind, least))
+
+    def held(self, parts: np.ndarray) -> np.ndarray:
+        """(n,) whether the timings alone would say less than the least of some kind of kernels."""
+        by_kind, least = self._by_kind(parts)
+        return np.asarray((by_kind < least).any(axis=1))
 
     def latency_ms(self, parts: np.ndarray) -> np.ndarray:
         """(n,) milliseconds; ``parts`` as in :meth:`parts_ms`."""
@@ -84,6 +86,13 @@ class Adapted:
         """(n,) standard deviations that the weights leave, noise apart, in milliseconds."""
         _, features = _features(parts * self.scale[:, None, None])
         return np.sqrt(np.einsum("ni,ij,nj->n", features, self.covariance, features))
+
+    def _by_kind(self, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        scaled = parts * self.scale[:, None, None]
+        kinds = scaled.mean(axis=0)
+        phones, factors = np.split(self.mean, [len(parts)])
+        by_kind = kinds * (1 + factors) + np.einsum("p,pnk->nk", phones, scaled - kinds)
+        return by_kind, LEAST * kinds
 
 
 def adapt(parts: np.ndarray, timed_ms: np.ndarray, spread: Spread) -> Adapted:

@@ -11,7 +11,7 @@ from latency.sources.adapted.model import Spread, log_evidence, relative_to_base
 ASSUMED = Spread(phones=0.5, kinds=0.3, overhead=0.7, noise=0.05)
 # One known phone cannot show which of its peculiarities are its own.
 ASSUMED_OF_ONE = Spread(phones=0.5, kinds=0.3, overhead=0.7, noise=0.1)
-# End to end is not exactly a sum of kernels: relative deviation of MBConv networks (docs/latency_assembled.md).
+# End to end is no exact sum of kernels: relative deviation of MBConv networks (docs/latency_assembled.md).
 ADDITIVITY = 0.03
 DOUBT = 1.0  # standard deviation of the natural logarithm of each, about what is assumed
 
