@@ -53,17 +53,18 @@ class Adaptation:
     def relative_errors(self) -> np.ndarray:
         """(m,) standard deviations of blocks as fractions of them, 0 where nothing runs.
 
-        Three add up in variance: what the timings leave open of the weights, how far blocks of known phones
-        are off when the phone is left out, and the errors that their tables state.
+        How far blocks of known phones are off when the phone is left out, or what the timings leave open of
+        the weights if that is more (the former has its share of the latter), and in variance the errors that
+        the tables state.
         """
         blocks = self.known.blocks(self.keys)
         ms = self.model.latency_ms(blocks)
         scaled = blocks * self.model.scale[:, None, None]
         of_kind = self.block_error[scaled.mean(axis=0).argmax(axis=1)]
         stated = self.known.block_deviations(self.keys) * self.model.scale[:, None] / len(blocks)
-        absolute = np.hypot(self.model.deviation_ms(blocks), np.sqrt((stated**2).sum(axis=0)))
-        errors = np.divide(absolute, ms, out=np.zeros_like(ms), where=ms > 0)
-        return np.where(ms > 0, np.hypot(errors, of_kind), 0.0)
+        of_model = np.maximum(self.model.deviation_ms(blocks), of_kind * ms)
+        absolute = np.hypot(of_model, np.sqrt((stated**2).sum(axis=0)))
+        return np.divide(absolute, ms, out=np.zeros_like(ms), where=ms > 0)
 
 
 def adaptation(known: KnownPhones, timings: Sequence[Timing]) -> Adaptation:
