@@ -14,6 +14,7 @@ ASSUMED_OF_ONE = Spread(phones=0.5, kinds=0.3, overhead=0.7, noise=0.1)
 # End to end is no exact sum of kernels: relative deviation of MBConv networks (docs/latency_assembled.md).
 ADDITIVITY = 0.03
 DOUBT = 1.0  # standard deviation of the natural logarithm of each, about what is assumed
+FURTHEST = 3.0  # from there: tables that are exact mixtures of each other would end without noise
 
 
 def learn(parts: np.ndarray) -> Spread:
@@ -37,7 +38,9 @@ def learn(parts: np.ndarray) -> Spread:
         return float((((logs - start) / DOUBT) ** 2).sum() / 2 - evidence)
 
     options = {"maxiter": 400, "xatol": 0.01, "fatol": 0.01}
-    phones, kinds, overhead, noise = np.exp(minimize(loss, start, method="Nelder-Mead", options=options).x)
+    bounds = [(log - FURTHEST, log + FURTHEST) for log in start]
+    found = minimize(loss, start, method="Nelder-Mead", bounds=bounds, options=options)
+    phones, kinds, overhead, noise = np.exp(found.x)
     return Spread(float(phones), float(kinds), float(overhead), float(np.hypot(noise, ADDITIVITY)))
 
 
