@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Iterator, Sequence
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,6 +42,7 @@ from latency.table import TableError
 
 LEVEL = 0.9
 SPACE = "moga"
+TESTED = 300  # random networks, with --blocks
 NOISE = 0.03  # of simulated timings: about how far sums of kernels are from end to end
 
 
@@ -192,7 +194,7 @@ def _scale(phones: Phones, phone: int, timed: np.ndarray) -> Predictions:
 
 
 def _blocks() -> Table:
-    """Every shipped phone left out, its table the truth, with 20 simulated timings of random networks."""
+    """Every shipped phone left out, its table the truth, with simulated timings of random networks."""
     names = [facts["table"] for facts in Dataset.load().facts["devices"].values()]
     space = SearchSpace.load(SPACE)
     grid = Table(
@@ -202,27 +204,30 @@ def _blocks() -> Table:
         column.justify = "right"
     for new in names:
         others = [name for name in names if name != new]
-        for known in ([others], [[name] for name in others]):
-            rows = [_block_row(load_table(new, space), KnownPhones.load(each, space)) for each in known]
+        for timings, known in product((10, 20), ([others], [[name] for name in others])):
+            phones = [KnownPhones.load(each, space) for each in known]
+            rows = [_block_row(load_table(new, space), each, timings) for each in phones]
             error, inside, *blocks, covered = np.mean(rows, axis=0)
             texts = (f"{error:.1%}", f"{inside:.0%}", *(f"{value:.0%}" for value in (*blocks, covered)))
-            grid.add_row(new, f"{len(known[0])}", *texts)
+            grid.add_row(new, f"{timings}", f"{len(known[0])}", *texts)
     return grid
 
 
-def _block_row(new: LatencyTable, known: KnownPhones) -> tuple[float, float, float, float, float]:
-    genomes = known.space.sample(320, np.random.default_rng(1))
+def _block_row(
+    new: LatencyTable, known: KnownPhones, timings: int
+) -> tuple[float, float, float, float, float]:
+    genomes = known.space.sample(timings + TESTED, np.random.default_rng(1))
     truth = new.latency_ms(genomes)
-    noise = np.random.default_rng(2).standard_normal(20)
+    noise = np.random.default_rng(2).standard_normal(timings)
     architectures = [Architecture(known.space, tuple(map(int, genome))) for genome in genomes]
-    timings = [
+    timed = [
         Timing(f"network {number}", architectures[number], float(truth[number] * np.exp(NOISE * off)))
         for number, off in enumerate(noise)
     ]
-    adapted = adaptation(known, timings)
-    networks = known.networks({str(number): architectures[number] for number in range(20, 320)})
-    predicted = adapted.model.latency_ms(networks)
-    off = np.abs(predicted / truth[20:] - 1)
+    adapted = adaptation(known, timed)
+    others = {str(number): network for number, network in enumerate(architectures[timings:])}
+    predicted = adapted.model.latency_ms(known.networks(others))
+    off = np.abs(predicted / truth[timings:] - 1)
     reach = norm.ppf((1 + LEVEL) / 2)
     blocks = [*_pairs(adapted.blocks_ms().sum(axis=1), adapted.relative_errors(), new)]
     errors, stated = np.array(blocks).T

@@ -84,19 +84,19 @@ class KnownPhones:
         """(P, n, K) milliseconds of networks by name, of this space or of another that the tables hold.
 
         Raises:
-            TableError: tables that do not hold networks, every one of them.
+            TableError: networks that tables do not hold, every one of them, or one with other kinds of kernels.
         """
-        tables: dict[str, Sequence[LatencyTable]] = {}
+        tables: dict[SearchSpace, Sequence[LatencyTable | str]] = {self.space: self.tables}
         problems, found = [], []
         for name, architecture in architectures.items():
             space = architecture.space
-            try:
-                of_space = self.tables if space == self.space else tables.get(space.name)
-                if of_space is None:
-                    of_space = tables[space.name] = [load_table(each, space) for each in self.names]
-                found.append([self._network(table, architecture) for table in of_space])
-            except TableError as error:
-                problems.append(f"{name}: {error}")
+            if space not in tables:
+                tables[space] = [_table_or_name(each, space) for each in self.names]
+            if absent := [each for each in tables[space] if isinstance(each, str)]:
+                problems.append(f"{name}: not in {', '.join(absent)}")
+                continue
+            of_space = [table for table in tables[space] if isinstance(table, LatencyTable)]
+            found.append([self._network(table, architecture) for table in of_space])
         if problems:
             raise TableError(
                 f"{len(problems)} timed network(s) are not in the tables of the known phones; leave them "
@@ -111,7 +111,10 @@ class KnownPhones:
                 continue
             if self.by_kind and part.ms and not set(part.kinds) <= set(kinds):
                 unknown = ", ".join(sorted(set(part.kinds) - set(kinds)))
-                raise TableError(f"kinds of kernels that {self.space.name} does not have: {unknown}.")
+                raise TableError(
+                    f"The timed network {architecture} has kinds of kernels that no network of "
+                    f"{self.space.name} has ({unknown}), so nothing can be learned from it. Leave it out."
+                )
             for kind, ms in (part.kinds if self.by_kind else {BLOCK: part.ms}).items():
                 kinds[kind] += ms
         kinds[OVERHEAD] = table.overhead_ms
@@ -120,6 +123,14 @@ class KnownPhones:
     def _columns(self, ms: float, kinds: Kinds, overhead_ms: float = 0.0) -> list[float]:
         known = {**(kinds if self.by_kind else {BLOCK: ms}), OVERHEAD: overhead_ms}
         return [known.get(kind, 0.0) for kind in self.kinds]
+
+
+def _table_or_name(name: str, space: SearchSpace) -> LatencyTable | str:
+    """The table for this space; its name where it does not hold the space."""
+    try:
+        return load_table(name, space)
+    except TableError:
+        return name
 
 
 def rows(file: TableFile, space: SearchSpace) -> dict[Key, tuple[float, Kinds]]:
