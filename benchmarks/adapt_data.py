@@ -85,19 +85,18 @@ def load(folder: Path, predicted: bool = False) -> Phones:
     devices = [*Dataset.load().facts["devices"], *([] if predicted else APPLE)]
     kernels_file = folder / dataset.facts["kernels_file"]
     networks_file = folder / dataset.facts["networks_file"]
-    parts, timed, gpus, names, shapes = [], [], [], [], []
+    parts, timed, gpus, names = [], [], [], []
+    ops: dict[str, tuple[Op, ...]] = {}
     for device in devices:
         kernels = dataset.kernels(kernels_file, device)
         networks = dataset.networks(networks_file, device, kernels)
+        ops = {network.name: _ops(network) for network in networks}
         if predicted:
             networks = list(_as_tables(dataset, device, kernels, networks))
         gpus.append(str(dataset.facts["devices"][device]["gpu"]))
         names.append([network.name for network in networks])
         timed.append([network.end_to_end_ms for network in networks])
         parts.append([_sums(network) for network in networks])
-        shapes.append(
-            [[*(kernel.shape for kernel in network.kernels), *network.multiplies()] for network in networks]
-        )
     kinds = (OVERHEAD, *sorted({kind for phone in parts for sums in phone for kind in sums}))
     sums = np.array([[[sums.get(kind, 0.0) for kind in kinds] for sums in phone] for phone in parts])
     timed_ms = np.array(timed)
@@ -109,7 +108,7 @@ def load(folder: Path, predicted: bool = False) -> Phones:
         kinds=kinds,
         parts=np.array([_calibrated(*each) for each in zip(sums, timed_ms, strict=True)]),
         timed_ms=timed_ms,
-        ops=tuple(tuple(map(_op, of_network)) for of_network in shapes[0]),
+        ops=tuple(ops[name] for name in names[0]),
     )
 
 
@@ -164,6 +163,11 @@ def _calibrated(sums: np.ndarray, timed_ms: np.ndarray) -> np.ndarray:
     parts = slope * sums
     parts[:, 0] = offset
     return parts
+
+
+def _ops(network: MeasuredNetwork) -> tuple[Op, ...]:
+    """Squeeze-excite multiplications, which the measurements do not list, come last."""
+    return tuple(map(_op, [*(kernel.shape for kernel in network.kernels), *network.multiplies()]))
 
 
 def _op(shape: KernelShape) -> Op:
