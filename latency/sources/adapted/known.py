@@ -84,7 +84,7 @@ class KnownPhones:
         """(P, n, K) milliseconds of networks by name, of this space or of another that the tables hold.
 
         Raises:
-            TableError: networks that tables do not hold, every one of them, or one with other kinds of kernels.
+            TableError: networks that tables do not hold, every one of them; one with other kinds of kernels.
         """
         tables: dict[SearchSpace, Sequence[LatencyTable | str]] = {self.space: self.tables}
         problems, found = [], []
