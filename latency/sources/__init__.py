@@ -1,1 +1,1 @@
-"""Four ways to make a table: assembled, calibrated, imported, measured."""
+"""Five ways to make a table: assembled, calibrated, adapted, imported, measured."""
