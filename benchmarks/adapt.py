@@ -2,8 +2,9 @@
 
 The phone left out is known by the end-to-end latencies of 5, 10 or 20 random networks; all others are
 predicted by ``latency adapt`` (Kendall's tau, mean error, share within the 90 % interval), by the model of
-three coefficients of ``latency calibrate``, and by the one known table that fits best, times a factor. Needs
-the public measurements (repository qed-usc/mobile-ml-benchmark, folder 'dataset') in $DNAS_DATA/mobile-gpu.
+three coefficients of ``latency calibrate``, and by the one known table that fits best, times a factor. "Own
+kernels" are the sums of the phone's own kernels, calibrated with nothing left out, for comparison. Needs the
+public measurements (repository qed-usc/mobile-ml-benchmark, folder 'dataset') in $DNAS_DATA/mobile-gpu.
 
     python benchmarks/adapt.py
     python benchmarks/adapt.py --predicted   # known phones say what their tables would, families left out
@@ -95,6 +96,10 @@ def _table(phones: Phones, draws: int) -> Table:
         column.justify = "right"
     methods = {"adapt": _adapt(), "calibrate": _calibrate, "scaling": _scale}
     refused = []
+    own = np.array([_figures(*each) for each in zip(phones.parts.sum(axis=2), phones.timed_ms, strict=True)])
+    for figure, column in (("mean error", 0), ("tau", 1)):
+        texts = [_text(value, column) for value in (*own[:, column], own[:, column].mean())]
+        grid.add_row("all", figure, "own kernels", *texts, "")
     for timings in (5, 10, 20):
         scores = {name: scored(phones, method, timings, draws) for name, method in methods.items()}
         refused += [
@@ -145,10 +150,14 @@ def _score(phones: Phones, method: Method, phone: int, timings: int, draw: int) 
     except TableError:  # networks too much alike for three coefficients
         return Score(np.nan, np.nan, np.nan)
     truth = phones.timed_ms[phone, others]
-    error = np.abs(predicted[others] / truth - 1)
+    error, tau = _figures(predicted[others], truth)
     inside = np.abs(predicted[others] - truth) <= norm.ppf((1 + LEVEL) / 2) * sigma * predicted[others]
-    tau = float(kendalltau(predicted[others], truth).statistic)
-    return Score(float(error.mean()), tau, np.nan if np.isnan(sigma) else float(inside.mean()))
+    return Score(error, tau, np.nan if np.isnan(sigma) else float(inside.mean()))
+
+
+def _figures(predicted: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """Mean error and Kendall tau."""
+    return float(np.abs(predicted / truth - 1).mean()), float(kendalltau(predicted, truth).statistic)
 
 
 def _adapt() -> Method:
