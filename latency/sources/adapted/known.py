@@ -84,7 +84,7 @@ class KnownPhones:
         """(P, n, K) milliseconds of networks by name, of this space or of another that the tables hold.
 
         Raises:
-            TableError: networks that tables do not hold, every one of them; one with other kinds of kernels.
+            TableError: every network that a table does not hold, or that has kernels of other kinds.
         """
         tables: dict[SearchSpace, Sequence[LatencyTable | str]] = {self.space: self.tables}
         problems, found = [], []
@@ -96,11 +96,15 @@ class KnownPhones:
                 problems.append(f"{name}: not in {', '.join(absent)}")
                 continue
             of_space = [table for table in tables[space] if isinstance(table, LatencyTable)]
-            found.append([self._network(table, architecture) for table in of_space])
+            try:
+                found.append([self._network(table, architecture) for table in of_space])
+            except TableError as error:
+                problems.append(f"{name}: {error}")
         if problems:
             raise TableError(
-                f"{len(problems)} timed network(s) are not in the tables of the known phones; leave them "
-                "out, or time networks of the space:\n  " + "\n  ".join(problems)
+                f"{len(problems)} timed network(s) say nothing of {self.space.name}, or are not in the "
+                "tables of the known phones; leave them out, or time networks of the space:\n  "
+                + "\n  ".join(problems)
             )
         return np.array(found).transpose(1, 0, 2)
 
@@ -111,10 +115,7 @@ class KnownPhones:
                 continue
             if self.by_kind and part.ms and not set(part.kinds) <= set(kinds):
                 unknown = ", ".join(sorted(set(part.kinds) - set(kinds)))
-                raise TableError(
-                    f"The timed network {architecture} has kinds of kernels that no network of "
-                    f"{self.space.name} has ({unknown}), so nothing can be learned from it. Leave it out."
-                )
+                raise TableError(f"kinds of kernels that no block of {self.space.name} has: {unknown}")
             for kind, ms in (part.kinds if self.by_kind else {BLOCK: part.ms}).items():
                 kinds[kind] += ms
         kinds[OVERHEAD] = table.overhead_ms

@@ -77,6 +77,15 @@ def test_networks_that_the_tables_do_not_hold(file: Path, tiny: SearchSpace) -> 
     known = KnownPhones.load([str(file)], tiny)
     networks = {"line 2": Architecture(tiny, (0, 0)), "moga_a": zoo.load("moga_a")}
     with pytest.raises(
-        TableError, match=r"1 timed network\(s\) are not in the tables.*\n  moga_a: not in .*tiny\.csv"
+        TableError,
+        match=r"1 timed network\(s\) say nothing of tiny, or are not in.*\n  moga_a: not in .*tiny\.csv",
+    ):
+        known.networks(networks)
+
+
+def test_networks_with_kernels_of_other_kinds(known: KnownPhones) -> None:
+    networks = {name: zoo.load(name) for name in ("moga_a", "resnet50")}
+    with pytest.raises(
+        TableError, match=r"\n  resnet50: kinds of kernels that no block of moga has: window$"
     ):
         known.networks(networks)
