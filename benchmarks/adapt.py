@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -34,7 +35,7 @@ from latency.kernels import Runtime
 from latency.sources.adapted.adaptation import adaptation
 from latency.sources.adapted.known import KnownPhones
 from latency.sources.adapted.model import Spread, adapt
-from latency.sources.adapted.spread import learn
+from latency.sources.adapted.spread import ASSUMED, learn
 from latency.sources.adapted.timings import Timing
 from latency.sources.adapted.validation import leave_out
 from latency.sources.assembled.dataset import Dataset
@@ -75,7 +76,7 @@ def main() -> None:
         console.print(
             f"\n{chosen.sum()} {title}, {arguments.draws} random draws of those timed: mean (of draws)"
         )
-        console.print(_table(phones.of(chosen), arguments.draws))
+        console.print(_table(phones.of(chosen), arguments.draws, arguments.assumed))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,15 +87,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--predicted", action="store_true", help="known phones by their tables' kernel models"
     )
+    parser.add_argument(
+        "--assumed",
+        type=float,
+        default=1.0,
+        metavar="FACTOR",
+        help="of how much phones are taken to differ (1)",
+    )
     parser.add_argument("--blocks", action="store_true", help="blocks instead of networks")
     return parser
 
 
-def _table(phones: Phones, draws: int) -> Table:
+def _table(phones: Phones, draws: int, factor: float) -> Table:
     grid = Table("timings", "figure", "method", *phones.gpus, "mean", "best on", box=None, pad_edge=False)
     for column in grid.columns[3:]:
         column.justify = "right"
-    methods = {"adapt": _adapt(), "calibrate": _calibrate, "scaling": _scale}
+    methods = {"adapt": _adapt(factor), "calibrate": _calibrate, "scaling": _scale}
     refused = []
     own = np.array([_figures(*each) for each in zip(phones.parts.sum(axis=2), phones.timed_ms, strict=True)])
     for figure, column in (("mean error", 0), ("tau", 1)):
@@ -160,14 +168,19 @@ def _figures(predicted: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
     return float(np.abs(predicted / truth - 1).mean()), float(kendalltau(predicted, truth).statistic)
 
 
-def _adapt() -> Method:
-    """The model of the library; how phones differ is learned once from all networks on the known ones."""
+def _adapt(factor: float = 1.0) -> Method:
+    """The model of the library; how phones differ is learned once from all networks on the known ones.
+
+    Args:
+        factor: of what is assumed of that before.
+    """
+    assumed = Spread(*(factor * value for value in astuple(ASSUMED)))
     spreads: dict[int, Spread] = {}
 
     def method(phones: Phones, phone: int, timed: np.ndarray) -> Predictions:
         known = np.delete(phones.parts, phone, axis=0)
         if phone not in spreads:
-            spreads[phone] = learn(known)
+            spreads[phone] = learn(known, assumed)
         timed_ms = phones.timed_ms[phone, timed]
         model = adapt(known[:, timed], timed_ms, spreads[phone])
         return model.latency_ms(known), leave_out(known[:, timed], timed_ms, spreads[phone]).sigma

@@ -17,16 +17,17 @@ DOUBT = 1.0  # standard deviation of the natural logarithm of each, about what i
 FURTHEST = 3.0  # from there: tables that are exact mixtures of each other would end without noise
 
 
-def learn(parts: np.ndarray) -> Spread:
+def learn(parts: np.ndarray, assumed: Spread = ASSUMED) -> Spread:
     """The most likely spread, by the likelihood of every known phone's totals given the other phones.
 
     Args:
         parts: (P, n, K) milliseconds of networks by kind, in the tables of the known phones.
+        assumed: before any phone is compared.
     """
     if len(parts) == 1:
         return ASSUMED_OF_ONE
     compared = [_left_out(parts, phone) for phone in range(len(parts))]
-    start = np.log([ASSUMED.phones, ASSUMED.kinds, ASSUMED.overhead, ASSUMED.noise])
+    start = np.log([assumed.phones, assumed.kinds, assumed.overhead, assumed.noise])
 
     def loss(logs: np.ndarray) -> float:
         spread = Spread(*np.exp(logs))
