@@ -16,7 +16,7 @@ import numpy as np
 
 from dnas.search.evolution.algorithm import Algorithm, BoolArray, FloatArray, IntArray
 from dnas.search.evolution.front import Front
-from dnas.search.evolution.hypervolume import MAX_OBJECTIVES, greedy_improvement
+from dnas.search.evolution.hypervolume import MAX_OBJECTIVES, Views, greedy_improvement
 from dnas.search.evolution.pareto import costs_of, non_dominated
 from dnas.search.evolution.predictors import KINDS, Kind, Predictor, fit
 from dnas.search.evolution.resume import floats_from_plain, floats_to_plain, rows
@@ -117,9 +117,11 @@ class Assistant:
         choices, maximize: of the search.
         free, violations: known without an evaluation; violations None: there are no bounds.
         make_search: the inner search.
+        views: columns of objectives, at most three each: children are chosen by the mean of the hypervolumes
+            that each adds among the columns of every view. None: one view of all objectives.
 
     Raises:
-        ValueError: more than three objectives; free does not leave exactly one objective open.
+        ValueError: more than three objectives in a view; free does not leave exactly one objective open.
     """
 
     def __init__(
@@ -130,9 +132,11 @@ class Assistant:
         free: Free | None,
         violations: Violations | None,
         make_search: MakeSearch,
+        views: Views | None = None,
     ) -> None:
         self._assistance, self._choices, self._maximize = assistance, choices, tuple(maximize)
         self._violations, self._make_search = violations, make_search
+        self._views = _checked_views(views, len(maximize))
         self._free, self._costly = _checked(free, choices, len(maximize))
         self._sign = 1.0 if maximize[self._costly] else -1.0
         self._genomes = np.empty((0, len(choices)), dtype=np.int64)
@@ -168,7 +172,7 @@ class Assistant:
 
     def settings(self) -> dict[str, Any]:
         """Return what a search's state must agree in, as plain data."""
-        return asdict(self._assistance)
+        return asdict(self._assistance) | ({} if self._views is None else {"views": self._views})
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything learned as plain JSON data."""
@@ -211,7 +215,7 @@ class Assistant:
         new = ~seen(found)
         found, values = found[new], values[new]
         if len(found) > _CANDIDATES:
-            some = np.sort(generator.choice(len(found), _CANDIDATES, replace=False))
+            some = np.sort(self._some(values, generator))
             found, values = found[some], values[some]
         costs, front_costs = (costs_of(each, self._maximize) for each in (values, front_values))
         everything = np.concatenate([costs, costs_of(known, self._maximize)])
@@ -220,7 +224,17 @@ class Assistant:
         shares, front_shares = (
             ((worst - each) / span + _BELOW) / (1 + _BELOW) for each in (costs, front_costs)
         )
-        return found[greedy_improvement(shares, front_shares, number)]
+        return found[greedy_improvement(shares, front_shares, number, self._views)]
+
+    def _some(self, values: FloatArray, generator: np.random.Generator) -> IntArray:
+        """Rows of values, (n, M), that are candidates: at random, but those on the front of a view first."""
+        if self._views is None:
+            return generator.choice(len(values), _CANDIDATES, replace=False)
+        on_a_front = np.zeros(len(values), dtype=bool)
+        for view in self._views:
+            on_a_front |= non_dominated(values[:, list(view)], [self._maximize[column] for column in view])
+        order = generator.permutation(len(values))
+        return order[np.argsort(~on_a_front[order], kind="stable")][:_CANDIDATES]
 
     def _search(
         self, predictor: Predictor, initial: IntArray, generator: np.random.Generator
@@ -245,6 +259,25 @@ class Assistant:
         return values
 
 
+def _checked_views(views: Views | None, objectives: int) -> Views | None:
+    if views is None:
+        if objectives > MAX_OBJECTIVES:
+            raise ValueError(f"predictor: for up to {MAX_OBJECTIVES} objectives, got {objectives}")
+        return None
+    given = [list(view) for view in views]
+    usable = all(
+        1 <= len(view) <= MAX_OBJECTIVES and len({*view}) == len(view) and {*view} <= {*range(objectives)}
+        for view in given
+    )
+    if not given or not usable:
+        raise ValueError(
+            f"views must each have 1 to {MAX_OBJECTIVES} different columns of the {objectives} objectives, "
+            f"got {given}"
+        )
+    # One view of everything is what there is without views.
+    return None if given == [[*range(objectives)]] else given
+
+
 def _checked(free: Free | None, choices: Sequence[int], objectives: int) -> tuple[Free, int]:
     """The function, and the column that it leaves open."""
     if free is None:
@@ -252,8 +285,6 @@ def _checked(free: Free | None, choices: Sequence[int], objectives: int) -> tupl
             "predictor: needs free, a function of (n, layers) genomes to (n, objectives) values with NaN for "
             "what only an evaluation knows"
         )
-    if objectives > MAX_OBJECTIVES:
-        raise ValueError(f"predictor: for up to {MAX_OBJECTIVES} objectives, got {objectives}")
     genomes = np.zeros((2, len(choices)), dtype=np.int64)
     genomes[1] = np.array(choices) - 1
     values = np.asarray(free(genomes), dtype=np.float64)

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from dnas.search.evolution.algorithm import FloatArray, IntArray
-from dnas.search.evolution.pareto import costs_of, no_worse
+from dnas.search.evolution.pareto import costs_of, no_worse, non_dominated
 
 MAX_OBJECTIVES = 3
+
+# Columns of objectives that belong together, such as (quality, one device's latency, parameters).
+Views = Sequence[Sequence[int]]
 
 
 def hypervolume(points: FloatArray, reference: Sequence[float], maximize: Sequence[bool]) -> float:
@@ -52,22 +55,32 @@ def share_of_box(values: FloatArray, corners: Sequence[Sequence[float]]) -> floa
     return hypervolume(shares, [0.0] * len(span), [True] * len(span))
 
 
-def greedy_improvement(points: FloatArray, known: FloatArray, number: int) -> IntArray:
+def greedy_improvement(
+    points: FloatArray, known: FloatArray, number: int, views: Views | None = None
+) -> IntArray:
     """Choose points one after another, each for the hypervolume that it adds to known and chosen ones.
 
     All are shares of the box [0, 1]^M, more is better. An improvement never grows when others are chosen, so
     that only the first of a queue must be computed again (Minoux 1978).
 
     Args:
-        points: (n, M), M at most 3.
+        points: (n, M), M at most 3 without views.
         known: (m, M).
         number: of points to choose.
+        views: columns, at most 3 each: an improvement is the mean of those among the columns of every view.
+            None: one view of all columns.
 
     Returns:
         Rows of points, at most number: those that add nothing are never chosen.
     """
-    taken = known
-    queue = [(-_improvement(point, taken), row, 0) for row, point in enumerate(points)]
+    seen = [points] if views is None else [np.ascontiguousarray(points[:, list(view)]) for view in views]
+    taken = [known] if views is None else [_front_of(known[:, list(view)]) for view in views]
+
+    def gained(row: int) -> float:
+        gains = [_improvement(mine[row], theirs) for mine, theirs in zip(seen, taken, strict=True)]
+        return sum(gains) / len(gains)
+
+    queue = [(-gained(row), row, 0) for row in range(len(points))]
     heapq.heapify(queue)
     chosen: list[int] = []
     while queue and len(chosen) < number:
@@ -77,10 +90,15 @@ def greedy_improvement(points: FloatArray, known: FloatArray, number: int) -> In
         if computed == len(chosen):
             heapq.heappop(queue)
             chosen.append(row)
-            taken = np.vstack([taken, points[row]])
+            taken = [np.vstack([theirs, mine[row]]) for mine, theirs in zip(seen, taken, strict=True)]
         else:
-            heapq.heapreplace(queue, (-_improvement(points[row], taken), row, len(chosen)))
+            heapq.heapreplace(queue, (-gained(row), row, len(chosen)))
     return np.array(chosen, dtype=np.int64)
+
+
+def _front_of(shares: FloatArray) -> FloatArray:
+    """Those, in their order, that no other dominates: what is on the front of all columns need not be."""
+    return np.ascontiguousarray(shares[non_dominated(shares, [True] * shares.shape[1])])
 
 
 def _improvement(point: FloatArray, taken: FloatArray) -> float:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from dnas.search.evolution.algorithm import FloatArray, IntArray, as_array, check_told
 from dnas.search.evolution.assistance import Assistance, Assistant, Free, Report, Violations
 from dnas.search.evolution.front import Front
+from dnas.search.evolution.hypervolume import Views
 from dnas.search.evolution.mutation import Mutation, Mutator
 from dnas.search.evolution.networks import Canonical, networks_of
 from dnas.search.evolution.pareto import costs_of, crowding, ranks, weight_ratios
@@ -64,9 +65,11 @@ class NSGA2:
             network of its own.
         predictor: From the second generation on, children are chosen by predictions of the objective that
             ``free`` leaves open, as far as the predictor can be trusted (`assistance.Assistance`); by name
-            "ridge", "trees" or "auto". None: the faithful NSGA-II, which looks at none of the next two.
+            "ridge", "trees" or "auto". None: the faithful NSGA-II, which looks at none of the next three.
         free: (n, L) genomes -> (n, M) values, NaN in the one column that costs an evaluation.
         violations: (n, L) genomes -> (n,) violations of bounds, as `tell` takes them. None: no bounds.
+        views: With more than three objectives, columns of them, at most three each: predictions choose
+            children by the mean of the hypervolumes that they add among the columns of every view.
 
     Raises:
         ValueError: names everything wrong.
@@ -88,6 +91,7 @@ class NSGA2:
         predictor: Kind | Assistance | None = None,
         free: Free | None = None,
         violations: Violations | None = None,
+        views: Views | None = None,
     ) -> None:
         self.choices, self.maximize = checked_choices(choices), _directions(maximize)
         objectives = len(self.maximize)
@@ -103,7 +107,7 @@ class NSGA2:
         if problems:
             raise ValueError("; ".join(problems))
         self._seen = Seen(self.choices, canonical)
-        self._assistant = None if predictor is None else self._assisting(predictor, free, violations)
+        self._assistant = None if predictor is None else self._assisting(predictor, free, violations, views)
         ratios = weight_ratios(weights, objectives)
         self.weights = tuple((ratios / ratios.sum()).tolist())
         self._size, self._crossover, self._generator = int(population), float(crossover), generator
@@ -218,7 +222,11 @@ class NSGA2:
             self._assistant.load_state_dict(state["assistant"])
 
     def _assisting(
-        self, predictor: Kind | Assistance, free: Free | None, violations: Violations | None
+        self,
+        predictor: Kind | Assistance,
+        free: Free | None,
+        violations: Violations | None,
+        views: Views | None,
     ) -> Assistant:
         """An assistant, whose inner search is one like this, without an assistant."""
 
@@ -233,7 +241,7 @@ class NSGA2:
             )
 
         assistance = Assistance(predictor) if isinstance(predictor, str) else predictor
-        return Assistant(assistance, self.choices, self.maximize, free, violations, inner)
+        return Assistant(assistance, self.choices, self.maximize, free, violations, inner, views)
 
     def _next(self) -> IntArray:
         """Return what to ask for next, noted as seen."""

@@ -214,6 +214,11 @@ def test_of_a_long_front_it_keeps_a_part(monkeypatch: pytest.MonkeyPatch) -> Non
         ({"free": lambda genomes: np.full((len(genomes), 3), np.nan)}, "free must return NaN in one column"),
         ({"free": lambda genomes: np.zeros(3)}, r"values of shape \(2, 3\) for 2 genomes, got \(3,\)"),
         ({"maximize": (True,) * 4}, "predictor: for up to 3 objectives, got 4"),
+        ({"views": []}, "views must each have 1 to 3 different columns of the 3 objectives, got"),
+        ({"views": [[0, 3]]}, r"different columns of the 3 objectives, got \[\[0, 3\]\]"),
+        ({"views": [[0, 0]]}, "views must each have 1 to 3 different columns"),
+        ({"views": [[]]}, "views must each have 1 to 3 different columns"),
+        ({"views": [range(4)], "maximize": (True,) * 4}, "views must each have 1 to 3 different columns"),
         ({"predictor": "forest"}, "predictor: must be one of ridge, trees, auto, got 'forest'"),
     ],
 )
@@ -238,6 +243,82 @@ def test_points_are_chosen_by_what_they_add() -> None:
         expected.append(int(np.argmax(volumes)))
         taken = np.vstack([taken, points[expected[-1]]])
     assert greedy_improvement(points, known, 8).tolist() == expected
+
+
+@pytest.mark.parametrize("candidates", [400, 10])
+def test_one_view_of_everything_is_as_without_views(candidates: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_CANDIDATES", candidates)
+    plain, viewed = search(), search(views=[(0, 1, 2)])
+    for _ in range(5):
+        np.testing.assert_array_equal(generation(plain), generation(viewed))
+    assert plain.state_dict() == viewed.state_dict()
+
+
+FOUR = {"maximize": (True, False, False, True), "views": [(0, 1, 3), (0, 2, 3)]}
+
+
+def on_two_devices(genomes: np.ndarray) -> np.ndarray:
+    """Quality, milliseconds on two devices, parameters, (n, 4)."""
+    other = np.random.default_rng(8).random((len(CHOICES), max(CHOICES)))
+    other_ms = other[np.arange(len(CHOICES)), genomes].sum(axis=-1)
+    return np.insert(evaluated(genomes), 2, other_ms, axis=1)
+
+
+def free_on_two_devices(genomes: np.ndarray) -> np.ndarray:
+    values = on_two_devices(genomes)
+    values[:, 0] = np.nan
+    return values
+
+
+@pytest.mark.parametrize("candidates", [400, 30])
+def test_views_serve_all_devices(candidates: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_CANDIDATES", candidates)
+    plain = search(maximize=FOUR["maximize"], predictor=None)
+    assisted = search(**FOUR, free=free_on_two_devices)
+    for _ in range(6):
+        generation(plain, on_two_devices)
+        generation(assisted, on_two_devices)
+    for view in FOUR["views"]:
+        plain_worth, assisted_worth = (
+            hypervolume(each.front()[1][:, view], (0.0, 8.0, 0.0), MAXIMIZE) for each in (plain, assisted)
+        )
+        assert assisted_worth > plain_worth
+
+
+def test_with_views_it_resumes_and_knows_them_again() -> None:
+    whole = search(**FOUR, free=free_on_two_devices)
+    for _ in range(4):
+        generation(whole, on_two_devices)
+    resumed = search(seed=9, **FOUR, free=free_on_two_devices)
+    resumed.load_state_dict(json.loads(json.dumps(whole.state_dict(), allow_nan=False)))
+    for _ in range(2):
+        np.testing.assert_array_equal(generation(resumed, on_two_devices), generation(whole, on_two_devices))
+    other = search(**FOUR | {"views": [(0, 2, 3), (0, 1, 3)]}, free=free_on_two_devices)
+    with pytest.raises(ValueError, match=r"predictor was .*views.* and is now"):
+        other.load_state_dict(whole.state_dict())
+
+
+def test_points_are_chosen_by_the_mean_of_what_they_add_in_views() -> None:
+    draw = np.random.default_rng(3)
+    points, known = draw.random((40, 4)), draw.random((30, 4)) * 0.6
+    expected, taken = [], known
+    for _ in range(8):
+        volumes = [
+            np.mean(
+                [
+                    hypervolume(np.vstack([taken, point])[:, view], (0, 0, 0), (True,) * 3)
+                    for view in FOUR["views"]
+                ]
+            )
+            for point in points
+        ]
+        expected.append(int(np.argmax(volumes)))
+        taken = np.vstack([taken, points[expected[-1]]])
+    assert greedy_improvement(points, known, 8, FOUR["views"]).tolist() == expected
+    twice = [[0, 1, 2], [0, 1, 2]]
+    assert greedy_improvement(points, known, 8, twice).tolist() == (
+        greedy_improvement(points[:, :3], known[:, :3], 8).tolist()
+    )
 
 
 def test_points_that_add_nothing_are_not_chosen() -> None:
