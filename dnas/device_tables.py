@@ -45,6 +45,12 @@ def load_device_tables(
                 raise
             raise DeviceError(f"--table {text}: {error}") from error
         device = table.name if device is None else device
+        # A table's own name, such as "..", need not do for files; alone it names none.
+        if len(given) > 1 and not _NAME.fullmatch(device):
+            raise DeviceError(
+                f"--table {text}: the name of the table, {device}, does not do for a device; give it one, "
+                f"as in first={source}"
+            )
         if device in found:
             raise DeviceError(
                 f"--table: two tables of the device {device}; name devices yourself, as in "
