@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dnas.refine.devices import AnyProblem
 from dnas.refine.problem import Problem
 from dnas.refine.seeds import Seeds
 from dnas.refine.settings import Settings
@@ -32,7 +33,7 @@ class Plan(NamedTuple):
     rounds: float
 
 
-def make_plan(settings: Settings, problem: Problem, seeds: Seeds) -> Plan:
+def make_plan(settings: Settings, problem: AnyProblem, seeds: Seeds) -> Plan:
     """The algorithm that the settings name, at its beginning.
 
     Raises:
@@ -41,9 +42,13 @@ def make_plan(settings: Settings, problem: Problem, seeds: Seeds) -> Plan:
     return _MAKERS[settings.algorithm](settings, problem, seeds)
 
 
-def _nsga2(settings: Settings, problem: Problem, seeds: Seeds, objectives: int = 3, **changes: Any) -> Plan:
+def _nsga2(settings: Settings, problem: AnyProblem, seeds: Seeds, without: int = 0, **changes: Any) -> Plan:
+    """Told all objectives, ``without`` as many of the last ones."""
+    objectives = len(problem.maximize) - without
+    weights = problem.weights(settings.weights)
+    assert weights is not None
     options: dict[str, Any] = {
-        "weights": settings.weights[:objectives],
+        "weights": weights[:objectives],
         "mutation": Mutation(),
         "prior": seeds.prior,
     }
@@ -51,33 +56,35 @@ def _nsga2(settings: Settings, problem: Problem, seeds: Seeds, objectives: int =
         options["predictor"] = settings.predictor
         options["free"] = lambda genomes: problem.values(genomes, [None] * len(genomes))[:, :objectives]
         options["violations"] = problem.violations if problem.bounds else None
+        if problem.views is not None:
+            options["views"] = [[column for column in view if column < objectives] for view in problem.views]
     algorithm = NSGA2(
-        choices=problem.table.space.num_choices,
+        choices=problem.space.num_choices,
         maximize=problem.maximize[:objectives],
         population=settings.population,
         generator=np.random.default_rng(settings.seed),
         initial=seeds.genomes,
-        canonical=networks(problem.table.space),
+        canonical=networks(problem.space),
         **(options | changes),
     )
     return Plan(algorithm, objectives, settings.generations)
 
 
-def _equal_weights(settings: Settings, problem: Problem, seeds: Seeds) -> Plan:
+def _equal_weights(settings: Settings, problem: AnyProblem, seeds: Seeds) -> Plan:
     return _nsga2(settings, problem, seeds, weights=None)
 
 
-def _random_mutation(settings: Settings, problem: Problem, seeds: Seeds) -> Plan:
+def _random_mutation(settings: Settings, problem: AnyProblem, seeds: Seeds) -> Plan:
     return _nsga2(settings, problem, seeds, mutation=Mutation.only_random(), prior=None)
 
 
-def _two_objectives(settings: Settings, problem: Problem, seeds: Seeds) -> Plan:
-    return _nsga2(settings, problem, seeds, objectives=2)
+def _two_objectives(settings: Settings, problem: AnyProblem, seeds: Seeds) -> Plan:
+    return _nsga2(settings, problem, seeds, without=1)
 
 
-def _random(settings: Settings, problem: Problem, seeds: Seeds) -> Plan:
+def _random(settings: Settings, problem: AnyProblem, seeds: Seeds) -> Plan:
     generator = np.random.default_rng(settings.seed)
-    space = problem.table.space
+    space = problem.space
     algorithm = RandomSearch(
         space.num_choices,
         settings.population,
@@ -86,49 +93,50 @@ def _random(settings: Settings, problem: Problem, seeds: Seeds) -> Plan:
         canonical=networks(space),
         over=settings.draw_over,
     )
-    return Plan(algorithm, 3, settings.generations)
+    return Plan(algorithm, len(problem.maximize), settings.generations)
 
 
-def _evolution(settings: Settings, problem: Problem, seeds: Seeds) -> Plan:
+def _evolution(settings: Settings, problem: AnyProblem, seeds: Seeds) -> Plan:
     return _regularised(settings, problem, seeds, accuracy if problem.quality == "top1" else likelihood)
 
 
-def _mnasnet(settings: Settings, problem: Problem, seeds: Seeds) -> Plan:
+def _mnasnet(settings: Settings, problem: AnyProblem, seeds: Seeds) -> Plan:
     assert settings.target_ms is not None
     reward = MnasNetReward(settings.target_ms, quality_maximize=problem.quality == "top1")
     return _regularised(settings, problem, seeds, reward)
 
 
-def _regularised(settings: Settings, problem: Problem, seeds: Seeds, score: Any) -> Plan:
+def _regularised(settings: Settings, problem: AnyProblem, seeds: Seeds, score: Any) -> Plan:
     size = settings.population
     batch = min(CHILDREN, size)
     algorithm = RegularisedEvolution(
-        problem.table.space.num_choices,
+        problem.space.num_choices,
         score,
         population=size,
         sample=max(1, size // 4),  # as 25 of 100 in the paper
         batch=batch,
         generator=np.random.default_rng(settings.seed),
         initial=seeds.genomes,
-        canonical=networks(problem.table.space),
+        canonical=networks(problem.space),
     )
-    return Plan(algorithm, 3, 1 + math.ceil(size * (settings.generations - 1) / batch))
+    return Plan(algorithm, len(problem.maximize), 1 + math.ceil(size * (settings.generations - 1) / batch))
 
 
-def _netadapt(settings: Settings, problem: Problem, seeds: Seeds) -> Plan:
+def _netadapt(settings: Settings, problem: AnyProblem, seeds: Seeds) -> Plan:
+    assert isinstance(problem, Problem)  # the settings refuse several tables
     algorithm = NetAdapt(
-        problem.table.space.num_choices,
+        problem.space.num_choices,
         seeds.genomes[0],
         problem.table.ms,
         fixed_ms=problem.table.fixed_ms,
         target_ms=settings.target_ms,
         quality_maximize=problem.quality == "top1",
-        canonical=networks(problem.table.space),
+        canonical=networks(problem.space),
     )
-    return Plan(algorithm, 3, math.inf)
+    return Plan(algorithm, len(problem.maximize), math.inf)
 
 
-_MAKERS: dict[str, Callable[[Settings, Problem, Seeds], Plan]] = {
+_MAKERS: dict[str, Callable[[Settings, AnyProblem, Seeds], Plan]] = {
     "nsga2": _nsga2,
     "nsga2-equal-weights": _equal_weights,
     "nsga2-random-mutation": _random_mutation,

@@ -26,6 +26,7 @@ EPILOG = """algorithms:
   regularised-evolution  ageing evolution (Real et al. 2019) of quality alone, within the bounds
   mnasnet                ageing evolution of quality * (latency / target)^-0.07; needs --target-ms
   netadapt               from --seed-from, one layer at a time, the least loss per ms, down to --target-ms
+                         (this one and mnasnet: for one device)
 
 A refinement that was killed continues when the same command is given again, and ends as if it had not been.
 Several processes share the evaluations: torchrun --nproc-per-node 4 -m dnas.refine ..."""
@@ -44,7 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--checkpoint", required=True, type=Path, help="of a supernet (runs/.../checkpoints/last.ckpt)")
     add("--output", required=True, type=Path, help="folder to write to, and to continue in")
-    add("--table", help="latency table, name or file (default: the one that the search used)")
+    add(
+        "--table",
+        nargs="+",
+        metavar="TABLE",
+        help="latency table, name or file (default: the one that the search used); several, as in "
+        "pixel4=TABLE s10=TABLE, search for all these devices at once",
+    )
     add("--algorithm", choices=ALGORITHM_NAMES, default="nsga2", metavar="NAME", help="see below (nsga2)")
     add("--population", type=int, default=70, metavar="N", help="architectures of a generation (70)")
     add("--generations", type=int, default=120, metavar="N", help="generations, the first included (120)")
@@ -54,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs=3,
         default=(2.0, 2.0, 1.0),
         metavar="W",
-        help="of quality, latency and parameters in NSGA-II's crowding (2 2 1)",
+        help="of quality, latency and parameters in NSGA-II's crowding (2 2 1); devices share the second",
     )
     add(
         "--predictor",
@@ -79,7 +86,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="begin with architectures of a search checkpoint (its most probable one and draws of "
         "softmax(alpha)), a front.json, architecture files, or names like moga_a",
     )
-    add("--latency-below", type=float, metavar="MS", help="only architectures of at most MS")
+    add(
+        "--latency-below",
+        type=_limit,
+        nargs="+",
+        metavar="MS",
+        help="only architectures of at most MS, on all devices or on one: 9, or pixel4=7 s10=12",
+    )
     add("--params-above", type=float, metavar="N", help="only architectures of at least N parameters")
     add("--target-ms", type=float, metavar="MS", help="latency that mnasnet and netadapt aim at")
     add(
@@ -99,6 +112,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--device", default="auto", help="auto, cpu or cuda (auto)")
     add("--cache", type=Path, metavar="DIR", help="folder of evaluations to share between runs (--output)")
+
+
+def _limit(text: str) -> float | str:
+    """A number of ms, or DEVICE=MS, whose number is checked when the devices are known."""
+    if "=" in text:
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected MS or DEVICE=MS, such as 9.5 or pixel4=9.5, got {text}"
+        ) from None
 
 
 def run(options: argparse.Namespace, console: Console) -> Outcome:

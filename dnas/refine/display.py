@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
+from operator import itemgetter
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -18,7 +21,8 @@ from rich.progress import (
 from rich.table import Table
 
 from dnas.refine.course import Course
-from dnas.refine.run import Outcome, Tell
+from dnas.refine.devices import DevicesProblem
+from dnas.refine.run import DEVICES, Outcome, Tell
 from dnas.refine.task import Task
 from dnas.space.networks import count_text
 from dnas.support.processes import rank
@@ -61,11 +65,17 @@ def progress(console: Console) -> Iterator[Tell]:
 def print_outcome(console: Console, outcome: Outcome) -> None:
     """The front's best by quality, fastest last, and what the search cost."""
     task, course, rows = outcome.task, outcome.course, outcome.rows
-    settings, kind = task.settings, task.problem.table.kind
+    settings, problem = task.settings, task.problem
+    # Headings of latencies, and how they come out of a row.
+    latencies: dict[str, Callable[[dict[str, Any]], float]] = (
+        {f"{device} ms": partial(_on_device, device) for device in problem.devices}
+        if isinstance(problem, DevicesProblem)
+        else {f"{problem.table.kind} ms": itemgetter("latency_ms")}
+    )
     assisted = "" if settings.predictor == "none" else f" with predictor {settings.predictor}"
     title = f"{settings.algorithm}{assisted}: front of {len(rows)}, of {len(course.found)} evaluated"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for heading in ("front/", "top-1", "loss", f"{kind} ms", "params M", "generation"):
+    for heading in ("front/", "top-1", "loss", *latencies, "params M", "generation"):
         table.add_column(heading, justify="right")
     for index in _spread(len(rows)):
         row = rows[index]
@@ -73,7 +83,7 @@ def print_outcome(console: Console, outcome: Outcome) -> None:
             f"{index:03}",
             f"{row['top1']:.2%}",
             f"{row['loss']:.4f}",
-            f"{row['latency_ms']:.2f}",
+            *(f"{latency_ms(row):.2f}" for latency_ms in latencies.values()),
             f"{row['params'] / 1e6:.2f}",
             str(row["generation"]),
         )
@@ -89,11 +99,12 @@ def _facts(outcome: Outcome) -> list[str]:
     seconds = sum(record.seconds for record in course.records)
     each = seconds / max(1, len(course.records))
     worth = course.steps[-1].hypervolume if course.steps else 0.0
+    mean = f", the mean of {len(task.problem.devices)} devices" if task.problem.devices else ""
     lines = [
         f"Ranked by {task.problem.quality} on {task.images['validation']} validation images; hypervolume "
-        f"{worth:.4f} of the box in run.json.",
+        f"{worth:.4f} of the box in run.json{mean}.",
         f"Evaluated {len(course.found)} architectures in {seconds:.0f} s, {each:.2f} s each.",
-        f"Latency: {task.problem.table.describe()}",
+        *_latencies(outcome),
     ]
     if task.race is not None:
         seen = [record.evaluation.images / task.images["validation"] for record in course.records]
@@ -101,7 +112,7 @@ def _facts(outcome: Outcome) -> list[str]:
             f"Stopped early: {sum(share < 1 for share in seen)} of them; {np.mean(seen):.0%} of their "
             "validation images were looked at."
         )
-    space = task.problem.table.space
+    space = task.problem.space
     if space.distinct < space.size:
         lines.insert(1, f"The space {space.name} has {count_text(space.size, space.distinct)}.")
     if outcome.continued_from:
@@ -110,6 +121,23 @@ def _facts(outcome: Outcome) -> list[str]:
         reason = "what broke a bound was not evaluated" if task.problem.bounds else "nothing further was left"
         lines.append(f"{task.budget} evaluations were allowed; {reason}.")
     return [*lines, f"Wrote {task.settings.output / 'front.json'}"]
+
+
+def _latencies(outcome: Outcome) -> list[str]:
+    """Where the milliseconds come from; of several devices a line each."""
+    task, course, problem = outcome.task, outcome.course, outcome.task.problem
+    if not isinstance(problem, DevicesProblem):
+        return [f"Latency: {problem.table.describe()}"]
+    worths = course.steps[-1].by_device if course.steps else (0.0,) * len(problem.tables)
+    return [
+        f"{device}: front of {len(course.front(device))}, hypervolume {worth:.4f}, in "
+        f"{task.settings.output / DEVICES / device}; {table.describe()}"
+        for (device, table), worth in zip(problem.tables.items(), worths, strict=True)
+    ]
+
+
+def _on_device(device: str, row: dict[str, Any]) -> float:
+    return float(row["latency_ms"][device])
 
 
 def _spread(count: int) -> list[int]:

@@ -17,6 +17,7 @@ from dnas.runs.evaluator import Evaluation
 from dnas.search.evolution.algorithm import FloatArray, IntArray
 from dnas.search.evolution.hypervolume import share_of_box
 from dnas.search.knapsack import Bound, solve
+from dnas.space import SearchSpace
 
 Quality = Literal["loss", "top1"]
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
@@ -52,6 +53,25 @@ class Problem:
         self.feasible()
 
     @property
+    def space(self) -> SearchSpace:
+        """That of the table."""
+        return self.table.space
+
+    @property
+    def devices(self) -> dict[str, Problem]:
+        """None besides: see `dnas.refine.devices`."""
+        return {}
+
+    @property
+    def views(self) -> list[list[int]] | None:
+        """None: all objectives belong together."""
+        return None
+
+    def weights(self, given: Sequence[float] | None) -> Sequence[float] | None:
+        """The weights of the objectives, as given."""
+        return given
+
+    @property
     def maximize(self) -> tuple[bool, bool, bool]:
         """Whether more is better, of (quality, latency_ms, params)."""
         return self.quality == "top1", False, True
@@ -59,14 +79,11 @@ class Problem:
     @property
     def bounds(self) -> list[Bound]:
         """Those that there are."""
-        params = self.costs.params.astype(float)
         found = []
         if self.latency_below is not None:
-            found.append(
-                Bound("latency", self.table.ms, self.latency_below, "at_most", self.table.fixed_ms, "ms")
-            )
+            found.append(latency_bound("latency", self.table, self.latency_below))
         if self.params_above is not None:
-            found.append(Bound("parameters", params, self.params_above, "at_least", self.costs.fixed_params))
+            found.append(params_bound(self.costs, self.params_above))
         return found
 
     def feasible(self) -> IntArray | None:
@@ -75,9 +92,7 @@ class Problem:
         Raises:
             Infeasible: none does; tells the attainable values.
         """
-        if not self.bounds:
-            return None
-        return solve(np.where(self.table.space.valid, 0.0, -math.inf), self.bounds)
+        return feasible(self.space, self.bounds)
 
     def costs_of(self, genomes: IntArray) -> tuple[FloatArray, IntArray]:
         """Latency in ms, (n,), and parameters, (n,), of (n, L) genomes."""
@@ -86,17 +101,11 @@ class Problem:
     def violations(self, genomes: IntArray) -> FloatArray:
         """(n,) sums of relative excesses over the bounds; 0 keeps them."""
         latency_ms, params = self.costs_of(genomes)
-        found = np.zeros(len(genomes))
-        for bound, totals in zip(self.bounds, self._bounded(latency_ms, params), strict=True):
-            excess = bound.sign * (totals - bound.limit)
-            scale = max(abs(bound.limit), abs(bound.fixed))
-            found += np.where(excess > bound.tolerance, excess / scale, 0.0)
-        return found
+        return excesses(self.bounds, self._bounded(latency_ms, params), len(genomes))
 
     def values(self, genomes: IntArray, evaluations: Sequence[Evaluation | None]) -> FloatArray:
         """(n, 3) objectives of (n, L) genomes; the quality of what was not evaluated is NaN."""
-        quality = [math.nan if each is None else getattr(each, self.quality) for each in evaluations]
-        return np.column_stack([np.array(quality, dtype=np.float64), *self.costs_of(genomes)])
+        return np.column_stack([qualities(evaluations, self.quality), *self.costs_of(genomes)])
 
     def box(self) -> dict[str, list[float]]:
         """[worst, best] of every objective in this space: what hypervolume is normalised by.
@@ -109,6 +118,41 @@ class Problem:
     def _bounded(self, latency_ms: FloatArray, params: IntArray) -> list[np.ndarray]:
         pairs = ((self.latency_below, latency_ms), (self.params_above, params))
         return [totals for limit, totals in pairs if limit is not None]
+
+
+def latency_bound(name: str, table: LatencyCosts, limit: float) -> Bound:
+    """A limit in ms, called by its name in messages."""
+    return Bound(name, table.ms, limit, "at_most", table.fixed_ms, "ms")
+
+
+def params_bound(costs: Costs, limit: float) -> Bound:
+    """The least number of parameters."""
+    return Bound("parameters", costs.params.astype(float), limit, "at_least", costs.fixed_params)
+
+
+def feasible(space: SearchSpace, bounds: Sequence[Bound]) -> IntArray | None:
+    """A genome, (L,), that keeps the bounds; None without bounds, as any does.
+
+    Raises:
+        Infeasible: none does; tells the attainable values.
+    """
+    return solve(np.where(space.valid, 0.0, -math.inf), bounds) if bounds else None
+
+
+def excesses(bounds: Sequence[Bound], totals: Sequence[np.ndarray], number: int) -> FloatArray:
+    """(n,) sums of relative excesses over the bounds by totals, (n,) of each bound; 0 keeps them all."""
+    found = np.zeros(number)
+    for bound, sums in zip(bounds, totals, strict=True):
+        excess = bound.sign * (sums - bound.limit)
+        scale = max(abs(bound.limit), abs(bound.fixed))
+        found += np.where(excess > bound.tolerance, excess / scale, 0.0)
+    return found
+
+
+def qualities(evaluations: Sequence[Evaluation | None], quality: Quality) -> FloatArray:
+    """(n,) of evaluations; NaN of what was not evaluated."""
+    found = [math.nan if each is None else getattr(each, quality) for each in evaluations]
+    return np.array(found, dtype=np.float64)
 
 
 def extremes(table: LatencyCosts, costs: Costs) -> dict[str, list[float]]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from dnas.refine.course import Course
-from dnas.refine.problem import Problem
+from dnas.refine.devices import AnyProblem, DevicesProblem
 from dnas.refine.seeds import FRONT_FORMAT
 from dnas.search.evolution.algorithm import FloatArray, IntArray
 from dnas.search.evolution.pareto import costs_of, crowding, ranks
@@ -22,14 +22,14 @@ from dnas.space.architecture import Architecture
 from dnas.support.files import write_text
 from dnas.support.sealed_json import seal
 
+LATENCIES = ("latency_ms", "latency_low_ms", "latency_high_ms")
+# Of several devices every latency is an object by device in JSON, and a column for each of them in CSV.
 COLUMNS = (
     "generation",
     "top1",
     "top5",
     "loss",
-    "latency_ms",
-    "latency_low_ms",
-    "latency_high_ms",
+    *LATENCIES,
     "params",
     "madds",
     "rank",
@@ -37,44 +37,71 @@ COLUMNS = (
 )
 
 
-def front_rows(course: Course, problem: Problem, weights: Sequence[float] | None) -> list[dict[str, Any]]:
-    """The front, best quality first: an architecture and `COLUMNS`; rank 0, crowding within the front."""
-    members = list(map(tuple, course.front().tolist()))
+def front_rows(
+    course: Course, problem: AnyProblem, weights: Sequence[float] | None, device: str | None = None
+) -> list[dict[str, Any]]:
+    """The front, best quality first: an architecture and `COLUMNS`; rank 0, crowding within the front.
+
+    Args:
+        device: of several, the one that the problem is of.
+    """
+    members = list(map(tuple, course.front(device).tolist()))
     places = {genome: index for index, genome in enumerate(course.found)}
     index = np.array([places[genome] for genome in members], dtype=np.int64)
-    values = course.values()[index]
+    values = _values(course, problem)[index]
     rank = np.zeros(len(members), dtype=np.int64)
     return _rows(course, problem, index, rank, _crowding(values, problem, rank, weights))
 
 
-def evaluated_rows(course: Course, problem: Problem, weights: Sequence[float] | None) -> list[dict[str, Any]]:
+def evaluated_rows(
+    course: Course, problem: AnyProblem, weights: Sequence[float] | None
+) -> list[dict[str, Any]]:
     """Everything evaluated, in that order, with ranks among all of it."""
-    values = course.values()
+    values = _values(course, problem)
     rank = ranks(costs_of(values, problem.maximize))
     index = np.arange(len(values))
     return _rows(course, problem, index, rank, _crowding(values, problem, rank, weights))
 
 
-def write_front(folder: Path, rows: Sequence[dict[str, Any]], problem: Problem) -> None:
+def write_front(folder: Path, rows: Sequence[dict[str, Any]], problem: AnyProblem) -> None:
     """``front.json`` and ``front.csv``; an infinite crowding (an end of the front) is null in JSON."""
     content = {
         "format": FRONT_FORMAT,
-        **_described(problem.table.space),
+        **_described(problem.space),
         "quality": problem.quality,
         "members": [_member(row) for row in rows],
     }
     write_text(folder / "front.json", json.dumps(seal(content), indent=1, allow_nan=False) + "\n")
-    write_rows(folder / "front.csv", rows)
+    write_rows(folder / "front.csv", rows, problem)
 
 
-def write_rows(path: Path, rows: Iterable[dict[str, Any]], more: Sequence[str] = ()) -> None:
+def write_rows(
+    path: Path, rows: Iterable[dict[str, Any]], problem: AnyProblem, more: Sequence[str] = ()
+) -> None:
     """A CSV file of rows with ``more`` columns than others have, the architecture in its text form."""
-    _write_csv(path, [*COLUMNS, *more, "architecture"], rows)
+    columns = [*COLUMNS, *more, "architecture"]
+    if problem.devices:
+        first = columns.index(LATENCIES[0])
+        own = [f"{name}_{device}" for device in problem.devices for name in LATENCIES]
+        columns[first : first + len(LATENCIES)] = own
+        rows = map(_by_column, rows)
+    _write_csv(path, columns, rows)
 
 
-def write_course(path: Path, course: Course) -> None:
-    """``hypervolume.csv``: generation, evaluations, hypervolume."""
-    _write_csv(path, ["generation", "evaluations", "hypervolume"], [step._asdict() for step in course.steps])
+def write_course(path: Path, course: Course, devices: Iterable[str] = (), only: int | None = None) -> None:
+    """``hypervolume.csv``: generation, evaluations, hypervolume; of several devices ``hypervolume_DEVICE``.
+
+    Args:
+        only: of several devices the one, by its number, whose hypervolume is meant.
+    """
+    columns = ["generation", "evaluations", "hypervolume"]
+    own = [f"hypervolume_{device}" for device in devices]
+    rows = [
+        {**step._asdict(), **dict(zip(own, step.by_device, strict=False))}
+        | ({} if only is None else {"hypervolume": step.by_device[only]})
+        for step in course.steps
+    ]
+    _write_csv(path, [*columns, *own], rows)
 
 
 def write_reports(path: Path, course: Course) -> None:
@@ -83,18 +110,22 @@ def write_reports(path: Path, course: Course) -> None:
     _write_csv(path, list(rows[0]), rows)
 
 
+def _values(course: Course, problem: AnyProblem) -> FloatArray:
+    """(n, M) objectives of everything evaluated."""
+    return problem.values(course.genomes(), [record.evaluation for record in course.records])
+
+
 def _crowding(
-    values: FloatArray, problem: Problem, rank: IntArray, weights: Sequence[float] | None
+    values: FloatArray, problem: AnyProblem, rank: IntArray, weights: Sequence[float] | None
 ) -> FloatArray:
-    return crowding(costs_of(values, problem.maximize), rank, weights)
+    return crowding(costs_of(values, problem.maximize), rank, problem.weights(weights))
 
 
 def _rows(
-    course: Course, problem: Problem, index: IntArray, rank: IntArray, crowd: FloatArray
+    course: Course, problem: AnyProblem, index: IntArray, rank: IntArray, crowd: FloatArray
 ) -> list[dict[str, Any]]:
-    genomes, table = course.genomes()[index], problem.table
-    latency_ms, params = problem.costs_of(genomes)
-    low, high = table.latency_interval(genomes)
+    genomes = course.genomes()[index]
+    params, latencies = problem.costs.params_of(genomes), _latencies(problem, genomes)
     madds = problem.costs.madds_of(genomes)
     generations = list(course.found.values())
     rows = []
@@ -106,22 +137,40 @@ def _rows(
                 "top1": evaluation.top1,
                 "top5": evaluation.top5,
                 "loss": evaluation.loss,
-                "latency_ms": float(latency_ms[row]),
-                "latency_low_ms": float(low[row]),
-                "latency_high_ms": float(high[row]),
+                **latencies[row],
                 "params": int(params[row]),
                 "madds": int(madds[row]),
                 "rank": int(rank[row]),
                 "crowding": float(crowd[row]),
                 "images": evaluation.images,
-                "architecture": Architecture(table.space, tuple(genomes[row])),
+                "architecture": Architecture(problem.space, tuple(genomes[row])),
             }
         )
     return rows
 
 
+def _latencies(problem: AnyProblem, genomes: IntArray) -> list[dict[str, Any]]:
+    """By genome, `LATENCIES`: numbers, or of several devices numbers by device."""
+    if isinstance(problem, DevicesProblem):
+        found = {device: _latencies(one, genomes) for device, one in problem.devices.items()}
+        return [
+            {name: {device: rows[row][name] for device, rows in found.items()} for name in LATENCIES}
+            for row in range(len(genomes))
+        ]
+    numbers = problem.table.latency_ms(genomes), *problem.table.latency_interval(genomes)
+    return [
+        dict(zip(LATENCIES, each, strict=True)) for each in zip(*(of.tolist() for of in numbers), strict=True)
+    ]
+
+
+def _by_column(row: dict[str, Any]) -> dict[str, Any]:
+    """With a column for each device and number of latency."""
+    own = {f"{name}_{device}": ms for name in LATENCIES for device, ms in row[name].items()}
+    return row | own
+
+
 def _member(row: dict[str, Any]) -> dict[str, Any]:
-    numbers = {name: _finite(row[name]) for name in COLUMNS}
+    numbers = {name: row[name] if name in LATENCIES else _finite(row[name]) for name in COLUMNS}
     return {"choices": list(row["architecture"].names), **numbers}
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from dnas.costs import LoadTable
 from dnas.refine.course import Course
+from dnas.refine.devices import AnyProblem, DevicesProblem
 from dnas.refine.figures import write_evolution_figures
 from dnas.refine.results import (
     evaluated_rows,
@@ -37,6 +38,8 @@ from dnas.support.sealed_json import seal, unseal
 STATE = "state.json"
 STATE_FORMAT = "dnas-refine-state/1"
 RUN_FORMAT = "dnas-refine/1"
+# Where every one of several devices has a folder like that of a run on its table alone.
+DEVICES = "devices"
 
 # Called before every evaluation: the course so far, the task, evaluations done and to do in this generation.
 Tell = Callable[[Course, Task, int, int], None]
@@ -155,52 +158,89 @@ def _save(task: Task, course: Course) -> None:
         "algorithm": task.plan.algorithm.state_dict(),
     }
     write_text(folder / STATE, json.dumps(seal(state)))
-    _write_results(
-        task, course, front_rows(course, task.problem, task.settings.crowding_weights), finished=False
-    )
+    rows = front_rows(course, task.problem, task.settings.crowding_weights)
+    _write_results(task, course, rows, _by_device(task, course), finished=False)
 
 
 def _finish(task: Task, course: Course, rows: list[dict[str, Any]]) -> None:
-    folder, problem = task.settings.output, task.problem
-    everything = evaluated_rows(course, problem, task.settings.crowding_weights)
-    write_rows(folder / "evaluated.csv", everything, more=("images",) if task.race else ())
+    folder, problem, weights = task.settings.output, task.problem, task.settings.crowding_weights
+    everything = evaluated_rows(course, problem, weights)
+    write_rows(folder / "evaluated.csv", everything, problem, more=("images",) if task.race else ())
+    _save_front(folder, rows)
+    by_device = _by_device(task, course)
+    worth = [(step.evaluations, step.hypervolume) for step in course.steps]
+    if isinstance(problem, DevicesProblem):
+        # Which latency would the front be drawn over? Every device has its own figure.
+        with going_on(f"Figures in {folder / 'figures'}"):
+            write_evolution_figures(folder / "figures", [], [], worth, problem.quality, "")
+        for number, (device, own) in enumerate(by_device.items()):
+            place, one = folder / DEVICES / device, problem.devices[device]
+            _save_front(place, own)
+            worth = [(step.evaluations, step.by_device[number]) for step in course.steps]
+            all_of_it = evaluated_rows(course, one, weights)
+            with going_on(f"Figures in {place / 'figures'}"):
+                write_evolution_figures(place / "figures", all_of_it, own, worth, one.quality, one.table.kind)
+    else:
+        with going_on(f"Figures in {folder / 'figures'}"):
+            write_evolution_figures(
+                folder / "figures", everything, rows, worth, problem.quality, problem.table.kind
+            )
+    _write_results(task, course, rows, by_device, finished=True)
+
+
+def _save_front(folder: Path, rows: list[dict[str, Any]]) -> None:
     for index, row in enumerate(rows):
         row["architecture"].save(folder / "front" / f"{index:03}.json")
-    worth = [(step.evaluations, step.hypervolume) for step in course.steps]
-    with going_on(f"Figures in {folder / 'figures'}"):
-        write_evolution_figures(
-            folder / "figures", everything, rows, worth, problem.quality, problem.table.kind
-        )
-    _write_results(task, course, rows, finished=True)
 
 
-def _write_results(task: Task, course: Course, rows: list[dict[str, Any]], finished: bool) -> None:
-    folder = task.settings.output
-    write_front(folder, rows, task.problem)
-    write_course(folder / "hypervolume.csv", course)
+def _by_device(task: Task, course: Course) -> dict[str, list[dict[str, Any]]]:
+    """Of several devices the front of every one."""
+    weights = task.settings.crowding_weights
+    return {device: front_rows(course, one, weights, device) for device, one in task.problem.devices.items()}
+
+
+def _write_results(
+    task: Task,
+    course: Course,
+    rows: list[dict[str, Any]],
+    by_device: Mapping[str, list[dict[str, Any]]],
+    finished: bool,
+) -> None:
+    folder, problem = task.settings.output, task.problem
+    write_front(folder, rows, problem)
+    write_course(folder / "hypervolume.csv", course, problem.devices)
     if course.reports:
         write_reports(folder / "predictor.csv", course)
-    write_text(folder / "run.json", json.dumps(seal(_described(task, course, finished)), indent=2) + "\n")
+    for number, (device, own) in enumerate(by_device.items()):
+        place, one = folder / DEVICES / device, problem.devices[device]
+        write_front(place, own, one)
+        write_course(place / "hypervolume.csv", course, only=number)
+        _write_run(place, {"device": device} | _described(task, course, one, finished))
+    _write_run(folder, _described(task, course, problem, finished))
 
 
-def _described(task: Task, course: Course, finished: bool) -> dict[str, Any]:
-    settings, checkpoint, table = task.settings, task.checkpoint, task.problem.table
+def _write_run(folder: Path, content: dict[str, Any]) -> None:
+    write_text(folder / "run.json", json.dumps(seal(content), indent=2) + "\n")
+
+
+def _described(task: Task, course: Course, problem: AnyProblem, finished: bool) -> dict[str, Any]:
+    settings, checkpoint = task.settings, task.checkpoint
     return {
         "format": RUN_FORMAT,
         "space": checkpoint.space.to_dict(),
         "algorithm": settings.algorithm,
         "seeded_from": [Path(source).name for source in settings.seed_from] or None,
         "seed": settings.seed,
-        "quality": task.problem.quality,
+        "quality": problem.quality,
         "population": settings.population,
         "generations": settings.generations,
         "weights": settings.crowding_weights,
         **({} if settings.predictor == "none" else {"predictor": settings.predictor}),
         **({"stop_early": True} if settings.stop_early else {}),
-        "bounds": {"latency_below_ms": settings.latency_below, "params_above": settings.params_above},
+        "bounds": {"latency_below_ms": problem.latency_below or None, "params_above": settings.params_above},
         "target_ms": settings.target_ms,
-        "box": task.problem.box(),
-        "table": {**table.identity(), "description": table.describe()},
+        "box": problem.box(),
+        **_tables(problem),
         "checkpoint": {
             "file": str(settings.checkpoint),
             "sha256": checkpoint.sha256,
@@ -223,3 +263,9 @@ def _described(task: Task, course: Course, finished: bool) -> dict[str, Any]:
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "finished": finished,
     }
+
+
+def _tables(problem: AnyProblem) -> dict[str, Any]:
+    if isinstance(problem, DevicesProblem):
+        return {"tables": {device: _tables(one)["table"] for device, one in problem.devices.items()}}
+    return {"table": {**problem.table.identity(), "description": problem.table.describe()}}

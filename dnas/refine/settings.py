@@ -31,8 +31,11 @@ class Settings:
     """Options of ``dnas refine``; see its help for their meaning.
 
     Attributes:
-        table: latency table, name or file; None: the one that a differentiable search used.
-        weights: of (quality, latency, parameters) in NSGA-II's crowding; MoGA: 2 2 1.
+        table: latency table, name or file; several, ``DEVICE=TABLE`` each or by their own names, for several
+            devices at once; None: the one that a differentiable search used.
+        weights: of (quality, latency, parameters) in NSGA-II's crowding; MoGA: 2 2 1. Several devices share
+            the one of latency.
+        latency_below: in ms, on every device, or ``DEVICE=MS`` on some.
         seed_from: a search checkpoint, front.json, architecture files, names of the zoo.
         target_ms: latency aimed at, for mnasnet and netadapt only.
         cache: folder of evaluations; None: the output folder.
@@ -46,14 +49,14 @@ class Settings:
 
     checkpoint: Path
     output: Path
-    table: str | None = None
+    table: str | Sequence[str] | None = None
     algorithm: AlgorithmName = "nsga2"
     population: int = 70
     generations: int = 120
     weights: Sequence[float] = (2.0, 2.0, 1.0)
     seed: int = 0
     seed_from: Sequence[str] = ()
-    latency_below: float | None = None
+    latency_below: float | Sequence[str | float] | None = None
     params_above: float | None = None
     target_ms: float | None = None
     quality: QualityName = "auto"
@@ -65,6 +68,11 @@ class Settings:
     stop_early: bool = False
 
     def __post_init__(self) -> None:
+        # One of a list is one, which runs and their files always had.
+        for name in ("table", "latency_below"):
+            value = getattr(self, name)
+            if isinstance(value, list | tuple):
+                object.__setattr__(self, name, value[0] if len(value) == 1 else tuple(value))
         if problems := [*self._numbers(), *self._combinations()]:
             raise ValueError("; ".join(problems))
 
@@ -77,7 +85,8 @@ class Settings:
         ]
         for name in ("latency_below", "params_above", "target_ms"):
             value = getattr(self, name)
-            if value is not None and not 0 < value < math.inf:
+            # Those of devices are checked when the tables are known.
+            if isinstance(value, int | float) and not 0 < value < math.inf:
                 problems.append(f"{_flag(name)} must be a number above 0, got {value}")
         usable = all(0 <= each < math.inf for each in self.weights) and any(self.weights)
         if len(self.weights) != 3 or not usable:
@@ -104,9 +113,21 @@ class Settings:
             problems.append("--draw-over is for --algorithm random: the others do not draw alone")
         if self.predictor != "none" and not self.algorithm.startswith("nsga2"):
             problems.append(f"--predictor is for nsga2 and its variants, not for {self.algorithm}")
+        if self.stop_early and self.cache is not None:
+            problems.append("--stop-early goes without --cache: what was stopped says little to other runs")
+        return problems + self._aims() + device_problems(self.device)
+
+    def _aims(self) -> list[str]:
+        """Problems of what aims at a latency."""
+        problems = []
         aims = self.algorithm in ("mnasnet", "netadapt")
         if self.target_ms is not None and not aims:
             problems.append("--target-ms is for mnasnet and netadapt; others keep bounds: --latency-below")
+        if aims and len(self.tables) > 1:
+            problems.append(
+                f"--algorithm {self.algorithm} aims at one latency: give it one --table, not "
+                f"{len(self.tables)}"
+            )
         if self.algorithm == "mnasnet" and self.target_ms is None:
             problems.append("--algorithm mnasnet needs the latency that its reward aims at: --target-ms")
         if self.algorithm == "netadapt" and self.latency_below is not None:
@@ -115,9 +136,14 @@ class Settings:
             )
         if self.algorithm == "netadapt" and not self.seed_from:
             problems.append("--algorithm netadapt needs a network to begin with: --seed-from")
-        if self.stop_early and self.cache is not None:
-            problems.append("--stop-early goes without --cache: what was stopped says little to other runs")
-        return problems + device_problems(self.device)
+        return problems
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """All that were given."""
+        if self.table is None:
+            return ()
+        return (self.table,) if isinstance(self.table, str) else tuple(self.table)
 
     def identity(self) -> dict[str, Any]:
         """What a run in the same folder must agree in to be the same run; it may be longer."""

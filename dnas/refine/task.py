@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from dnas.costs import LatencyCosts, LoadTable, count
+from dnas.costs import LoadTable, count
+from dnas.device_tables import DeviceTables, limits_by_device, load_device_tables
 from dnas.refine.algorithms import Plan, make_plan
 from dnas.refine.course import Course
+from dnas.refine.devices import AnyProblem, DevicesProblem
 from dnas.refine.population import PopulationEvaluator
 from dnas.refine.problem import Problem, Quality
 from dnas.refine.seeds import Seeds, read_seeds
@@ -38,7 +40,7 @@ class Task:
 
     settings: Settings
     checkpoint: SupernetCheckpoint
-    problem: Problem
+    problem: AnyProblem
     plan: Plan
     evaluate: PopulationEvaluator
     images: Mapping[str, int]
@@ -58,10 +60,9 @@ def make_task(settings: Settings, load_table: LoadTable) -> Task:
         ValueError: an unusable checkpoint, table or seed, bounds that nothing keeps, data that is missing.
     """
     checkpoint = read_supernet(settings.checkpoint)
-    table = _table(settings, checkpoint, load_table)
+    tables = _tables(settings, checkpoint, load_table)
     # Bounds are checked before the data is read, which may take long.
-    bounds = settings.latency_below, settings.params_above
-    problem = Problem(table, count(checkpoint.space), checkpoint.num_classes, "top1", *bounds)
+    problem = _problem(settings, checkpoint, tables)
     seeds = read_seeds(settings.seed_from, checkpoint.space, settings.population // 2, settings.seed)
     evaluate = PopulationEvaluator.of_checkpoint(
         checkpoint,
@@ -82,8 +83,10 @@ def make_task(settings: Settings, load_table: LoadTable) -> Task:
         _race(problem.quality, evaluate.evaluate) if settings.stop_early else None,
         {
             **settings.identity(),
+            # Of several devices in their order: weights and what is equal follow it.
+            "latency_below": problem.latency_below or None,
             "checkpoint": checkpoint.sha256,
-            "table": table.sha256,
+            **_identity(tables),
             "evaluator": evaluate.key,
             "quality": problem.quality,
             "seeds": hashlib.sha256(seeds.genomes.tobytes()).hexdigest(),
@@ -105,15 +108,41 @@ def start_course(task: Task, state: Mapping[str, Any] | None) -> Course:
     return course
 
 
-def _table(settings: Settings, checkpoint: SupernetCheckpoint, load_table: LoadTable) -> LatencyCosts:
+def _tables(settings: Settings, checkpoint: SupernetCheckpoint, load_table: LoadTable) -> DeviceTables:
     if settings.table is not None:
-        return load_table(settings.table, checkpoint.space)
+        return load_device_tables(settings.tables, checkpoint.space, load_table)
     if isinstance(checkpoint, SearchCheckpoint):
-        return load_table(checkpoint.table_source, checkpoint.space)
+        table = load_table(checkpoint.table_source, checkpoint.space)
+        return {table.name: table}
     raise ValueError(
         "A one-shot supernet was trained without a latency table: name one with --table ('dnas latency "
         "list' shows those that are shipped)."
     )
+
+
+def _problem(settings: Settings, checkpoint: SupernetCheckpoint, tables: DeviceTables) -> AnyProblem:
+    costs, classes = count(checkpoint.space), checkpoint.num_classes
+    limits = _limits(settings.latency_below, list(tables))
+    if len(tables) > 1:
+        return DevicesProblem(
+            tables, costs, classes, latency_below=limits, params_above=settings.params_above
+        )
+    ((device, table),) = tables.items()
+    return Problem(table, costs, classes, "top1", limits.get(device), settings.params_above)
+
+
+def _limits(given: float | str | Sequence[str | float] | None, devices: list[str]) -> dict[str, float]:
+    if given is None:
+        return {}
+    if isinstance(given, int | float):
+        return dict.fromkeys(devices, given)
+    return limits_by_device([given] if isinstance(given, str) else given, devices, "--latency-below")
+
+
+def _identity(tables: DeviceTables) -> dict[str, Any]:
+    if len(tables) == 1:
+        return {"table": next(iter(tables.values())).sha256}
+    return {"tables": [f"{device}={table.sha256[:16]}" for device, table in tables.items()]}
 
 
 def _quality(settings: Settings, images: int) -> Quality:
@@ -141,7 +170,7 @@ def _images(batches: Any) -> int:
     return sum(len(labels) for _, labels in batches)
 
 
-def _with_feasible(seeds: Seeds, problem: Problem) -> Seeds:
+def _with_feasible(seeds: Seeds, problem: AnyProblem) -> Seeds:
     """With bounds one genome that keeps them is known beforehand: no search for it is needed."""
     feasible = problem.feasible()
     if feasible is None:
