@@ -178,8 +178,13 @@ def read_refined(folder: Path) -> Source:
     """Read the output folder of a refinement, of any algorithm.
 
     Raises:
-        RunError: a file is missing, damaged, of another format, or does not fit the others.
+        RunError: a file is missing, damaged, of another format, or does not fit the others; several devices.
     """
+    if devices := sorted(path.parent for path in folder.glob("devices/*/run.json")):
+        raise RunError(
+            f"{folder} is a refinement for several devices at once: give the folder of one of them, "
+            f"{', '.join(map(str, devices))}."
+        )
     run = read_json(folder / "run.json", "run")
     front = read_json(folder / "front.json", "front")
     space = _space(folder, run, front)

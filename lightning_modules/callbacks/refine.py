@@ -21,7 +21,8 @@ class RefineAfterFit(pl.Callback):
     A refinement that was killed continues with ``dnas refine`` and the same options.
 
     Args:
-        table: latency table, name or file; None: the search's own. A one-shot supernet has none.
+        table: latency table, name or file, or for several devices a list of ``DEVICE=TABLE``; None: the
+            search's own. A one-shot supernet has none.
         seeded: begin with the architectures of the differentiable search that was fitted.
         seed_from: further sources of architectures to begin with.
         algorithm, population, generations, weights, seed, latency_below, params_above, target_ms, quality,
@@ -36,7 +37,7 @@ class RefineAfterFit(pl.Callback):
 
     def __init__(
         self,
-        table: str | None = None,
+        table: str | Sequence[str] | None = None,
         seeded: bool = True,
         seed_from: Sequence[str] = (),
         algorithm: AlgorithmName = "nsga2",
@@ -44,7 +45,7 @@ class RefineAfterFit(pl.Callback):
         generations: int = 120,
         weights: Sequence[float] = (2.0, 2.0, 1.0),
         seed: int = 0,
-        latency_below: float | None = None,
+        latency_below: float | Sequence[str | float] | None = None,
         params_above: float | None = None,
         target_ms: float | None = None,
         quality: QualityName = "auto",
