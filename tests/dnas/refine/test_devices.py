@@ -259,10 +259,10 @@ def test_other_commands_read_the_folder_of_a_device(
     assert len(seeds.genomes) == len(rows(one / "front.csv"))
     assert len(read_seeds([str(finished / "front.json")], tiny_space, 3, 0).genomes) > 0
     table = given[-1].removeprefix("dense=")
-    options = ["--no-measure", "--output", str(tmp_path), "--table", table]
-    compare([str(one), *options[1:]])
+    options = ["--table", table, "--no-zoo", "--no-figures"]
+    compare(["--run", f"one={one}", *options, "--output", str(tmp_path / "one")])
     with pytest.raises(SystemExit, match=r"is a refinement for several devices at once: give the folder of"):
-        compare([str(finished), *options[1:]])
+        compare(["--run", f"all={finished}", *options, "--output", str(tmp_path / "all")])
 
 
 class Enough(Exception):
@@ -272,16 +272,21 @@ class Enough(Exception):
 @pytest.mark.parametrize(
     "options",
     [
-        {},
         {"predictor": "auto"},
-        {"algorithm": "nsga2-two-objectives", "predictor": "ridge"},
-        {"algorithm": "nsga2-equal-weights"},
-        {"algorithm": "nsga2-random-mutation"},
-        {"algorithm": "random"},
-        {"algorithm": "regularised-evolution"},
         {"latency_below": ["dense=0.17", "mace=1.6"]},
-        {"latency_below": [1.9]},
-        {"population": 1, "generations": 5},
+        *(
+            pytest.param(options, marks=pytest.mark.slow)
+            for options in (
+                {},
+                {"algorithm": "nsga2-two-objectives", "predictor": "ridge"},
+                {"algorithm": "nsga2-equal-weights"},
+                {"algorithm": "nsga2-random-mutation"},
+                {"algorithm": "random"},
+                {"algorithm": "regularised-evolution"},
+                {"latency_below": [1.9]},
+                {"population": 1, "generations": 5},
+            )
+        ),
     ],
     ids=str,
 )
@@ -443,14 +448,16 @@ def test_mistakes_are_named(
 
 
 def test_limits_that_exclude_each_other_across_devices(
-    settings: MakeSettings, tables: dict[str, LatencyTable], everything: np.ndarray, tmp_path: Path
+    tables: dict[str, LatencyTable], tiny_space: SearchSpace, everything: np.ndarray
 ) -> None:
-    best = {device: tables[device].latency_ms(everything).min() for device in ("mace", "dense")}
-    both = np.column_stack([tables[device].latency_ms(everything) for device in best])
-    assert not (both <= [*best.values()]).all(axis=1).any(), "no network is the fastest on both"
-    limits = [f"{device}={limit!r}" for device, limit in zip(best, map(float, best.values()), strict=True)]
-    with pytest.raises(Infeasible, match=r"(?s)latency on mace.*latency on dense.*attainable"):
-        refine(settings(tmp_path, latency_below=limits))
+    mace = tables["mace"]
+    ms = np.where(tiny_space.valid, mace.ms.max() + mace.ms.min() - mace.ms, 0.0)
+    both = {"mace": mace, "back": replace(mace, ms=ms, sha256="0" * 64)}
+    limits = {device: float(table.latency_ms(everything).min()) for device, table in both.items()}
+    for device, limit in limits.items():
+        assert DevicesProblem(both, count(tiny_space), 10, latency_below={device: limit}).bounds
+    with pytest.raises(Infeasible, match=r"(?s)latency on mace.*latency on back.*attainable"):
+        DevicesProblem(both, count(tiny_space), 10, latency_below=limits)
 
 
 def test_the_command(
