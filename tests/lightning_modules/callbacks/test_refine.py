@@ -11,6 +11,9 @@ import pytest
 import pytorch_lightning as pl
 
 from dnas.refine.command import main
+from dnas.space import SearchSpace
+from latency.sources.calibrated.calibrated_table import build_calibrated
+from latency.sources.calibrated.model import CalibratedModel
 from lightning_modules.callbacks import RefineAfterFit
 from lightning_modules.one_shot import OneShotSupernet
 from lightning_modules.search import DifferentiableSearch
@@ -36,6 +39,23 @@ def test_a_one_shot_supernet(
     main([*options, *FLAGS])
     for name in ("front.json", "evaluated.csv", "hypervolume.csv", "state.json"):
         assert (tmp_path / "refined" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_several_devices_after_a_search(
+    make_search: Callable[..., DifferentiableSearch],
+    fit: Fit,
+    tiny_space: SearchSpace,
+    tiny_table_file: Path,
+    tmp_path: Path,
+) -> None:
+    other = build_calibrated(CalibratedModel.load("adreno630_snpe"), tiny_space, tmp_path / "other.csv")
+    tables = [f"first={tiny_table_file}", f"second={other}"]
+    refine = RefineAfterFit(table=tables, latency_below=["second=2.0"], **SMALL)
+    fit_and_refine(fit, make_search(), tmp_path, refine)
+    run = json.loads((tmp_path / "refined" / "run.json").read_text())
+    assert list(run["tables"]) == ["first", "second"] and run["seeded_from"] == ["last.ckpt"]
+    assert run["bounds"]["latency_below_ms"] == {"second": 2.0}
+    assert (tmp_path / "refined" / "devices" / "second" / "front.json").is_file()
 
 
 @pytest.mark.parametrize("seeded", [True, False])
