@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dnas.device_tables import DeviceError, limits_by_device, load_device_tables
 from dnas.space import SearchSpace
-from latency import TableError, load_table
+from latency import LatencyTable, TableError, load_table
 
 PHONES = ["adreno640_tflite2.10", "mali_g76_tflite2.10"]
 
@@ -80,3 +81,18 @@ def test_limits_are_of_all_devices_or_of_one() -> None:
 def test_what_is_no_limit_is_refused(given: list[str], said: str) -> None:
     with pytest.raises(DeviceError, match=said):
         limits_by_device(given, ["a", "b"], "--below")
+
+
+@pytest.mark.parametrize("name", ["..", ".hidden", "-x", "a+b"])
+def test_a_table_whose_name_does_not_do_for_files_needs_one(
+    name: str, tiny_space: SearchSpace, tiny_table_file: Path
+) -> None:
+    def renamed(source: str, space: SearchSpace) -> LatencyTable:
+        table = load_table(tiny_table_file, space)
+        return replace(table, name=name) if source == "odd.csv" else replace(table, sha256="0" * 64)
+
+    with pytest.raises(DeviceError, match=r"the name of the table, .*, does not do .* as in first=odd\.csv"):
+        load_device_tables(["plain=x.csv", "odd.csv"], tiny_space, renamed)
+    assert list(load_device_tables(["plain=x.csv", "odd=odd.csv"], tiny_space, renamed)) == ["plain", "odd"]
+    # Alone it names no file, and runs have always taken it.
+    assert list(load_device_tables(["odd.csv"], tiny_space, renamed)) == [name]

@@ -6,6 +6,9 @@ import csv
 import itertools
 import json
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -478,3 +481,24 @@ def test_the_command(
     with pytest.raises(SystemExit):
         main([*options, "--latency-below", "fast"])
     assert "expected MS or DEVICE=MS, such as 9.5 or pixel4=9.5, got fast" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_two_processes_find_the_same_as_one(
+    one_shot_checkpoint: Path, given: list[str], finished: Path, tmp_path: Path
+) -> None:
+    options = ["--checkpoint", str(one_shot_checkpoint), "--population=6", "--generations=4"]
+    options += ["--recalibration-batches=1", "--table", *given, "--output", str(tmp_path)]
+    leaks = ("RANK", "WORLD_SIZE", "LOCAL_RANK")
+    environment = {name: value for name, value in os.environ.items() if name not in leaks}
+    environment |= {"PYTHONPATH": str(Path(__file__).resolve().parents[3]), "OMP_NUM_THREADS": "1"}
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+    done = subprocess.run(
+        [sys.executable, *torchrun, "-m", "dnas.refine", *options],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert contents(tmp_path) == contents(finished)
