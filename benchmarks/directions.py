@@ -90,8 +90,8 @@ class Rule:
 
 RULES = (
     Rule(
-        "`dnas.space`, `blocks`, `costs`, `device_tables`, `layers`, `nn`, `search`, `runs`, `report`, `images` "
-        "and `support` import no verb and no `latency`.",
+        "`dnas.space`, `blocks`, `costs`, `device_tables`, `layers`, `nn`, `search`, `runs`, `report`, "
+        "`images` and `support` import no verb and no `latency`.",
         of=CORE,
         never=(*VERBS, "latency"),
     ),
