@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import os.path
 import re
@@ -22,45 +23,63 @@ class DeviceError(ValueError):
 
 
 def load_device_tables(
-    given: Sequence[str], space: SearchSpace, load_table: LoadTable
+    given: Sequence[str], space: SearchSpace, load_table: LoadTable, option: str = "--table"
 ) -> dict[str, LatencyCosts]:
     """Load tables, each ``TABLE`` (a device of the table's own name) or ``DEVICE=TABLE``.
 
     Args:
         given: one or more; a file whose name holds a "=" is taken for a file.
+        option: that they were given to, for messages.
 
     Raises:
         DeviceError: none, two of one device, the same table twice, a name that is none, or a table that
             cannot be used, which is named.
     """
     if not given:
-        raise DeviceError("--table: give the latency table of one device or more")
+        raise DeviceError(f"{option}: give the latency table of one device or more")
     found: dict[str, LatencyCosts] = {}
     for text in given:
-        device, source = _parts(text)
+        device, source = _parts(text, option)
         try:
             table = load_table(source, space)
         except ValueError as error:
             if len(given) == 1:
                 raise
-            raise DeviceError(f"--table {text}: {error}") from error
+            raise DeviceError(f"{option} {text}: {error}") from error
         device = table.name if device is None else device
         # A table's own name, such as "..", need not do for files; alone it names none.
         if len(given) > 1 and not _NAME.fullmatch(device):
             raise DeviceError(
-                f"--table {text}: the name of the table, {device}, does not do for a device; give it one, "
+                f"{option} {text}: the name of the table, {device}, does not do for a device; give it one, "
                 f"as in first={source}"
             )
         if device in found:
             raise DeviceError(
-                f"--table: two tables of the device {device}; name devices yourself, as in "
+                f"{option}: two tables of the device {device}; name devices yourself, as in "
                 f"first={source} second=..."
             )
         for other, known in found.items():
             if known.sha256 == table.sha256:
-                raise DeviceError(f"--table: {other} and {device} have the same table, {table.name}")
+                raise DeviceError(f"{option}: {other} and {device} have the same table, {table.name}")
         found[device] = table
     return found
+
+
+def table_source(given: str) -> str:
+    """The TABLE of ``TABLE`` or ``DEVICE=TABLE``; raises :class:`DeviceError`."""
+    return _parts(given)[1]
+
+
+def limit_argument(text: str) -> float | str:
+    """A number of ms, or DEVICE=MS, whose number is checked when the devices are known."""
+    if "=" in text:
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"expected MS or DEVICE=MS, such as 9.5 or pixel4=9.5, got {text}"
+        ) from None
 
 
 def limits_by_device(given: Sequence[str | float], devices: Sequence[str], option: str) -> dict[str, float]:
@@ -96,13 +115,14 @@ def limits_by_device(given: Sequence[str | float], devices: Sequence[str], optio
     return {device: found[device] for device in devices if device in found}
 
 
-def _parts(text: str) -> tuple[str | None, str]:
+def _parts(text: str, option: str = "--table") -> tuple[str | None, str]:
     device, separator, source = text.partition("=")
     if not separator or os.path.exists(text):
         return None, text
     if not _NAME.fullmatch(device) or not source:
         raise DeviceError(
-            f"--table {text}: expected TABLE or DEVICE=TABLE, the device in letters, digits, '.', '_' and '-'"
+            f"{option} {text}: expected TABLE or DEVICE=TABLE, the device in letters, digits, '.', '_' and "
+            "'-'"
         )
     return device, source
 

@@ -141,8 +141,13 @@ def check_same_supernet(section: Mapping[str, Any], space: SearchSpace) -> None:
         )
 
 
-def check_same_search(section: Mapping[str, Any], space: SearchSpace, table: Mapping[str, Any]) -> None:
+def check_same_search(
+    section: Mapping[str, Any], space: SearchSpace, tables: Mapping[str, Mapping[str, Any]]
+) -> None:
     """Refuse to resume a search from a checkpoint of another one.
+
+    Args:
+        tables: what is known of the table of each device.
 
     Raises:
         ValueError: the checkpoint is not a search's, or of another space or latency table.
@@ -154,9 +159,17 @@ def check_same_search(section: Mapping[str, Any], space: SearchSpace, table: Map
     problems = []
     if SearchSpace.from_dict(section["space"]) != space:
         problems.append(f"its space is another {section['space']['name']}, this search has {space.name}")
-    if section["table"]["sha256"] != table["sha256"]:
-        problems.append(
-            f"it used the latency table {section['table']['name']}, this search has {table['name']}"
-        )
+    used = section.get("tables") or {"": section["table"]}
+    now = tables if len(tables) > 1 else {"": next(iter(tables.values()))}
+    # In order: it decides whose milliseconds the joint latency is in.
+    if [(device, each["sha256"]) for device, each in used.items()] != [
+        (device, each["sha256"]) for device, each in now.items()
+    ]:
+        problems.append(f"it used the latency table {_listed(used)}, this search has {_listed(now)}")
     if problems:
         raise ValueError("Cannot resume from this checkpoint: " + "; ".join(problems) + ".")
+
+
+def _listed(tables: Mapping[str, Mapping[str, Any]]) -> str:
+    named = {device: table["name"] for device, table in tables.items()}
+    return ", ".join(f"{device}={name}" if device else name for device, name in named.items())

@@ -14,12 +14,14 @@ from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from dnas.costs import count
+from dnas.device_tables import DeviceTables, load_device_tables
 from dnas.memory import plan_passes
 from dnas.memory.passes import Pass
 from dnas.nn.supernet import Supernet
 from dnas.runs import checkpoint as search_checkpoint
+from dnas.search.gradient.devices import Across, JointLatency, WeightedMean
 from dnas.search.gradient.masks import MaskStrategy, Sample
-from dnas.search.gradient.objective import Objective, centred
+from dnas.search.gradient.objective import Objective
 from dnas.search.gradient.relaxation import Expected, Relaxation
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
@@ -59,7 +61,8 @@ class DifferentiableSearch(SupernetTraining):
         width: factor of the space's channels, to search another member of its family.
         resolution: side in pixels of the deployed network's images, the space's own by default; those that
             training sees have the data module's.
-        table: latency table of that space, shipped name or file.
+        table: latency table of that space, shipped name or file; for several devices a list of
+            ``DEVICE=TABLE``, as in ``[pixel4=adreno640_tflite2.10, s10=mali_g76_tflite2.10]``.
         sharing: independent (a block per choice) or entangled (slices of one block; learns on small budgets).
         num_classes: classes of the data; taken from the data module on the command line.
         in_channels: channels of the images; taken from the data module on the command line.
@@ -73,6 +76,8 @@ class DifferentiableSearch(SupernetTraining):
             data.batch_size auto, the plan to begin with.
         recalibration_batches: batches for batch-norm statistics before one-shot accuracy is measured.
         seed: decides the noise of the masks.
+        across: how latencies of several devices are joined: WeightedMean (the default) or WorstCase, in
+            :mod:`dnas.search.gradient.devices`.
         on_nan: stop, or rollback: dnas fit goes back once to the newest checkpoint, with lower rates.
         rollback_lr: factor of all learning rates after a rollback.
     """
@@ -80,7 +85,7 @@ class DifferentiableSearch(SupernetTraining):
     def __init__(
         self,
         space: str = "moga",
-        table: str = "adreno630_mace_calibrated",
+        table: str | list[str] = "adreno630_mace_calibrated",
         sharing: str = "independent",
         num_classes: int | None = None,
         in_channels: int | None = None,
@@ -95,6 +100,7 @@ class DifferentiableSearch(SupernetTraining):
         checkpointing: Checkpointing = "none",
         recalibration_batches: int = 8,
         seed: int = 0,
+        across: Across | None = None,
         on_nan: OnNaN = "stop",
         rollback_lr: float = 0.1,
     ) -> None:
@@ -110,8 +116,10 @@ class DifferentiableSearch(SupernetTraining):
         finite = FiniteTraining(on_nan, rollback_lr)
         super().__init__(supernet, weights.optimizer, recalibration_batches, seed, finite)
         save_plain_hyperparameters(self)
-        self.table = load_table(table, self.space)
-        self.relaxation = Relaxation(self.space, count(self.space), self.table, seed)
+        self.tables = _load_tables(table, self.space)
+        self.table = next(iter(self.tables.values()))
+        joint = _join(self.tables, across)
+        self.relaxation = Relaxation(self.space, count(self.space), self.table, seed, joint)
         self.objective, self.weights, self.alpha, self.steps = objective, weights, alpha, steps
         self.alpha_frozen, self.pending = False, [0, 0]
         self.tau, self.latency_scale = (schedule(0.0) for schedule in steps.schedules.values())
@@ -194,16 +202,14 @@ class DifferentiableSearch(SupernetTraining):
 
     def _costs(self, mask: Tensor) -> Expected:
         """Costs of the mask that the forward pass used; for a target form with the expectation's value."""
-        costs = self.relaxation.expected(mask)
-        if not self.objective.form.compares_with_target:
-            return costs
-        mean = self.relaxation.expected(self.relaxation.probabilities())
-        return costs._replace(latency_ms=centred(costs.latency_ms, mean.latency_ms))
+        if self.objective.form.compares_with_target:
+            return self.relaxation.centred(mask)
+        return self.relaxation.expected(mask)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint[search_checkpoint.SECTION] = search_checkpoint.search_section(
             alpha=self.relaxation.alpha,
-            table=self.table.identity(),
+            tables=self._identities(),
             supernet=self.supernet,
             seed=self.seed,
             draws=self.draws,
@@ -215,13 +221,34 @@ class DifferentiableSearch(SupernetTraining):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         section = checkpoint.get(search_checkpoint.SECTION, {})
-        check_same_search(section, self.space, self.table.identity())
+        check_same_search(section, self.space, self._identities())
         renumber_states(checkpoint, self, self.configure_optimizers())
         self.draws = section["draws"]
         self.cost.resume(section["training"])
+
+    def _identities(self) -> dict[str, dict[str, str]]:
+        return {device: table.identity() for device, table in self.tables.items()}
 
     def configure_optimizers(self) -> list[Optimizer]:
         return [
             self.weight_optimizer(self.supernet.parameters()),
             self.alpha.optimizer(self.relaxation.parameters()),
         ]
+
+
+def _load_tables(table: str | list[str], space: SearchSpace) -> DeviceTables:
+    if not isinstance(table, str):
+        return load_device_tables(table, space, load_table, option="model.table")
+    loaded = load_table(table, space)
+    return {loaded.name: loaded}
+
+
+def _join(tables: DeviceTables, across: Across | None) -> JointLatency | None:
+    if len(tables) > 1:
+        return JointLatency(tables, across or WeightedMean())
+    if across is not None:
+        raise ValueError(
+            "model.across joins the latencies of several devices, and model.table is the table of one: leave "
+            "it out, or give a list of tables, as in [pixel4=TABLE, s10=TABLE]"
+        )
+    return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -17,8 +17,15 @@ from rich.console import Console
 from rich.progress import track
 
 from dnas import blocks
-from dnas.costs import Costs, count
+from dnas.costs import Costs, LatencyCosts, count
 from dnas.derive.text import architecture_table, candidates_table
+from dnas.device_tables import (
+    DeviceTables,
+    limit_argument,
+    limits_by_device,
+    load_device_tables,
+    table_source,
+)
 from dnas.report.search_figures import write_candidate_figures, write_search_figures
 from dnas.runs.checkpoint import SearchCheckpoint
 from dnas.runs.checkpoint_file import read
@@ -26,6 +33,8 @@ from dnas.runs.evaluator import DataUnavailable, Evaluation, OneShotEvaluator
 from dnas.search.gradient.derivation import Derived, most_probable, sample
 from dnas.search.gradient.masks import probabilities
 from dnas.search.knapsack import Bound
+from dnas.space import SearchSpace
+from dnas.space.architecture import Architecture
 from dnas.space.networks import count_text
 from dnas.support.command import Command
 from dnas.support.files import write_text
@@ -41,6 +50,7 @@ class Candidate:
     params: int
     madds: int
     evaluation: Evaluation | None
+    by_device_ms: Mapping[str, float]  # of several devices, the first one included
 
     def row(self) -> dict[str, Any]:
         """For tables: one cell per column, accuracy as a fraction."""
@@ -53,6 +63,10 @@ class Candidate:
             "probability": self.derived.probability,
             "top1": top1,
         }
+
+    def device_row(self) -> dict[str, float]:
+        """Further columns where there are several devices."""
+        return {f"latency_ms_{device}": ms for device, ms in self.by_device_ms.items()}
 
 
 DESCRIPTION = (
@@ -69,13 +83,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoint", required=True, help="checkpoint of a search (runs/.../checkpoints/last.ckpt)"
     )
     parser.add_argument("--output", required=True, type=Path, help="folder to write to")
-    parser.add_argument("--table", help="another latency table (name or file) than the one the search used")
+    parser.add_argument(
+        "--table",
+        nargs="+",
+        metavar="TABLE",
+        help="another latency table (name or file) than the one the search used; several, as in "
+        "pixel4=TABLE s10=TABLE, for several devices",
+    )
     parser.add_argument(
         "--latency-below",
-        type=float,
+        type=limit_argument,
         nargs="+",
         metavar="MS",
-        help="latency of at most MS; several give one network each",
+        help="latency of at most MS; several give one network each. For several devices: pixel4=7 s10=12, or "
+        "MS for all, give one network within all of them",
     )
     parser.add_argument("--params-above", type=float, metavar="N", help="at least N parameters")
     parser.add_argument(
@@ -102,8 +123,9 @@ def run(options: argparse.Namespace, console: Console) -> list[Candidate]:
     """
     _check_options(options)
     checkpoint = read(options.checkpoint)
-    table, costs = load_costs(checkpoint, options.table)
-    derived = _choose(checkpoint, table, costs, options)
+    tables, costs = load_tables(checkpoint, options.table)
+    table = next(iter(tables.values()))
+    derived = _choose(checkpoint, tables, costs, options)
     evaluations, note = _evaluate(checkpoint, derived, skip=options.no_accuracy)
     candidates = [
         Candidate(
@@ -112,17 +134,18 @@ def run(options: argparse.Namespace, console: Console) -> list[Candidate]:
             costs.params_of(d.architecture),
             costs.madds_of(d.architecture),
             e,
+            _by_device(tables, d.architecture),
         )
         for d, e in zip(derived, evaluations, strict=True)
     ]
-    provenance = _provenance(checkpoint, table, options)
+    provenance = _provenance(checkpoint, tables, options)
     _remove_earlier(options.output)
     for index, candidate in enumerate(candidates):
         _write(candidate, table, {"accuracy_note": note, **provenance}, options.output, first=index == 0)
     write_text(options.output / "candidates.csv", _csv(candidates))
     _draw(candidates, checkpoint, table.kind, options.output)
-    notes = [f"One-shot accuracy: {note}.", f"Latency: {table.describe()}", *same_networks(derived)]
-    found = len(derived) - max(1, len(options.latency_below or ()))
+    notes = [f"One-shot accuracy: {note}.", *_described(tables), *same_networks(derived)]
+    found = len(derived) - len(_limit_names(options, tables))
     if found < options.sample:
         notes.append(f"Samples: {found} of {options.sample}; alpha and the bounds give no further ones.")
     _print(console, candidates, table, costs, notes, options.output)
@@ -132,7 +155,7 @@ def run(options: argparse.Namespace, console: Console) -> list[Candidate]:
 def _check_options(options: argparse.Namespace) -> None:
     problems = []
     for bound in options.latency_below or ():
-        if not (np.isfinite(bound) and bound > 0):
+        if isinstance(bound, float) and not (np.isfinite(bound) and bound > 0):
             problems.append(f"--latency-below must be a number of milliseconds above 0, got {bound}")
     if options.params_above is not None and not (
         np.isfinite(options.params_above) and options.params_above >= 0
@@ -140,9 +163,9 @@ def _check_options(options: argparse.Namespace) -> None:
         problems.append(f"--params-above must be a number of parameters, got {options.params_above}")
     if options.sample < 0:
         problems.append(f"--sample must not be negative, got {options.sample}")
-    names = _limit_names(options)
-    if len(set(names)) < len(names):
-        problems.append(f"--latency-below: the same limit twice ({' '.join(names)})")
+    limits = options.latency_below or ()
+    if len(set(limits)) < len(limits):
+        problems.append(f"--latency-below: the same limit twice ({' '.join(map(str, limits))})")
     if problems:
         raise ValueError("; ".join(problems))
     if options.output.exists() and not options.output.is_dir():
@@ -153,33 +176,64 @@ def _check_options(options: argparse.Namespace) -> None:
         )
 
 
-def _limit_names(options: argparse.Namespace) -> list[str]:
-    return [f"latency_below_{ms:.10g}ms" for ms in options.latency_below or ()]
+def _limit_names(options: argparse.Namespace, tables: DeviceTables) -> list[str]:
+    """Of the networks that are derived besides samples."""
+    if options.latency_below and len(tables) == 1:
+        (device,) = tables
+        limits = [limits_by_device([ms], [device], "--latency-below") for ms in options.latency_below]
+        return [f"latency_below_{each[device]:.10g}ms" for each in limits]
+    return ["argmax" if options.latency_below is None and options.params_above is None else "bounded"]
+
+
+def load_tables(checkpoint: SearchCheckpoint, others: Sequence[str] | None) -> tuple[DeviceTables, Costs]:
+    """The latency tables that the search used, by device, or the ``others``, and the counts of its space.
+
+    Raises:
+        ValueError: a table cannot be loaded, does not fit, or has changed since the search.
+    """
+    space = checkpoint.space
+    if others:
+        return load_device_tables(others, space, load_table), count(space)
+    if not checkpoint.tables:
+        table, costs = load_costs(checkpoint, None)
+        return {table.name: table}, costs
+    sources = zip(checkpoint.tables.items(), map(table_source, checkpoint.table_sources), strict=True)
+    return {device: _unchanged(used, source, space) for (device, used), source in sources}, count(space)
 
 
 def load_costs(checkpoint: SearchCheckpoint, other: str | None) -> tuple[LatencyTable, Costs]:
-    """The latency table that the search used, or the ``other`` one, and the counts of its space.
+    """The one latency table that the search used, or the ``other`` one, and the counts of its space.
 
     Raises:
-        ValueError: the table cannot be loaded, does not fit, or has changed since the search.
+        ValueError: as :func:`load_tables`, or the search was for several devices.
     """
-    if other:
+    if other is not None:
         return load_table(other, checkpoint.space), count(checkpoint.space)
-    used = f"The search used the latency table {checkpoint.table['name']} from {checkpoint.table_source!r}"
+    if checkpoint.tables:
+        raise ValueError(
+            f"The search was for several devices, {', '.join(checkpoint.tables)}, and here there can be one: "
+            "give its latency table with --table."
+        )
+    used = _unchanged(checkpoint.table, checkpoint.table_source, checkpoint.space)
+    return used, count(checkpoint.space)
+
+
+def _unchanged(known: Mapping[str, Any], source: str, space: SearchSpace) -> LatencyTable:
+    used = f"The search used the latency table {known['name']} from {source!r}"
     try:
-        table = load_table(checkpoint.table_source, checkpoint.space)
+        table = load_table(source, space)
     except TableError as error:
         raise ValueError(f"{used}, which cannot be loaded; give its file with --table.\n{error}") from error
-    if table.sha256 != checkpoint.table["sha256"]:
+    if table.sha256 != known["sha256"]:
         raise ValueError(
-            f"{used}, which has another content now (sha256 {checkpoint.table['sha256'][:12]}... then, "
+            f"{used}, which has another content now (sha256 {known['sha256'][:12]}... then, "
             f"{table.sha256[:12]}... now). Give the old file, or this one on purpose, with --table."
         )
-    return table, count(checkpoint.space)
+    return table
 
 
 def _choose(
-    checkpoint: SearchCheckpoint, table: LatencyTable, costs: Costs, options: argparse.Namespace
+    checkpoint: SearchCheckpoint, tables: DeviceTables, costs: Costs, options: argparse.Namespace
 ) -> list[Derived]:
     space, alpha = checkpoint.space, checkpoint.alpha
     lower = []
@@ -189,17 +243,39 @@ def _choose(
                 "parameters", costs.params.astype(float), options.params_above, "at_least", costs.fixed_params
             )
         ]
-    limits = [
-        [Bound("latency", table.ms, ms, "at_most", table.fixed_ms, "ms"), *lower]
-        for ms in options.latency_below or ()
-    ]
-    names = _limit_names(options)
-    if not limits:
-        limits, names = [lower], ["bounded" if lower else "argmax"]
+    limits = [[*_upper(given, tables), *lower] for given in _together(options.latency_below, tables)]
+    names = _limit_names(options, tables)
     chosen = [most_probable(space, alpha, bounds, name) for bounds, name in zip(limits, names, strict=True)]
     loosest = max(limits, key=lambda bounds: bounds[0].limit if bounds else 0.0)
     generator = np.random.default_rng(options.seed)
     return chosen + sample(space, alpha, options.sample, generator, loosest, options.uniform)
+
+
+def _together(limits: Sequence[float | str] | None, tables: DeviceTables) -> list[Sequence[float | str]]:
+    """Which limits one network keeps: of one device each by itself, of several devices all."""
+    return [[each] for each in limits] if limits and len(tables) == 1 else [limits or ()]
+
+
+def _upper(limits: Sequence[float | str], tables: DeviceTables) -> list[Bound]:
+    by_device = limits_by_device(limits, list(tables), "--latency-below")
+    several = len(tables) > 1
+    return [
+        Bound(f"latency on {device}" if several else "latency", table.ms, ms, "at_most", table.fixed_ms, "ms")
+        for device, ms in by_device.items()
+        for table in [tables[device]]
+    ]
+
+
+def _by_device(tables: DeviceTables, architecture: Architecture) -> dict[str, float]:
+    if len(tables) == 1:
+        return {}
+    return {device: table.latency_ms(architecture) for device, table in tables.items()}
+
+
+def _described(tables: DeviceTables) -> list[str]:
+    if len(tables) == 1:
+        return [f"Latency: {table.describe()}" for table in tables.values()]
+    return [f"Latency of {device}: {table.describe()}" for device, table in tables.items()]
 
 
 def _evaluate(
@@ -225,12 +301,15 @@ def same_networks(derived: Sequence[Derived]) -> list[str]:
 
 
 def _provenance(
-    checkpoint: SearchCheckpoint, table: LatencyTable, options: argparse.Namespace
+    checkpoint: SearchCheckpoint, tables: DeviceTables, options: argparse.Namespace
 ) -> dict[str, Any]:
+    table = next(iter(tables.values()))
+    several = {device: each.identity() for device, each in tables.items()} if len(tables) > 1 else None
     bounds = {"latency_below_ms": options.latency_below, "params_above": options.params_above}
     return {
         "table": table.identity(),
         "table_description": table.describe(),
+        **({} if several is None else {"tables": several}),
         "checkpoint": {
             "file": Path(options.checkpoint).name,
             "sha256": checkpoint.sha256,
@@ -256,7 +335,7 @@ def _remove_earlier(output: Path) -> None:
 
 
 def _write(
-    candidate: Candidate, table: LatencyTable, provenance: dict[str, Any], output: Path, first: bool
+    candidate: Candidate, table: LatencyCosts, provenance: dict[str, Any], output: Path, first: bool
 ) -> None:
     arch, evaluation = candidate.derived.architecture, candidate.evaluation
     extra = {
@@ -264,6 +343,7 @@ def _write(
         "costs": {
             "latency_ms": candidate.latency_ms,
             "latency_kind": table.kind,
+            **({"latency_ms_by_device": candidate.by_device_ms} if candidate.by_device_ms else {}),
             "params": candidate.params,
             "madds": candidate.madds,
             "resolution": arch.space.resolution,
@@ -285,16 +365,20 @@ def _draw(candidates: list[Candidate], checkpoint: SearchCheckpoint, latency_kin
 
 def _csv(candidates: list[Candidate]) -> str:
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, [*candidates[0].row(), "architecture"], lineterminator="\n")
+    rows = [
+        {**each.row(), **each.device_row(), "architecture": str(each.derived.architecture)}
+        for each in candidates
+    ]
+    writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows({**each.row(), "architecture": str(each.derived.architecture)} for each in candidates)
+    writer.writerows(rows)
     return stream.getvalue()
 
 
 def _print(
     console: Console,
     candidates: list[Candidate],
-    table: LatencyTable,
+    table: LatencyCosts,
     costs: Costs,
     notes: Sequence[str],
     output: Path,
@@ -305,6 +389,10 @@ def _print(
         architecture_table(first, costs, layers, fixed_latency_ms=table.fixed_ms, latency_kind=table.kind)
     )
     console.print(candidates_table([each.row() for each in candidates], latency_kind=table.kind))
+    for each in candidates:
+        if each.by_device_ms:
+            shown = ", ".join(f"{ms:.2f} ms on {device}" for device, ms in each.by_device_ms.items())
+            console.print(f"{each.derived.name}: {shown}", highlight=False, markup=False)
     for note in notes:
         console.print(note, highlight=False, markup=False)
     console.print(f"Wrote {output / 'architecture.json'}", highlight=False, soft_wrap=True)

@@ -9,6 +9,7 @@ from typing import get_args
 from rich.console import Console
 
 from dnas import blocks
+from dnas.device_tables import limit_argument
 from dnas.refine.display import print_outcome, progress
 from dnas.refine.run import Outcome, refine
 from dnas.refine.settings import ALGORITHM_NAMES, PredictorName, QualityName, Settings
@@ -88,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--latency-below",
-        type=_limit,
+        type=limit_argument,
         nargs="+",
         metavar="MS",
         help="only architectures of at most MS, on all devices or on one: 9, or pixel4=7 s10=12",
@@ -112,18 +113,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--device", default="auto", help="auto, cpu or cuda (auto)")
     add("--cache", type=Path, metavar="DIR", help="folder of evaluations to share between runs (--output)")
-
-
-def _limit(text: str) -> float | str:
-    """A number of ms, or DEVICE=MS, whose number is checked when the devices are known."""
-    if "=" in text:
-        return text
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"expected MS or DEVICE=MS, such as 9.5 or pixel4=9.5, got {text}"
-        ) from None
 
 
 def run(options: argparse.Namespace, console: Console) -> Outcome:

@@ -7,7 +7,7 @@ table. Nothing in it is a pickled object; see :mod:`dnas.runs.checkpoint_file` f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,13 +77,17 @@ class SearchCheckpoint(SupernetCheckpoint):
 
     Attributes:
         alpha: (L, C) float32 architecture logits.
-        table: name, kind and sha256 of the latency table that was used.
+        table: name, kind and sha256 of the latency table that was used; of several devices the first one's.
         table_source: the name or path it was loaded from.
+        tables: of several devices those of each, the first one included; empty where there was one table.
+        table_sources: in the same order, each ``DEVICE=TABLE``.
     """
 
     alpha: Tensor
     table: Mapping[str, Any]
     table_source: str
+    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    table_sources: Sequence[str] = ()
 
 
 def not_finite(network: nn.Module) -> str | None:
@@ -119,7 +123,16 @@ def section(
     }
 
 
-def search_section(alpha: Tensor, table: Mapping[str, Any], **of_supernet: Any) -> dict[str, Any]:
-    """The plain data of a differentiable search; ``of_supernet`` as for :func:`section`."""
-    searched = {"format": SEARCH, "alpha": alpha.detach().float().cpu().clone(), "table": dict(table)}
-    return section(**of_supernet) | searched
+def search_section(
+    alpha: Tensor, tables: Mapping[str, Mapping[str, Any]], **of_supernet: Any
+) -> dict[str, Any]:
+    """The plain data of a differentiable search.
+
+    Args:
+        tables: name, kind and sha256 of the table of each device, at least one.
+        of_supernet: as for :func:`section`.
+    """
+    identities = {device: dict(table) for device, table in tables.items()}
+    first = next(iter(identities.values()))
+    searched = {"format": SEARCH, "alpha": alpha.detach().float().cpu().clone(), "table": first}
+    return section(**of_supernet) | searched | ({"tables": identities} if len(identities) > 1 else {})

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dnas.device_tables import DeviceError, table_source
 from dnas.runs import sealed_file
 from dnas.runs.checkpoint import KINDS, SEARCH, SECTION, CheckpointError, SearchCheckpoint, SupernetCheckpoint
 from dnas.space import SearchSpace
@@ -32,6 +33,7 @@ _MAY: dict[str, type] = {
     "versions": dict,
     "history": list,
     "training": dict,
+    "tables": dict,
 }
 
 
@@ -102,9 +104,10 @@ def _problems(content: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
         if key in data and not isinstance(data[key], kind)
     ]
     if isinstance(data.get("table"), dict):
-        table = data["table"]
-        problems += [f"table.{key} is missing" for key in _TABLE if key not in table]
-        problems += [f"table.{k} is no text" for k in _TABLE if k in table and not isinstance(table[k], str)]
+        problems += _table_problems("table", data["table"])
+    if isinstance(data.get("tables"), dict):
+        for device, table in data["tables"].items():
+            problems += _table_problems(f"tables.{device}", table)
     weights, epoch = content.get("state_dict"), content.get("epoch", 0)
     if not isinstance(weights, dict):
         problems.append("the checkpoint has no weights (state_dict)")
@@ -113,6 +116,14 @@ def _problems(content: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
     if not isinstance(epoch, int) or not 0 <= epoch < MAX_INTEGER:
         problems.append(f"epoch is {reprlib.repr(epoch)}, expected a number of epochs")
     return [*problems, *_other_problems(content, data)]
+
+
+def _table_problems(name: str, table: Any) -> list[str]:
+    if not isinstance(table, dict):
+        return [f"{name} is {type(table).__name__}, expected dict"]
+    missing = [f"{name}.{key} is missing" for key in _TABLE if key not in table]
+    other = [f"{name}.{key} is no text" for key in _TABLE if not isinstance(table.get(key, ""), str)]
+    return missing + other
 
 
 def _other_problems(content: Mapping[str, Any], data: Mapping[str, Any]) -> list[str]:
@@ -141,9 +152,22 @@ def _checked(path: Path, content: Mapping[str, Any], data: Mapping[str, Any]) ->
     facts = _facts(path, content, data, space)
     if data["format"] != SEARCH:
         return SupernetCheckpoint(**facts)
-    source = content.get("hyper_parameters", {}).get("table", data["table"]["name"])
-    alpha = _finite(path, data["alpha"], space)
-    return SearchCheckpoint(**facts, alpha=alpha, table=data["table"], table_source=str(source))
+    given = content.get("hyper_parameters", {}).get("table", data["table"]["name"])
+    try:
+        sources = [str(given)] if isinstance(given, str) else [table_source(str(each)) for each in given]
+    except (DeviceError, TypeError) as error:
+        raise CheckpointError(f"{path}: table of the search: {error}") from error
+    devices = data.get("tables", {})
+    if len(sources) != max(1, len(devices)):
+        raise CheckpointError(f"{path} names {len(sources)} latency tables for {len(devices)} devices.")
+    return SearchCheckpoint(
+        **facts,
+        alpha=_finite(path, data["alpha"], space),
+        table=data["table"],
+        table_source=sources[0],
+        tables=devices,
+        table_sources=[f"{device}={source}" for device, source in zip(devices, sources, strict=False)],
+    )
 
 
 def _facts(

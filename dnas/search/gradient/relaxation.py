@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from dnas.costs import Costs, expected
+from dnas.search.gradient.devices import JointLatency
 from dnas.search.gradient.masks import MaskStrategy, Sample, argmax, entropy, generator_at, probabilities
+from dnas.search.gradient.objective import centred
 from dnas.space import SearchSpace
 from dnas.space.architecture import Architecture
 
@@ -42,11 +44,19 @@ class Relaxation(nn.Module):
         costs: exact parameters and multiply-adds of ``space``.
         table: latency of ``space``.
         seed: with the index of a draw, decides its noise: equal on every process, nothing to save.
+        joint: latencies of several devices, instead of the table's.
     """
 
-    def __init__(self, space: SearchSpace, costs: Costs, table: LatencyCosts, seed: int = 0) -> None:
+    def __init__(
+        self,
+        space: SearchSpace,
+        costs: Costs,
+        table: LatencyCosts,
+        seed: int = 0,
+        joint: JointLatency | None = None,
+    ) -> None:
         super().__init__()
-        self.space, self.seed = space, seed
+        self.space, self.seed, self.joint = space, seed, joint
         self.alpha = nn.Parameter(torch.zeros(len(space), space.max_choices))
         self.fixed = (table.fixed_ms, costs.fixed_params, costs.fixed_madds)
         for name, values in (("latency", table.ms), ("params", costs.params), ("madds", costs.madds)):
@@ -62,9 +72,22 @@ class Relaxation(nn.Module):
     def expected(self, mask: Tensor) -> Expected:
         """Expected latency in ms, parameters and multiply-adds of a (D, C) mask."""
         tables = map(self.get_buffer, ("latency", "params", "madds"))
-        return Expected(
+        costs = Expected(
             *(expected(values, fixed, mask) for values, fixed in zip(tables, self.fixed, strict=True))
         )
+        if self.joint is None:
+            return costs
+        return costs._replace(latency_ms=self.joint.join(self.joint.of(mask)))
+
+    def centred(self, mask: Tensor) -> Expected:
+        """Those of a mask, its latency's value that of softmax(alpha); see `objective.centred`."""
+        costs, probable = self.expected(mask), self.probabilities()
+        if self.joint is None:
+            latency_ms = centred(costs.latency_ms, self.expected(probable).latency_ms)
+        else:
+            # Each device by itself: which one is the worst is decided by the expectation, not by the draw.
+            latency_ms = self.joint.join(centred(self.joint.of(mask), self.joint.of(probable)))
+        return costs._replace(latency_ms=latency_ms)
 
     def probabilities(self) -> Tensor:
         """(D, C) softmax of alpha, 0 where a decision has no such choice."""
@@ -81,12 +104,19 @@ class Relaxation(nn.Module):
     @torch.no_grad()
     def describe(self) -> dict[str, float]:
         """Metrics of the present alpha: expected costs under softmax(alpha), costs of its argmax, entropy."""
-        mean = self.expected(self.probabilities())
-        best = self.expected(
-            torch.nn.functional.one_hot(argmax(self.alpha, self.valid), self.space.max_choices).float()
-        )
-        metrics = {f"expected_{name}": value.item() for name, value in mean._asdict().items()}
-        metrics |= {f"argmax_{name}": value.item() for name, value in best._asdict().items()}
+        chosen = torch.nn.functional.one_hot(argmax(self.alpha, self.valid), self.space.max_choices).float()
+        masks = {"expected": self.probabilities(), "argmax": chosen}
+        metrics = {
+            f"{which}_{name}": value.item()
+            for which, mask in masks.items()
+            for name, value in self.expected(mask)._asdict().items()
+        }
+        if self.joint is not None:
+            metrics |= {
+                f"{which}_latency_ms/{device}": value
+                for which, mask in masks.items()
+                for device, value in zip(self.joint.devices, self.joint.of(mask).tolist(), strict=True)
+            }
         return {**metrics, "entropy": self.layer_entropy().mean().item(), **self._skip_share()}
 
     def _skip_share(self) -> dict[str, float]:
