@@ -112,6 +112,8 @@ def _tables(settings: Settings, checkpoint: SupernetCheckpoint, load_table: Load
     if settings.table is not None:
         return load_device_tables(settings.tables, checkpoint.space, load_table)
     if isinstance(checkpoint, SearchCheckpoint):
+        if checkpoint.tables:
+            return load_device_tables(checkpoint.table_sources, checkpoint.space, load_table)
         table = load_table(checkpoint.table_source, checkpoint.space)
         return {table.name: table}
     raise ValueError(
