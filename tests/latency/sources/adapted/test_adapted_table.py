@@ -59,6 +59,8 @@ def test_networks_have_the_latency_and_the_interval_of_the_model(tmp_path: Path,
     expected = adapted.model.latency_ms(adapted.known.networks(networks))
     np.testing.assert_allclose(table.latency_ms(networks.values()), expected, rtol=2e-3)
     low, high = table.latency_interval(networks.values(), level=0.9)
+    mean_error = adapted.left_out.sigma / np.sqrt(np.pi / 2)
+    assert table.provenance["error"]["network_mean"] == pytest.approx(mean_error, abs=5e-4)
     # That of networks, or more: the header rounds it.
     assert ((high - low) / 2 >= 0.98 * 1.645 * adapted.left_out.sigma * expected).all()
     assert ((low < expected) & (expected < high)).all()

@@ -90,6 +90,10 @@ def test_the_noise_is_learned_from_the_timings(make_parts: Parts) -> None:
     )
 
 
+def test_the_overhead_has_a_variance_of_its_own() -> None:
+    assert SPREAD.variances(phones=2, columns=3) == pytest.approx([0.25, 0.25, 0.49, 0.09, 0.09])
+
+
 def test_the_evidence_is_the_normal_one() -> None:
     covariance, relative = np.array([[0.04, 0.01], [0.01, 0.09]]), np.array([0.1, -0.2])
     total = covariance + 0.01 * np.eye(2)
