@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 
+from dnas.compare.devices import compare_devices
 from dnas.compare.estimate import estimate, mean_cost
+from dnas.compare.evaluated import fronts_alone, searched_tables
 from dnas.compare.fronts import Evaluations, front, make_points, volume
 from dnas.compare.judging import Terms
 from dnas.compare.measures import (
@@ -22,6 +25,7 @@ from dnas.compare.measures import (
 from dnas.compare.model import AlphaAgainstChoices, Comparison, Evaluator, Method, Run, Table
 from dnas.compare.sentences import make_finding, make_notes
 from dnas.compare.source import Source, Sources
+from dnas.device_tables import DeviceTables
 
 PACKAGES = ("dnas", "torch", "numpy", "scipy")
 
@@ -62,6 +66,25 @@ def assemble(
         versions={name: _version(name) for name in PACKAGES},
         date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
+
+
+def with_devices(
+    comparison: Comparison, tables: DeviceTables, sources: Sources, evaluations: Evaluations, terms: Terms
+) -> Comparison:
+    """With the part on several devices, and notes on what of the runs it is about.
+
+    Args:
+        evaluations: everything that is known of the terms' evaluator.
+    """
+    searched = searched_tables(sources)
+    notes = [*fronts_alone(sources, terms.evaluator)]
+    notes += [
+        f"{device}: no run searched under its table, so its front here may be short of its best networks."
+        for device, table in tables.items()
+        if table.sha256 not in searched
+    ]
+    devices = compare_devices(tables, evaluations, terms)
+    return replace(comparison, devices=devices, notes=(*comparison.notes, *notes))
 
 
 def _method(

@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from dnas import blocks
-from dnas.compare.assemble import assemble
+from dnas.compare.assemble import assemble, with_devices
+from dnas.compare.evaluated import read_evaluated
 from dnas.compare.figures import write_comparison_figures
 from dnas.compare.files import RunError
 from dnas.compare.fronts import make_box, sweep
@@ -33,8 +34,9 @@ from dnas.compare.outside import beside, inside, outside_notes, split_runs
 from dnas.compare.page import write_report
 from dnas.compare.reading import published, read_source, read_sources
 from dnas.compare.source import Source, Sources
-from dnas.compare.tables import csv_files, outside_table, summary_table
-from dnas.costs import count
+from dnas.compare.tables import csv_files, devices_table, outside_table, summary_table
+from dnas.costs import LatencyCosts, count
+from dnas.device_tables import load_device_tables, table_source
 from dnas.refine.population import PopulationEvaluator
 from dnas.runs.checkpoint import SupernetCheckpoint
 from dnas.runs.checkpoint_file import read_supernet
@@ -46,7 +48,7 @@ from dnas.support.devices import torch_device
 from dnas.support.files import only_one, write_text
 from dnas.support.processes import broadcast, rank
 from dnas.support.resuming import remember
-from latency import LatencyTable, load_table
+from latency import load_table
 
 ZOO = "published"
 RESULT = "comparison.json"
@@ -74,7 +76,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "or the name of a zoo network; that name alone also for one outside the space, listed with its "
         "published accuracy",
     )
-    parser.add_argument("--table", required=True, help="latency table (name or file)")
+    parser.add_argument(
+        "--table",
+        required=True,
+        nargs="+",
+        metavar="TABLE",
+        help="latency table (name or file); several, as in pixel4=TABLE s10=TABLE, compare these devices "
+        "too; all else is under the first",
+    )
     parser.add_argument("--output", required=True, type=Path, help="folder to write to")
     parser.add_argument(
         "--checkpoint",
@@ -112,9 +121,10 @@ def run(options: argparse.Namespace, console: Console) -> Comparison:
     runs, names = split_runs(options.run)
     sources = read_sources(runs)
     space = next(iter(sources.values()))[0].space
-    table = load_table(options.table, space)
-    members = inside(names, space)
-    outside = beside([name for name in names if name not in members], options.table, load_table)
+    tables = load_device_tables(options.table, space, load_table)
+    table = next(iter(tables.values()))
+    source, members = table_source(options.table[0]), inside(names, space)
+    outside = beside([name for name in names if name not in members], source, load_table)
     sources = _completed(_with_zoo(sources, members), table, options)
     quality = choose_quality(sources)
     judge = choose_judge(sources, options.checkpoint)
@@ -123,13 +133,17 @@ def run(options: argparse.Namespace, console: Console) -> Comparison:
     terms = Terms(table, costs, quality, box, judge.key)
     known = known_evaluations(sources, judge.key)
     unknown = unknown_architectures(sources, known)
+    everything = read_evaluated(sources, judge.key) if len(tables) > 1 else {}
     supernet = _supernet(unknown, judge, space)
     with _alone(options.output):
         evaluations = known | _evaluate(unknown, supernet, judge, options.output)
-        evaluator = judge.describe(evaluations.values())
+        everything |= evaluations
+        evaluator = judge.describe(everything.values())
         comparison = assemble(sources, evaluations, known, terms, evaluator, options.budgets, options.title)
         notes = (*comparison.notes, *outside_notes(outside))
         comparison = replace(comparison, outside=outside, notes=notes)
+        if len(tables) > 1:
+            comparison = with_devices(comparison, tables, sources, everything, terms)
         if rank() == 0:
             _write(comparison, options.output, figures=not options.no_figures)
             _print(console, comparison, options.output)
@@ -180,7 +194,7 @@ def _with_zoo(sources: Sources, names: Sequence[str]) -> Sources:
     return {**sources, **{name: (read_source(name),) for name in names}}
 
 
-def _completed(sources: Sources, table: LatencyTable, options: argparse.Namespace) -> Sources:
+def _completed(sources: Sources, table: LatencyCosts, options: argparse.Namespace) -> Sources:
     """With the networks that follow from alpha, and with the zoo."""
     complete: Sources = {
         name: tuple(_swept(run, table, options.alpha_bounds) for run in runs)
@@ -190,7 +204,7 @@ def _completed(sources: Sources, table: LatencyTable, options: argparse.Namespac
     return {**complete, ZOO: zoo} if zoo else complete
 
 
-def _swept(run: Source, table: LatencyTable, limits: int) -> Source:
+def _swept(run: Source, table: LatencyCosts, limits: int) -> Source:
     return run if run.alpha is None else replace(run, found=sweep(run.space, run.alpha, table, limits))
 
 
@@ -246,7 +260,11 @@ def _print(console: Console, comparison: Comparison, output: Path) -> None:
     console.print(summary_table(comparison))
     if comparison.outside:
         console.print(outside_table(comparison))
-    for line in (comparison.finding, *comparison.notes):
+    findings = [comparison.finding]
+    if comparison.devices is not None:
+        console.print(devices_table(comparison.devices))
+        findings.append(comparison.devices.finding)
+    for line in (*findings, *comparison.notes):
         console.print(line, highlight=False, markup=False)
     console.print(f"Wrote {output / 'report.html'}", highlight=False, soft_wrap=True)
 

@@ -2,8 +2,8 @@
 
 Everything is immutable and made of numbers, text, tuples and the classes below. L is the number of layers,
 C the largest number of choices of a layer; (L, C) rows are padded with 0 where a layer has fewer choices,
-columns are a layer's choices in the order of the space. Latencies are in ms under the comparison's one table,
-accuracies are fractions in [0, 1], losses mean cross-entropies in nats.
+columns are a layer's choices in the order of the space. Latencies are in ms under the comparison's table (of
+:class:`Devices` under theirs), accuracies are fractions in [0, 1], losses mean cross-entropies in nats.
 """
 
 from __future__ import annotations
@@ -243,6 +243,84 @@ class Outside:
 
 
 @dataclass(frozen=True)
+class Pick:
+    """The fastest evaluated network of a quality or better on one device.
+
+    Attributes:
+        level: the quality asked for.
+        point: the network, with the latency on its device.
+        latency_ms: of that network on every device, in the order of ``Devices.devices``.
+    """
+
+    level: float
+    point: Point
+    latency_ms: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Device:
+    """One device, and what of all evaluated networks is best for it.
+
+    Attributes:
+        front: no evaluated network is better in quality or latency on this device without being worse in the
+            other; by rising latency, all of equal ones.
+        picks: one per level of ``Devices.levels``.
+    """
+
+    name: str
+    table: Table
+    front: tuple[Point, ...]
+    picks: tuple[Pick, ...]
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Networks chosen for one device, run on another (or the same) one.
+
+    Attributes:
+        chosen_for, runs_on: names of the devices.
+        extra_percent: mean, over the front of ``chosen_for``, of how much slower on ``runs_on`` a member is
+            than the fastest evaluated network of its quality or better there. At least 0.
+        interval_percent: how far above its latency the 90 % interval of that fastest network reaches, mean
+            over the same members; 0 where the table states no error.
+        kept_hypervolume: hypervolume (quality, latency on ``runs_on``) of the front of ``chosen_for`` as a
+            share of that of the front of ``runs_on``; None where the latter is 0.
+        same_picks: levels of quality at which both devices pick the same network.
+        tau: Kendall's tau-b of the latencies of all evaluated networks on the two devices; None where all
+            latencies of one are equal.
+
+    The first two are None where nothing was evaluated.
+    """
+
+    chosen_for: str
+    runs_on: str
+    extra_percent: float | None
+    interval_percent: float | None
+    kept_hypervolume: float | None
+    same_picks: int
+    tau: float | None
+
+
+@dataclass(frozen=True)
+class Devices:
+    """What specialising for a device is worth, over everything that the compared runs evaluated.
+
+    Attributes:
+        finding: the largest penalty in one sentence.
+        evaluated: number of networks with a finite loss.
+        levels: of quality, from the lowest on any front to the best of all.
+        devices: in the order of their tables; the first is the table of everything else.
+        transfers: every ordered pair of devices, row by row of the matrix, devices with themselves included.
+    """
+
+    finding: str
+    evaluated: int
+    levels: tuple[float, ...]
+    devices: tuple[Device, ...]
+    transfers: tuple[Transfer, ...]
+
+
+@dataclass(frozen=True)
 class Box:
     """The corners that hypervolumes are normalised to, each (worst, best); fixed before any search."""
 
@@ -265,6 +343,7 @@ class Comparison:
         notes: what a reader must know to judge it (recosted, evaluated anew, one seed only, ...).
         date: ISO 8601, UTC.
         outside: published networks that were asked for and are in another space; no part of any figure.
+        devices: where several tables were given; all else is under the first of them.
     """
 
     title: str
@@ -282,12 +361,16 @@ class Comparison:
     versions: Mapping[str, str]
     date: str
     outside: tuple[Outside, ...] = ()
+    devices: Devices | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; tuples become lists there."""
         content = {"format": FORMAT, **asdict(self)}
+        # As in the files of before.
         if not self.outside:
-            del content["outside"]  # as in the files of before
+            del content["outside"]
+        if self.devices is None:
+            del content["devices"]
         return content
 
     @classmethod
@@ -300,7 +383,11 @@ class Comparison:
         found = data.get("format") if isinstance(data, Mapping) else type(data).__name__
         if found != FORMAT:
             raise ValueError(f"Expected a comparison, 'format': {FORMAT!r}, found {found!r}.")
-        content = {"outside": [], **{key: value for key, value in data.items() if key != "format"}}
+        content = {
+            "outside": [],
+            "devices": None,
+            **{key: value for key, value in data.items() if key != "format"},
+        }
         comparison = _decode(cls, content, "comparison")
         assert isinstance(comparison, cls)
         return comparison

@@ -1,4 +1,4 @@
-"""What a comparison says in words: its finding, and notes on what a reader must know to judge it."""
+"""What a comparison says in words: its findings, and notes on what a reader must know to judge it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dnas.compare.estimate import LEVEL, as_text
 from dnas.compare.fronts import Evaluations
 from dnas.compare.judging import Terms
-from dnas.compare.model import Kind, Method
+from dnas.compare.model import Kind, Method, Transfer
 from dnas.compare.source import Source, Sources
 
 _KINDS: dict[Kind, str] = {
@@ -167,3 +167,27 @@ def _origin_notes(method: Method, runs: Sequence[Source], terms: Terms) -> Itera
         yield (f"{', '.join(paths)}: hypervolumes of another table, evaluator or box; the curve is left out")
     if any(own.seeded_from and own.checkpoint_kind != "search" for _, own in refined):
         yield "the cost of the search that it was seeded from is not in its cost"
+
+
+def devices_finding(transfers: Sequence[Transfer], evaluated: int) -> str:
+    """The largest penalty between two devices, beside what the table of the second one knows at all."""
+    known = [each for each in transfers if each.chosen_for != each.runs_on and each.extra_percent is not None]
+    if not known:
+        return "No network was evaluated, so the devices have no fronts to compare."
+    worst = max(known, key=lambda each: each.extra_percent or 0.0)
+    extra, reach = worst.extra_percent or 0.0, worst.interval_percent or 0.0
+    among = f"Among {evaluated:,} evaluated network{'s' if evaluated > 1 else ''}"
+    if extra == 0:
+        return f"{among}, what is chosen for one device is the fastest of its quality on all others, too."
+    penalty = (
+        f"{among}, the largest penalty is that of networks chosen for {worst.chosen_for} on {worst.runs_on}: "
+        f"{_percent(extra)} more latency on average than the fastest of equal quality or better there"
+    )
+    if reach == 0:
+        return f"{penalty}; the table of {worst.runs_on} states no error to hold it against."
+    verdict = "within" if extra <= reach else "beyond"
+    return f"{penalty}, {verdict} the {_percent(reach)} that the table's own 90 % interval reaches."
+
+
+def _percent(value: float) -> str:
+    return f"{value:.1f} %" if value >= 0.1 else "less than 0.1 %"

@@ -12,7 +12,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from dnas.compare.model import Comparison, Estimate, Method, Outside
+from dnas.compare.model import Comparison, Devices, Estimate, Method, Outside, Transfer
 from dnas.space import SearchSpace
 
 Row = dict[str, Any]
@@ -30,6 +30,9 @@ def csv_files(comparison: Comparison) -> dict[str, str]:
     }
     if comparison.outside:
         tables["outside.csv"] = _outside(comparison)
+    if comparison.devices is not None:
+        tables["devices.csv"] = _transfers(comparison.devices)
+        tables["device_picks.csv"] = _picks(comparison.devices)
     return {name: _csv(columns, rows) for name, (columns, rows) in tables.items()}
 
 
@@ -120,6 +123,31 @@ def _outside(comparison: Comparison) -> tuple[Sequence[str], Iterator[Row]]:
     return tuple(field.name for field in fields(Outside)), map(asdict, comparison.outside)
 
 
+def _transfers(devices: Devices) -> tuple[Sequence[str], Iterator[Row]]:
+    """A row per cell of the matrix; levels is the number that same_picks is out of."""
+    columns = [field.name for field in fields(Transfer)]
+    columns.insert(columns.index("same_picks") + 1, "levels")
+    return columns, (asdict(each) | {"levels": len(devices.levels)} for each in devices.transfers)
+
+
+def _picks(devices: Devices) -> tuple[Sequence[str], Iterator[Row]]:
+    """A row per device and level of quality, with the latencies on all devices."""
+    latencies = [f"latency_ms_{device.name}" for device in devices.devices]
+    rows = (
+        {
+            **asdict(pick.point),
+            "device": device.name,
+            "level": pick.level,
+            "architecture": " ".join(pick.point.choices),
+            **dict(zip(latencies, pick.latency_ms, strict=True)),
+        }
+        for device in devices.devices
+        for pick in device.picks
+    )
+    sizes = ("params", "madds")
+    return ("device", "level", "top1", "top5", "loss", *latencies, *sizes, "architecture"), rows
+
+
 def _spread(name: str) -> tuple[str, str, str]:
     return name, f"{name}_low", f"{name}_high"
 
@@ -159,6 +187,19 @@ def outside_table(comparison: Comparison) -> Table:
         interval = f"{each.latency_low_ms:.2f} to {each.latency_high_ms:.2f}"
         cells = top1, f"{each.latency_ms:.2f}", interval, each.table_kind, f"{each.params / 1e6:.2f}"
         table.add_row(*map(Text, (each.name, *cells)))
+    return table
+
+
+def devices_table(devices: Devices) -> Table:
+    """The matrix of extra latency: rows are what networks were chosen for, columns what they run on."""
+    names = [device.name for device in devices.devices]
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
+    table.add_column("extra latency in %: chosen for ... (rows), on ...", overflow="fold")
+    for name in names:
+        table.add_column(Text(name), justify="right", overflow="fold")
+    for name in names:
+        row = [each.extra_percent for each in devices.transfers if each.chosen_for == name]
+        table.add_row(*map(Text, (name, *("-" if extra is None else f"{extra:.1f}" for extra in row))))
     return table
 
 
