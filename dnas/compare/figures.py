@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dnas.compare.devices_figure import devices_figure
 from dnas.compare.looks import (
     Example,
     Look,
@@ -42,7 +43,7 @@ def write_comparison_figures(comparison: Comparison, folder: str | Path) -> list
     """Write every figure that there are data for as ``figures/NAME.png`` and ``.svg`` below ``folder``.
 
     Returns the files. Names: front, attainment, hypervolume, course, budgets, cost, agreement, choices,
-    architectures.
+    architectures, devices.
 
     Raises:
         ValueError: (a subclass of it) the comparison's space is none, or a member does not fit it.
@@ -72,8 +73,14 @@ def comparison_figures(comparison: Comparison, space: SearchSpace) -> Iterator[t
         yield "agreement", agreement_figure(comparison, space)
     if comparison.alpha_against_choices:
         yield "choices", choices_figure(comparison, space)
+    yield from _networks_and_devices(comparison, space)
+
+
+def _networks_and_devices(comparison: Comparison, space: SearchSpace) -> Iterator[tuple[str, Figure]]:
     if drawn := examples(comparison):
         yield "architectures", architectures_figure(drawn, space)
+    if comparison.devices is not None:
+        yield "devices", devices_figure(comparison.devices)
 
 
 def front_figure(comparison: Comparison) -> Figure:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dnas.compare.looks import count_text, quality_axis
-from dnas.compare.model import Comparison
+from dnas.compare.model import Comparison, Devices
 from dnas.compare.page.architecture import architecture_cards
 from dnas.compare.page.charts import attainment_chart, course_chart
+from dnas.compare.page.devices import device_tables, pick_table
 from dnas.compare.page.dots import budget_table, hypervolume_table
 from dnas.compare.page.front import front_chart, run_name
 from dnas.compare.page.heat import agreement_tables, choice_tables
@@ -34,6 +35,8 @@ def sections(comparison: Comparison) -> Iterator[Section]:
     yield "alpha", _heading("Alpha against evolutionary choices"), _alpha(comparison, space)
     yield "architectures", _heading("Architectures"), _architectures(comparison, space)
     yield "points", _heading("Networks"), _points(comparison)
+    if comparison.devices is not None:
+        yield "devices", _heading("Several devices"), _devices(comparison.devices, comparison)
     if comparison.outside:
         yield "outside", _heading("Published networks outside the space"), _outside(comparison)
     yield "methods", _heading("Methods and caveats"), _caveats(comparison)
@@ -200,6 +203,17 @@ def _points(comparison: Comparison) -> Markup:
     return _shown(table if shown else Markup(), note, "No method has a network.")
 
 
+def _devices(devices: Devices, comparison: Comparison) -> Markup:
+    note = _note(
+        f"Of all {devices.evaluated:,} networks that the runs evaluated, each device has its own front of "
+        f"{quality_axis(comparison).short} and latency. A row is the device that networks were chosen for, a "
+        "column the one that they run on. Extra latency is how much slower a network of the row's front is "
+        "than the fastest network of its quality or better on the column's device, mean over the front; "
+        "below it stands how far the 90 % interval of that fastest network reaches."
+    )
+    return join(element("p", devices.finding), note, device_tables(devices), pick_table(devices, comparison))
+
+
 def _outside(comparison: Comparison) -> Markup:
     note = _note(
         f"No part of any front or figure. Latency is that of their own kernels, by {comparison.table.name} "
@@ -226,6 +240,11 @@ def _provenance(comparison: Comparison) -> Markup:
         (comparison.table.name, "latency table", comparison.table.sha256),
         (comparison.evaluator.checkpoint, "evaluator", comparison.evaluator.sha256),
     ]
+    if comparison.devices is not None:
+        files += [
+            (device.table.name, f"latency table of {device.name}", device.table.sha256)
+            for device in comparison.devices.devices
+        ]
     files += [
         (run.source, f"{method.name}, {run_name(run, index)}", run.sha256)
         for method in comparison.methods

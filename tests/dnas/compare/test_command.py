@@ -28,6 +28,8 @@ from dnas.space import SearchSpace, zoo
 from dnas.space.architecture import Architecture
 from dnas.support.files import only_one
 from latency import LatencyTable, load_table
+from latency.sources.calibrated.calibrated_table import build_calibrated
+from latency.sources.calibrated.model import CalibratedModel
 
 refine = partial(run_module.refine, load_table=load_table)
 ROOT = Path(__file__).resolve().parents[3]
@@ -438,3 +440,74 @@ def test_the_command_needs_no_lightning(write_refined: Write, tiny_table_file: P
     options.append("--no-figures")
     done = subprocess.run([sys.executable, "-c", WITHOUT_LIGHTNING, *options], capture_output=True, text=True)
     assert done.returncode == 0 and "report.html" in done.stdout, done.stderr
+
+
+@pytest.fixture
+def second_table(tiny_space: SearchSpace, tmp_path: Path) -> Path:
+    return build_calibrated(CalibratedModel.load("adreno630_snpe"), tiny_space, tmp_path / "snpe.csv")
+
+
+def test_tables_of_two_devices(
+    run: Run,
+    write_refined: Write,
+    tmp_path: Path,
+    tiny_table_file: Path,
+    second_table: Path,
+    tiny_space: SearchSpace,
+) -> None:
+    """Three methods of several seeds: all that they evaluated takes part, not their fronts alone."""
+    runs = [
+        f"{name}={write_refined(f'{name}{seed}', seed=seed, algorithm=algorithm, members=[member])}"
+        for name, algorithm, member in (("a", "nsga2", SLOW), ("b", "random", MIDDLE), ("c", "nsga2", RARE))
+        for seed in range(2)
+    ]
+    header, row = "top1,top5,loss,latency_ms_x,architecture\n", "0.4,0.8,1.9,9,E1K3 E1K3 E1K3\n"
+    (tmp_path / "a0" / "evaluated.csv").write_text(header + row, encoding="utf-8")
+    call = [str(each) for each in ("--run", *runs, "--output", tmp_path / "out")]
+    found = main([*call, "--table", f"mace={tiny_table_file}", f"snpe={second_table}"])
+    written = json.loads((tmp_path / "out" / "comparison.json").read_text(encoding="utf-8"))
+    assert Comparison.from_dict(written) == found
+    devices = found.devices
+    assert devices is not None and devices.evaluated == 4 and len(devices.transfers) == 4
+    assert [device.name for device in devices.devices] == ["mace", "snpe"]
+    assert devices.devices[0].table == found.table
+    fast = Architecture.from_names(("E1K3", "E1K3", "E1K3"), tiny_space)
+    for device, path in zip(devices.devices, (tiny_table_file, second_table), strict=True):
+        assert device.front[0].choices == fast.names
+        assert device.front[0].latency_ms == load_table(path, tiny_space).latency_ms(fast)
+    out = tmp_path / "out"
+    assert {path.name for path in out.iterdir()} >= TABLES | {"devices.csv", "device_picks.csv"}
+    assert (out / "figures" / "devices.png").is_file()
+    header, *lines = (out / "devices.csv").read_text(encoding="utf-8").splitlines()
+    assert header.startswith("chosen_for,runs_on,extra_percent") and len(lines) == 4
+    picks = (out / "device_picks.csv").read_text(encoding="utf-8").splitlines()
+    assert "latency_ms_mace,latency_ms_snpe" in picks[0] and len(picks) == 1 + 2 * len(devices.levels)
+    assert devices.finding in (out / "report.html").read_text(encoding="utf-8")
+    assert any("snpe: no run searched under its table" in note for note in found.notes)
+    assert sum("without evaluated.csv" in note for note in found.notes) == 5
+
+
+def test_with_one_table_there_are_no_devices(
+    run: Run, write_refined: Write, tmp_path: Path, tiny_table_file: Path
+) -> None:
+    """evaluated.csv is not even read."""
+    folder = write_refined("a")
+    (folder / "evaluated.csv").write_text("damaged", encoding="utf-8")
+    found = run(f"a={folder}", table=f"phone={tiny_table_file}")
+    assert found.devices is None and "devices" not in found.to_dict()
+    assert {path.name for path in (tmp_path / "out").glob("*.csv")} == TABLES
+    assert 'id="devices"' not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_table_that_cannot_be_used_is_refused_by_its_device(
+    run: Run, write_refined: Write, tmp_path: Path, tiny_table_file: Path, second_table: Path
+) -> None:
+    lines = second_table.read_text(encoding="utf-8").splitlines(keepends=True)
+    short = tmp_path / "short.csv"
+    short.write_text("".join(lines[:-1]), encoding="utf-8")
+    argv = ["--run", f"a={write_refined('a')}", "--output", str(tmp_path / "out")]
+    with pytest.raises(SystemExit, match=r"--table s10=.*short.csv: "):
+        main([*argv, "--table", f"pixel4={tiny_table_file}", f"s10={short}"])
+    with pytest.raises(SystemExit, match="the same table"):
+        main([*argv, "--table", f"pixel4={tiny_table_file}", f"s10={tiny_table_file}"])
+    assert not (tmp_path / "out").exists()
