@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dnas.compare.model import Comparison, Curve, Method, Point
+from dnas.compare.model import Comparison, Curve, Devices, Method, Point
 from dnas.report import style
 from dnas.report.tradeoff import front_indices
 from dnas.space import SearchSpace
@@ -168,6 +168,12 @@ def _best_within(method: Method, front: Sequence[Point], limit_ms: float) -> Exa
         return Example(method, front[0], f"fastest, none within {limit_ms:.2f} ms")
     reason = f"best within {limit_ms:.2f} ms" if math.isfinite(limit_ms) else "best"
     return Example(method, within[-1], reason)
+
+
+def darkest_percent(devices: Devices) -> float:
+    """The extra latency that is drawn darkest: no penalty looks large beside what the tables know."""
+    numbers = [number for each in devices.transfers for number in (each.extra_percent, each.interval_percent)]
+    return max([1.0, *(number for number in numbers if number is not None)])
 
 
 def architecture_of(point: Point, space: SearchSpace) -> Architecture:

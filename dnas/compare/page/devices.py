@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from dnas.compare.looks import quality_axis
+from dnas.compare.looks import darkest_percent, quality_axis
 from dnas.compare.model import Comparison, Devices, Transfer
 from dnas.compare.page.heat import DARK
 from dnas.compare.page.tables import scrolling_table
 from dnas.report.html.markup import Markup, element, join, number
 
-# A scale of a range of nothing would make rounding look like a penalty.
-LEAST_RANGE_PERCENT = 1.0
 # These cells hold more than the per cent of a layer's.
 ROOM = "padding:3px 10px"
 
 
 def device_tables(devices: Devices) -> Markup:
     """The tables of the devices, and a matrix for every number of a transfer."""
-    known = [each.extra_percent for each in devices.transfers if each.extra_percent is not None]
-    largest = max([LEAST_RANGE_PERCENT, *known])
+    darkest = darkest_percent(devices)
     levels = len(devices.levels)
     return join(
         _devices(devices),
@@ -28,14 +25,14 @@ def device_tables(devices: Devices) -> Markup:
             "Extra latency at equal quality (%), and how far the interval reaches",
             lambda each: each.extra_percent,
             lambda value: f"{value:.1f}",
-            lambda value: value / largest,
+            lambda value: value / darkest,
             _reach,
         ),
         _matrix(
             devices,
             "Hypervolume of quality and latency that is kept (%)",
             lambda each: each.kept_hypervolume,
-            lambda value: f"{100 * value:.0f}",
+            lambda value: f"{100 * value:.1f}",
             lambda value: 1 - value,
         ),
         _matrix(
