@@ -15,7 +15,7 @@ from dnas.report.style import INK, SMALL_PT, TEXT_PT, new_figure
 
 ROW_IN = 0.48
 # Names of tables can be long; two panels share the width.
-NAME_LETTERS = 24
+NAME_LETTERS = 26
 
 
 def devices_figure(devices: Devices) -> Figure:

@@ -185,8 +185,18 @@ def devices_finding(transfers: Sequence[Transfer], evaluated: int) -> str:
     )
     if reach == 0:
         return f"{penalty}; the table of {worst.runs_on} states no error to hold it against."
-    verdict = "within" if extra <= reach else "beyond"
-    return f"{penalty}, {verdict} the {_percent(reach)} that the table's own 90 % interval reaches."
+    verdict = "beyond" if _is_beyond(worst) else "within"
+    beyond = sum(map(_is_beyond, known))
+    return (
+        f"{penalty}, {verdict} the {_percent(reach)} that the table's own 90 % interval reaches; "
+        f"{beyond} of {len(known)} pairs of devices are beyond theirs."
+    )
+
+
+def _is_beyond(each: Transfer) -> bool:
+    """Whether the penalty, as it is written, is larger than what the interval reaches."""
+    extra, reach = each.extra_percent or 0.0, each.interval_percent or 0.0
+    return extra > reach and _percent(extra) != _percent(reach)
 
 
 def _percent(value: float) -> str:

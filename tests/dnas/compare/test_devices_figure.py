@@ -27,7 +27,7 @@ def test_every_cell_has_its_numbers(names: list[str], extra: float, tmp_path: Pa
     figure = devices_figure(make(names, extra))
     left, right = ([text.get_text() for text in axes.texts] for axes in figure.axes)
     assert left == [f"{extra:.1f}\n±4.0"] * len(names) ** 2 and right == ["50.0"] * len(names) ** 2
-    assert all(len(label.get_text()) <= 24 for label in figure.axes[0].get_xticklabels())
+    assert all(len(label.get_text()) <= 26 for label in figure.axes[0].get_xticklabels())
     assert all(path.stat().st_size for path in save_figure(figure, tmp_path / "devices", ("png", "svg")))
 
 
