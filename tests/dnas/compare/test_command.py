@@ -511,3 +511,30 @@ def test_a_table_that_cannot_be_used_is_refused_by_its_device(
     with pytest.raises(SystemExit, match="the same table"):
         main([*argv, "--table", f"pixel4={tiny_table_file}", f"s10={tiny_table_file}"])
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_real_refinement_for_two_devices(
+    one_shot_checkpoint: Path, tiny_table_file: Path, second_table: Path, tmp_path: Path
+) -> None:
+    """Its evaluated.csv has latencies by device, and stands above the folder that is compared."""
+    tables = f"mace={tiny_table_file}", f"snpe={second_table}"
+    settings = Settings(
+        one_shot_checkpoint,
+        tmp_path / "joint",
+        tables,
+        population=6,
+        generations=3,
+        recalibration_batches=1,
+    )
+    refine(settings)
+    runs = [f"{device}={tmp_path}/joint/devices/{device}" for device in ("mace", "snpe")]
+    options = ["--table", *tables, "--no-zoo", "--no-figures", "--output", str(tmp_path / "out")]
+    found = main(["--run", *runs, *options])
+    devices = found.devices
+    assert devices is not None and devices.evaluated == 18
+    assert not any("evaluated.csv" in note or "no run searched" in note for note in found.notes)
+    # The front of quality and latency is that of the whole run, which is in the device's own front of three.
+    for method, device in zip(found.methods, devices.devices, strict=True):
+        own = {point.choices for run in method.runs for point in run.members}
+        assert device.front and {point.choices for point in device.front} <= own
