@@ -194,7 +194,7 @@ def devices_table(devices: Devices) -> Table:
     """The matrix of extra latency: rows are what networks were chosen for, columns what they run on."""
     names = [device.name for device in devices.devices]
     table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
-    table.add_column("extra latency in %: chosen for ... (rows), on ...", overflow="fold")
+    table.add_column("extra latency (%):\nchosen for, on", overflow="fold")
     for name in names:
         table.add_column(Text(name), justify="right", overflow="fold")
     for name in names:

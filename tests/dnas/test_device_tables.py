@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dnas.device_tables import DeviceError, limits_by_device, load_device_tables
+from dnas.device_tables import DeviceError, limits_by_device, load_device_tables, table_source
 from dnas.space import SearchSpace
 from latency import LatencyTable, TableError, load_table
 
@@ -96,3 +96,10 @@ def test_a_table_whose_name_does_not_do_for_files_needs_one(
     assert list(load_device_tables(["plain=x.csv", "odd=odd.csv"], tiny_space, renamed)) == ["plain", "odd"]
     # Alone it names no file, and runs have always taken it.
     assert list(load_device_tables(["odd.csv"], tiny_space, renamed)) == [name]
+
+
+@pytest.mark.parametrize(
+    ("given", "source"), [("a.csv", "a.csv"), ("pixel4=a.csv", "a.csv"), ("a=b=c.csv", "b=c.csv")]
+)
+def test_the_table_behind_a_device(given: str, source: str) -> None:
+    assert table_source(given) == source
