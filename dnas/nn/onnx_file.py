@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -56,8 +56,13 @@ def write_onnx(
         stream.write(program.model_proto.SerializeToString())
 
 
-def run_onnx(path: Path, images: Tensor) -> Tensor:
-    """What ONNX Runtime computes on the processor: (N, C, H, W) images to the file's one output."""
+def load_onnx(path: Path) -> Callable[[Tensor], Tensor]:
+    """The file in ONNX Runtime, on the processor: (N, C, H, W) images to its one output."""
     session = import_module("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    (result,) = session.run(None, {session.get_inputs()[0].name: images.numpy()})
-    return torch.from_numpy(result)
+    name = session.get_inputs()[0].name
+    return lambda images: torch.from_numpy(session.run(None, {name: images.numpy()})[0])
+
+
+def run_onnx(path: Path, images: Tensor) -> Tensor:
+    """What ONNX Runtime computes of one batch; see :func:`load_onnx`."""
+    return load_onnx(path)(images)

@@ -49,7 +49,7 @@ def changed(checkpoint: Path, folder: Path, change: Callable[[dict], object]) ->
 @pytest.mark.slow
 def test_a_trained_network(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "new" / "model.onnx"
-    assert main(["--checkpoint", str(checkpoint), "--output", str(output), "--any-batch"]) == output
+    assert main(["--checkpoint", str(checkpoint), "--output", str(output), "--any-batch"]) == [output]
     trained = read_network(checkpoint)
     images = torch.randn(3, 1, 20, 20)
     with torch.no_grad():
@@ -103,7 +103,8 @@ def test_stock_convolutions_compute_the_same(get_space: Callable[[str], SearchSp
 @pytest.mark.slow
 def test_pixels_are_normalised_in_the_file(checkpoint: Path, tmp_path: Path) -> None:
     def write(name: str, *more: str) -> Path:
-        return main(["--checkpoint", str(checkpoint), "--output", str(tmp_path / name), *more])
+        (path,) = main(["--checkpoint", str(checkpoint), "--output", str(tmp_path / name), *more])
+        return path
 
     trained, pixels = read_network(checkpoint), torch.rand(1, 1, 20, 20)
     assert trained.normalisation == Digits(in_channels=1).normalisation
@@ -181,10 +182,12 @@ def test_nothing_is_written_of_weights_that_are_not_finite(checkpoint: Path, tmp
 def test_a_faulty_exporter_is_found_out(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def shift_bias(network: Network) -> None:
-        network.classifier.bias += 0.01
+    def shift_bias(module: torch.nn.Module) -> torch.nn.Module:
+        module = with_stock_convolutions(module)
+        module.classifier.bias += 0.01
+        return module
 
-    monkeypatch.setattr("dnas.export.command.fold_norms", shift_bias)
+    monkeypatch.setattr("dnas.export.formats.onnx.deployed", shift_bias)
     output = tmp_path / "model.onnx"
     refused(["--checkpoint", str(checkpoint), "--output", str(output)], "differ from PyTorch's by")
     assert not output.exists()
@@ -209,3 +212,10 @@ def test_other_mistakes(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.Mo
         [*source, *output, "--batch", "0", "--resolution", "-1"],
         r"resolution must be 1 or more, got -1; .*batch .* got 0; .*onnxruntime: pip install 'dnas\[onnx\]'",
     )
+
+
+@pytest.mark.parametrize("names", ["tflite", "onnx,tflite", "onnx,", ""])
+def test_an_unknown_format(tmp_path: Path, names: str) -> None:
+    arguments = ["--architecture", "moga_a", "--output", str(tmp_path / "model")]
+    refused([*arguments, "--format", names], r"--format .*: unknown\. Give one of onnx")
+    assert not list(tmp_path.iterdir())

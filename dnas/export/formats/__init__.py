@@ -1,0 +1,8 @@
+"""The formats of exported files, one module each, by name."""
+
+from __future__ import annotations
+
+from dnas.export.formats.base import Format
+from dnas.export.formats.onnx import Onnx
+
+FORMATS: dict[str, Format] = {each.name: each for each in (Onnx(),)}
