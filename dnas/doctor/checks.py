@@ -19,6 +19,7 @@ DISTRIBUTION = "dnas"
 # For what an extra is.
 USES = {
     "onnx": "dnas export, dnas latency measure --backend onnxruntime",
+    "openvino": "dnas export --format openvino",
     "litert": "dnas latency measure --backend tflite-adb",
 }
 # A run writes up to that, with its checkpoints and events.
