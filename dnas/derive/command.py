@@ -29,7 +29,8 @@ from dnas.device_tables import (
 from dnas.report.search_figures import write_candidate_figures, write_search_figures
 from dnas.runs.checkpoint import SearchCheckpoint
 from dnas.runs.checkpoint_file import read
-from dnas.runs.evaluator import DataUnavailable, Evaluation, OneShotEvaluator
+from dnas.runs.datamodules import DataUnavailable
+from dnas.runs.evaluator import Evaluation, OneShotEvaluator
 from dnas.search.gradient.derivation import Derived, most_probable, sample
 from dnas.search.gradient.masks import probabilities
 from dnas.search.knapsack import Bound

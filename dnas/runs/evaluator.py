@@ -9,7 +9,6 @@ imported when it is needed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from importlib import import_module
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
@@ -22,11 +21,11 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from dnas.nn.network import Network
 from dnas.nn.supernet import Supernet
+from dnas.runs.datamodules import LOADING, load_datamodule
 from dnas.space.architecture import Architecture
 
 Batch = tuple[Tensor, Tensor]
 Batches = Iterable[Batch]
-_METHODS = ("prepare_data", "setup", "recalibration_dataloader", "val_dataloader")
 # What all images of a loader may take to be kept; more are read anew each time.
 KEEP_BYTES = 1 << 30
 
@@ -112,10 +111,6 @@ def accuracies(
     return top1.to(device), top5.to(device), loss.to(device)
 
 
-class DataUnavailable(ValueError):
-    """The data that a checkpoint names is not at hand; the message says why."""
-
-
 class OneShotEvaluator:
     """Accuracy of architectures with weights inherited from a supernet.
 
@@ -145,7 +140,7 @@ class OneShotEvaluator:
     ) -> None:
         self.supernet, self.device = supernet, torch.device(device)
         self.recalibration_batches = recalibration_batches
-        datamodule = _load_data(data)
+        datamodule = load_datamodule(data, (*LOADING, "recalibration_dataloader"))
         self.recalibration = KeptBatches(
             lambda: islice(datamodule.recalibration_dataloader(), recalibration_batches), self.device
         )
@@ -161,23 +156,6 @@ class OneShotEvaluator:
         """The network of an architecture's canonical form, as it is evaluated."""
         network = self.supernet.extract(architecture.canonical())
         return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def _load_data(data: Mapping[str, Any] | None) -> Any:
-    if not data:
-        raise DataUnavailable("the checkpoint names no data module")
-    module, _, name = data["class_path"].rpartition(".")
-    try:
-        kind = getattr(import_module(module), name)
-        # A checkpoint may come from anywhere: it must not be able to call whatever it likes.
-        if not isinstance(kind, type) or not all(hasattr(kind, method) for method in _METHODS):
-            raise TypeError(f"it is no data module (a class with {', '.join(_METHODS)})")
-        datamodule = kind(**data["init_args"])
-        datamodule.prepare_data()
-        datamodule.setup("validate")
-    except (ImportError, AttributeError, FileNotFoundError, TypeError, ValueError) as error:
-        raise DataUnavailable(f"{data['class_path']} could not be loaded: {error}") from error
-    return datamodule
 
 
 class KeptBatches:

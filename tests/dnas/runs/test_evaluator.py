@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from dnas.runs.checkpoint_file import read
+from dnas.runs.datamodules import DataUnavailable
 from dnas.runs.evaluator import (
-    DataUnavailable,
     KeptBatches,
     OneShotEvaluator,
     accuracies,
