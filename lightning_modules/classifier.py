@@ -31,7 +31,7 @@ from lightning_modules.callbacks import (
 )
 from lightning_modules.checks import check_whole_epochs
 from lightning_modules.data_protocols import Batch, Normalises, datamodule_of, serve
-from lightning_modules.provenance import save_plain_hyperparameters
+from lightning_modules.provenance import describe_data, save_plain_hyperparameters
 from lightning_modules.saved_order import renumber_states
 from lightning_modules.synchronised_norms import synchronise_norms
 
@@ -148,6 +148,7 @@ class Classifier(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["architecture"] = self.arch.to_dict()
         data = datamodule_of(self.trainer)
+        checkpoint["data"] = describe_data(data)
         if isinstance(data, Normalises) and data.normalisation is not None:
             parts = data.normalisation._asdict().items()
             checkpoint["normalisation"] = {part: list(values) for part, values in parts}

@@ -37,15 +37,17 @@ def compare(module: nn.Module, run: Run, images: Tensor, batch: int, runtime: st
     """Compare what ``run`` and ``module`` compute, ``batch`` images at a time.
 
     Args:
-        images: a multiple of ``batch``, at least one.
+        images: at least one. The last batch is filled up with the first images, which count once.
         runtime: its name in messages.
 
     Raises:
         ArithmeticError: they compute something else.
     """
-    batches = images.split(batch)
-    expected = torch.cat([module(each) for each in batches])
-    found = torch.cat([run(each) for each in batches])
+    count = len(images)
+    filled = images[torch.arange(-(-count // batch) * batch) % count]
+    expected, found = (
+        torch.cat([compute(each) for each in filled.split(batch)])[:count] for compute in (module, run)
+    )
     difference = float((found - expected).abs().max() / expected.abs().max())
     if not difference <= TOLERANCE:
         raise ArithmeticError(
@@ -54,4 +56,4 @@ def compare(module: nn.Module, run: Run, images: Tensor, batch: int, runtime: st
             "in the exporter of this PyTorch, which another version may not have."
         )
     agreeing = int((found.argmax(1) == expected.argmax(1)).sum())
-    return Comparison(difference, agreeing, len(images))
+    return Comparison(difference, agreeing, count)

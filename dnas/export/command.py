@@ -8,13 +8,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rich.console import Console
+from torch import Tensor
 
 from dnas import blocks
 from dnas.export import naming, source
 from dnas.export.checking import Comparison, compare, random_images
 from dnas.export.formats import FORMATS
 from dnas.export.formats.base import Format
+from dnas.export.images import real_images
 from dnas.export.source import Source
+from dnas.runs.datamodules import DataUnavailable
 from dnas.support import files
 from dnas.support.command import Command
 from dnas.support.extras import require
@@ -86,6 +89,7 @@ def run(options: argparse.Namespace, console: Console) -> list[Path]:
     # The exporter takes a batch of 1 for a constant.
     batch = max(2, options.batch) if options.any_batch else options.batch
     shape = (batch, exported.network.in_channels, exported.resolution, exported.resolution)
+    images, note = _images(exported, batch)
     output: Path = options.output
     output.parent.mkdir(parents=True, exist_ok=True)
     found = {}
@@ -95,9 +99,13 @@ def run(options: argparse.Namespace, console: Console) -> list[Path]:
             path = Path(folder, names[each.name].name)
             with Console(stderr=True).status(f"Exporting, and comparing with {each.runtime}"):
                 each.write(exported.module, shape, path, any_batch=options.any_batch, facts=exported.facts)
-                found[each.name] = _compare(exported, each, path, shape)
+                run_file = each.load(path)
+                found[each.name] = {
+                    kind: compare(exported.module, run_file, some, batch, each.runtime)
+                    for kind, some in images.items()
+                }
         naming.publish(Path(folder), written)
-    _print(console, exported, shape, options, names, found)
+    _print(console, exported, shape, options, names, found, note)
     return list(names.values())
 
 
@@ -122,11 +130,15 @@ def _load(options: argparse.Namespace) -> Source:
     return source.of_architecture(options.architecture, options.resolution, unit=unit)
 
 
-def _compare(exported: Source, each: Format, path: Path, shape: Sequence[int]) -> Comparison:
-    batch, channels, resolution, _ = shape
-    count = max(RANDOM_IMAGES // batch, 1) * batch
-    images = random_images(count, channels, resolution)
-    return compare(exported.module, each.load(path), images, batch, each.runtime)
+def _images(exported: Source, batch: int) -> tuple[dict[str, Tensor], str]:
+    """Images to compare on by kind, and why none of them is real; empty where some are."""
+    channels, resolution = exported.network.in_channels, exported.resolution
+    images = {"random": random_images(max(RANDOM_IMAGES, batch), channels, resolution)}
+    try:
+        images["validation"] = exported.given(real_images(exported.data, channels, resolution))
+    except DataUnavailable as reason:
+        return images, f"Compared on random images only: {reason}."
+    return images, ""
 
 
 def _print(
@@ -135,7 +147,8 @@ def _print(
     shape: Sequence[int],
     options: argparse.Namespace,
     names: dict[str, Path],
-    found: dict[str, Comparison],
+    found: dict[str, dict[str, Comparison]],
+    note: str,
 ) -> None:
     network = exported.network
     params = sum(each.numel() for each in network.parameters())
@@ -147,11 +160,15 @@ def _print(
     ]
     for name, path in names.items():
         size = sum(each.stat().st_size for each in (path, *FORMATS[name].companions(path))) / 1e6
+        difference = max(each.difference for each in found[name].values())
+        agreements = (f"{each.agreeing} of {each.images} {kind}" for kind, each in found[name].items())
         lines.append(
-            f"{FORMATS[name].runtime} and PyTorch differ by at most {found[name].difference:.1e} of the "
-            f"largest logit; random images: agreement {found[name].agreeing} of {found[name].images}."
+            f"{FORMATS[name].runtime} and PyTorch differ by at most {difference:.1e} of the largest logit; "
+            f"top-1 agreement {', '.join(agreements)} images."
         )
         lines.append(f"Wrote {', '.join(map(str, naming.files_of({name: path})))} ({size:.1f} MB)")
+    if options.checkpoint and note:
+        lines.append(note)
     if not options.checkpoint:
         lines.append("Weights are random: measure the latency of the file, nothing else.")
     for line in lines:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from dnas.nn.network import Network
 from dnas.runs.normalisation import Normalisation, Normalise
@@ -23,6 +25,8 @@ class Source:
     resolution: side of its images.
     takes: what is said of the images.
     weights: what is said of their origin.
+    data: class path and arguments of the data module that it was trained with, if the checkpoint says.
+    pixels: the normalisation in the file, which takes pixels in [0, 1]; None where it has none.
     """
 
     network: Network
@@ -30,6 +34,15 @@ class Source:
     resolution: int
     takes: str
     weights: str
+    data: Mapping[str, Any] | None = None
+    pixels: Normalisation | None = None
+
+    def given(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) images normalised as in training, as the file takes them."""
+        if self.pixels is None:
+            return images
+        mean, std = (torch.tensor(part)[:, None, None] for part in self.pixels)
+        return images * std + mean
 
     @property
     def facts(self) -> dict[str, str]:
@@ -57,7 +70,8 @@ def of_checkpoint(path: str | Path, resolution: int | None = None, *, unit: bool
     trained = read_network(path)
     weights = f"checkpoint {Path(path).name}, sha256 {trained.sha256}"
     resolution = resolution or trained.resolution
-    return _source(trained.network, resolution, weights, trained.normalisation, str(path), unit)
+    source = _source(trained.network, resolution, weights, trained.normalisation, str(path), unit)
+    return replace(source, data=trained.data)
 
 
 def of_architecture(name: str, resolution: int | None = None, *, unit: bool = False) -> Source:
@@ -94,4 +108,6 @@ def _source(
             )
         module, takes = nn.Sequential(Normalise(normalisation), network).eval(), "pixels in [0, 1]"
     module.requires_grad_(False)
-    return Source(network, module, resolution or network.arch.space.resolution, takes, weights)
+    resolution = resolution or network.arch.space.resolution
+    pixels = normalisation if unit else None
+    return Source(network, module, resolution, takes, weights, pixels=pixels)

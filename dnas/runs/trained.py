@@ -27,6 +27,7 @@ class TrainedNetwork:
     resolution: side in pixels of the images it was trained on; None if the data did not say.
     normalisation: of these images, for pixels in [0, 1]; None if the data did not say.
     preprocessing: of images from files, where the checkpoint says it; training has its data module for that.
+    data: class path and arguments of its data module; None if the checkpoint does not say.
     sha256: of the checkpoint.
     """
 
@@ -34,6 +35,7 @@ class TrainedNetwork:
     resolution: int | None
     normalisation: Normalisation | None
     preprocessing: Preprocessing | None
+    data: Mapping[str, Any] | None
     sha256: str
 
 
@@ -69,6 +71,7 @@ def read_network(path: str | Path) -> TrainedNetwork:
         data.get("resolution"),
         _normalisation(path, content, network.in_channels),
         _preprocessing(path, content, network.in_channels),
+        _data(path, content),
         hashlib.sha256(path.read_bytes()).hexdigest(),
     )
 
@@ -127,6 +130,19 @@ def _normalisation(path: Path, content: Mapping[str, Any], channels: int) -> Nor
             f"{path}: normalisation must be a mean and a std for each channel, got {data!r}."
         )
     return found
+
+
+def _data(path: Path, content: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    data = content.get("data")
+    if data is None:
+        return None
+    if not (
+        isinstance(data, dict)
+        and isinstance(data.get("class_path"), str)
+        and isinstance(data.get("init_args"), dict)
+    ):
+        raise CheckpointError(f"{path}: data must have class_path and init_args, got {data!r}.")
+    return data
 
 
 def _preprocessing(path: Path, content: Mapping[str, Any], channels: int) -> Preprocessing | None:

@@ -14,7 +14,10 @@ import pytorch_lightning as pl
 import torch
 
 from dnas import Architecture, Network, SearchSpace
+from dnas.export.checking import compare
 from dnas.export.command import main
+from dnas.export.images import real_images
+from dnas.export.source import of_checkpoint
 from dnas.layers.layers import with_stock_convolutions
 from dnas.nn.onnx_file import run_onnx
 from dnas.runs.trained import read_network
@@ -58,7 +61,9 @@ def test_a_trained_network(checkpoint: Path, tmp_path: Path, capsys: pytest.Capt
     facts = {each.key: each.value for each in onnx.load(output).metadata_props}
     assert facts["architecture"] == str(trained.network.arch) and trained.sha256 in facts["weights"]
     assert [each.name for each in output.parent.iterdir()] == ["model.onnx"]
-    assert "images (any, 1, 20, 20)" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "images (any, 1, 20, 20)" in printed
+    assert "agreement 16 of 16 random, 64 of 64 validation images" in printed
 
 
 def test_weights_are_those_of_the_checkpoint(checkpoint: Path) -> None:
@@ -219,3 +224,47 @@ def test_an_unknown_format(tmp_path: Path, names: str) -> None:
     arguments = ["--architecture", "moga_a", "--output", str(tmp_path / "model")]
     refused([*arguments, "--format", names], r"--format .*: unknown\. Give one of onnx")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda content: content.pop("data"), "the checkpoint names no data module"),
+        (lambda content: content["data"].update(class_path="nowhere.Data"), "nowhere.Data could not be"),
+        (lambda content: content["data"]["init_args"].update(in_channels=3), "its images are of shape"),
+    ],
+)
+def test_without_real_images_it_says_so(
+    checkpoint: Path, tmp_path: Path, change: Callable, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = changed(checkpoint, tmp_path, change)
+    main(["--checkpoint", str(other), "--output", str(tmp_path / "model.pt2"), "--format", "torch-export"])
+    printed = capsys.readouterr().out
+    assert f"Compared on random images only: {reason}" in printed and "validation" not in printed
+
+
+@pytest.mark.parametrize("data", ["Digits", {"class_path": "a.B"}, {"class_path": 1, "init_args": {}}])
+def test_data_that_no_checkpoint_has(checkpoint: Path, tmp_path: Path, data: object) -> None:
+    other = changed(checkpoint, tmp_path, lambda content: content.update(data=data))
+    arguments = ["--checkpoint", str(other), "--output", str(tmp_path / "model.onnx")]
+    refused(arguments, "data must have class_path and init_args, got")
+
+
+def test_real_images_are_given_as_the_file_takes_them(checkpoint: Path) -> None:
+    plain, unit = (of_checkpoint(checkpoint, 24, unit=unit) for unit in (False, True))
+    images = real_images(plain.data, 1, 24, count=5)
+    assert images.shape == (5, 1, 24, 24)
+    pixels = unit.given(images)
+    assert pixels.min() >= -1e-6 and pixels.max() <= 1 + 1e-6 and plain.given(images) is images
+    torch.testing.assert_close(unit.module(pixels), plain.module(images), atol=1e-5, rtol=0)
+
+
+def test_a_last_batch_is_filled_up() -> None:
+    def run(images: torch.Tensor) -> torch.Tensor:
+        assert len(images) == 4
+        return images.flatten(1)
+
+    images = torch.randn(6, 1, 2, 2)
+    assert compare(torch.nn.Flatten(), run, images, 4, "it") == (0.0, 6, 6)
+    assert compare(torch.nn.Flatten(), run, images[:1], 4, "it") == (0.0, 1, 1)
