@@ -22,6 +22,7 @@ USE = {
     "onnx": "import onnxruntime; session = onnxruntime.InferenceSession(path); "
     "logits = torch.from_numpy(session.run(None, {'images': images.numpy()})[0])",
     "torch-export": "logits = torch.export.load(path).module()(images)",
+    "python": "import runpy; logits = runpy.run_path(path)['load']()(images)",
     "openvino": "import openvino; model = openvino.Core().compile_model(path, 'CPU', "
     "{'INFERENCE_PRECISION_HINT': 'f32'}); logits = torch.from_numpy(model(images.numpy())[0])",
 }
