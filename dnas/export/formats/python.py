@@ -32,8 +32,8 @@ class Python(Format):
         module = with_stock_convolutions(module)
         weights = self.companions(path)[0]
         # The number of images is open whatever was asked for: it is Python.
-        shape = ("N", *shape[1:])  # type: ignore[assignment]
-        write_text(path, written_out(module, shape, weights.name, facts))
+        images = f"(N, {', '.join(map(str, shape[1:]))})"
+        write_text(path, written_out(module, images, weights.name, facts))
         with replacing(weights) as stream:
             torch.save(module.state_dict(), stream)
 

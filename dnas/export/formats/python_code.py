@@ -7,8 +7,7 @@ whose ``forward`` has the operations that :mod:`torch.fx` records. The state dic
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from torch import nn
 
@@ -55,7 +54,7 @@ def load(weights=WEIGHTS):
 '''
 
 
-def written_out(module: nn.Module, shape: Sequence[Any], weights: str, facts: Mapping[str, str]) -> str:
+def written_out(module: nn.Module, shape: str, weights: str, facts: Mapping[str, str]) -> str:
     """The source of a file with ``build`` and ``load``.
 
     Args:
@@ -72,7 +71,7 @@ def written_out(module: nn.Module, shape: Sequence[Any], weights: str, facts: Ma
     header = _HEADER.format(
         title="A network written by dnas export --format python.",
         facts="\n".join(f"{name}: {_plain(value)}" for name, value in facts.items()),
-        shape=f"({', '.join(map(str, shape))})",
+        shape=shape,
         stem=weights.rpartition(".")[0],
         weights=_plain(weights),
         functional="\nfrom torch.nn import functional as F" if "F." in classes else "",
@@ -179,10 +178,10 @@ def _constructor(module: nn.Module, parts: list[str]) -> list[str]:
     lines += [f"{_INDENT}self.{name} = {name}" for name in parts]
     for name, value in module.named_parameters(recurse=False):
         lines.append(f"{_INDENT}self.{name} = nn.Parameter(torch.empty({tuple(value.shape)}))")
-    for name, value in module.named_buffers(recurse=False):
+    for name, buffer in module.named_buffers(recurse=False):
         if name in module._non_persistent_buffers_set:
             raise ValueError(f"--format python cannot write {name}, which is in no state dict.")
-        empty = f"torch.empty({tuple(value.shape)}, dtype={value.dtype})"
+        empty = f"torch.empty({tuple(buffer.shape)}, dtype={buffer.dtype})"
         lines.append(f"{_INDENT}self.register_buffer({name!r}, {empty})")
     return _indented(lines)
 
